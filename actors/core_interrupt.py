@@ -1,0 +1,69 @@
+"""How a core takes shootdown interrupts.
+
+An interrupt is taken between instructions with interrupts on: not while a load is in flight, not
+during a context switch. Taking it means: acknowledge behind the earlier stores, invalidate, go on.
+To acknowledge before the invalidation is correct, since no user instruction runs in between; with
+the hazard `ack-before-flush` one can. Source: FreeBSD invlop_handler.
+"""
+
+from actors.core_state import Buffered, CoreState, Phase
+from actors.machine import Effect, Send, Spend
+from actors.messages import Flush, Ipi, IpiAck
+from kernel.hazards import Hazard
+
+_UNINTERRUPTIBLE = (Phase.LOAD, Phase.SWITCH)
+
+
+class CoreInterrupt(CoreState):
+    """Interrupt handling."""
+
+    def _ipi(self, src: int, m: Ipi) -> list[Effect]:
+        out: list[Effect] = []
+        if self.phase in _UNINTERRUPTIBLE:
+            self.held.append((src, m))
+        else:
+            self._take(src, m, out)
+        return out
+
+    def take_held(self, out: list[Effect]) -> None:
+        """Take the interrupts that were held, at an instruction boundary."""
+        held, self.held = self.held, []
+        if held and self.settings.hazards & Hazard.LOST_ACK:
+            for _, m in held[:-1]:
+                self.invalidate(m, out)
+            held = held[-1:]
+        for src, m in held:
+            self._take(src, m, out)
+
+    def _take(self, src: int, m: Ipi, out: list[Effect]) -> None:
+        costs = self.settings.costs
+        hazards = self.settings.hazards
+        out.append(Spend(costs.ipi_ack_ns))
+        if self.buffer and not hazards & Hazard.ACK_OVERTAKES_STORES:
+            self.push(Buffered(m.op, m.asid, ack_to=src, round=m.round), out)
+        else:
+            out.append(Send(src, IpiAck(m.op, m.round)))
+        if hazards & Hazard.ACK_BEFORE_FLUSH:
+            out.append(Send(self.me, Flush(m.op, m.asid, m.vpns), costs.ipi_handler_ns))
+            return
+        self.invalidate(m, out)
+        out.append(Spend(costs.ipi_handler_ns))
+
+    def invalidate(self, m: Ipi | Flush, out: list[Effect]) -> None:
+        """Drop the entries, and any walk in flight for one of them."""
+        self.drop(m.asid, m.vpns)
+        costs = self.settings.costs
+        each = costs.local_invalidate_page_ns * len(m.vpns)
+        out.append(Spend(each if m.vpns else costs.local_flush_ns))
+
+    def drop(self, asid: int, vpns: tuple[int, ...]) -> None:
+        """Invalidate the TLB and kill a walk in flight."""
+        self.tlb.invalidate(asid, vpns)
+        killing = self.walk_vpn in vpns or not vpns
+        if self.walk_vpn >= 0 and asid == self.asid and killing:
+            self.walk_killed = not self.settings.hazards & Hazard.WALK_SURVIVES_FLUSH
+
+    def _flush(self, _src: int, m: Flush) -> list[Effect]:
+        out: list[Effect] = []
+        self.invalidate(m, out)
+        return out

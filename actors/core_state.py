@@ -1,0 +1,179 @@
+"""State of a core: the running thread, run queue, TLB, store buffer, interrupts.
+
+What the running thread does is in `actors/core.py`, what it does to memory in
+`actors/core_memory.py`, how the core takes interrupts in `actors/core_interrupt.py`.
+"""
+
+from collections import deque
+from collections.abc import Hashable
+from enum import IntEnum
+
+import msgspec
+
+from actors.guest.program import Guest
+from actors.initiator import Round
+from actors.machine import Effect, Machine, Send
+from actors.messages import Drain, IpiAck, Message, Store, StoreItem
+from actors.settings import Settings
+from kernel.tlb import Tlb
+
+NO_THREAD = -1
+NO_SPACE = -1
+
+
+class Phase(IntEnum):
+    """What a thread does or waits for; from THINK on it is off the core."""
+
+    #: runnable
+    RUN = 0
+    #: a translation
+    WALK = 1
+    #: a load that memory has
+    LOAD = 2
+    #: the kernel, for a system call
+    CALL = 3
+    #: the kernel, for a page fault
+    FAULT = 4
+    #: the store buffer to drain (or to have room)
+    DRAIN = 5
+    #: the context switch to its address space
+    SWITCH = 6
+    #: a Go that it sent itself (exploring: between two instructions)
+    GO = 7
+    THINK = 8
+    EDGE = 9
+    #: asleep in the kernel
+    SLEEP = 10
+    #: woken in the kernel, waits for the core
+    WOKEN = 11
+    DONE = 12
+
+
+class Thread(msgspec.Struct, frozen=True, gc=False):
+    """A thread that is not running: where it goes on, and what it waits for."""
+
+    #: index of the instruction in the guest
+    pc: int = 0
+    #: system call of the instruction, or element of the access run
+    part: int = 0
+    phase: Phase = Phase.RUN
+    #: CALL, FAULT or WALK: where a sleeper in the kernel goes on
+    resume: Phase = Phase.RUN
+
+
+class Zeroing(msgspec.Struct, frozen=True, gc=False):
+    """Frames that the core zeroes for an operation: (vpn, pfn, chunk) still to do, in order."""
+
+    vm: int
+    asid: int
+    todo: tuple[tuple[int, int, int], ...]
+
+
+class Buffered(msgspec.Struct, frozen=True, gc=False):
+    """An entry of the store buffer: stores of one stretch, or an interrupt's acknowledgement."""
+
+    op: int
+    asid: int
+    items: tuple[StoreItem, ...] = ()
+    #: for an acknowledgement: whom it goes to
+    ack_to: int = -1
+    round: int = 0
+
+
+class CoreState(Machine):
+    """The fields; see the module's head for where the behaviour is."""
+
+    ROLE = "core"
+
+    def __init__(self, me: int, settings: Settings, guest: Guest) -> None:
+        """Make an idle core with the threads that are bound to it."""
+        self.me = me
+        self.settings = settings
+        self.guest = guest
+        self.threads: dict[int, Thread] = {
+            t: Thread() for t, c in enumerate(settings.core_of) if c == me
+        }
+        self.run_queue: deque[int] = deque()
+        self.thread = NO_THREAD
+        self.pc = 0
+        self.part = 0
+        self.phase = Phase.DONE
+        #: curpmap
+        self.asid = NO_SPACE
+        self.tlb = Tlb(settings.tlb_entries)
+        #: page of the walk in flight, and whether an invalidation has killed it
+        self.walk_vpn = -1
+        self.walk_killed = False
+        self.buffer: deque[Buffered] = deque()
+        self.store_in_flight = False
+        #: interrupts that arrived while interrupts are off or an instruction is not complete
+        self.held: list[tuple[int, Message]] = []
+        self.rounds: dict[int, Round] = {}
+        self.zeroing: dict[int, Zeroing] = {}
+        #: other cores' threads that wait for ours: (thread, index) -> (core, op)
+        self.watchers: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
+        #: how far we know threads of other cores to be
+        self.reached: dict[int, int] = {}
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state."""
+        return (
+            tuple(sorted(self.threads.items())),
+            tuple(self.run_queue),
+            (self.thread, self.pc, self.part, self.phase, self.asid),
+            self.tlb.freeze(),
+            (self.walk_vpn, self.walk_killed, self.store_in_flight),
+            tuple(self.buffer),
+            tuple(self.held),
+            tuple(
+                sorted((op, r.number, tuple(sorted(r.pending))) for op, r in self.rounds.items())
+            ),
+            tuple(sorted(self.zeroing.items())),
+            tuple(sorted(self.watchers.items())),
+            tuple(sorted(self.reached.items())),
+        )
+
+    def waiting(self) -> list[str]:
+        """Name threads that have not ended, rounds, buffered stores and held interrupts."""
+        found = [
+            f"thread {t} is in {s.phase.name} at instruction {s.pc}"
+            for t, s in self.threads.items()
+            if s.phase is not Phase.DONE and (s.pc or s.phase is not Phase.RUN)
+        ]
+        if self.thread != NO_THREAD:
+            found.append(f"thread {self.thread} is in {self.phase.name} at instruction {self.pc}")
+        found += [
+            f"shootdown of lane {op} lacks {sorted(r.pending)}" for op, r in self.rounds.items()
+        ]
+        if self.buffer:
+            found.append(f"{len(self.buffer)} entries are in the store buffer")
+        if self.held:
+            found.append(f"{len(self.held)} interrupts are held")
+        return found
+
+    # The store buffer: first in, first out, one store outstanding across all memories (x86).
+
+    def push(self, entry: Buffered, out: list[Effect]) -> None:
+        """Put an entry into the store buffer and drain what may drain."""
+        self.buffer.append(entry)
+        if self.store_in_flight or len(self.buffer) > 1:
+            return
+        if self.settings.fine:
+            out.append(Send(self.me, Drain(entry.op)))
+        else:
+            self.drain(out)
+
+    def drain(self, out: list[Effect]) -> None:
+        """Perform the head: stores go to memory, acknowledgements to their initiator."""
+        while self.buffer:
+            head = self.buffer[0]
+            if head.ack_to < 0:
+                self.store_in_flight = True
+                memory = self.settings.memory_of(head.items[0][1])
+                out.append(Send(memory, Store(head.op, head.asid, head.items)))
+                return
+            self.buffer.popleft()
+            out.append(Send(head.ack_to, IpiAck(head.op, head.round)))
+            if self.settings.fine and self.buffer:
+                out.append(Send(self.me, Drain(self.buffer[0].op)))
+                return

@@ -1,0 +1,107 @@
+"""Facts: what a machine tells the observers of a run (checker, metrics), never other machines."""
+
+import msgspec
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False):
+    """Base of all facts; `op` is the operation in whose course it holds."""
+
+    op: int
+
+
+class CallStarted(Fact, frozen=True):
+    """core: the thread enters the kernel for system call `kind`."""
+
+    kind: int
+
+
+class CallEnded(Fact, frozen=True):
+    """core: the system call returned `error`."""
+
+    kind: int
+    error: int
+
+
+class Touched(Fact, frozen=True):
+    """core: `count` accesses of the guest were executed."""
+
+    count: int
+    write: bool
+
+
+class Faulted(Fact, frozen=True):
+    """vm: a page fault on `vpn` was resolved; `cause` is a FaultCause."""
+
+    asid: int
+    vpn: int
+    cause: int
+
+
+class Segv(Fact, frozen=True):
+    """vm: SIGSEGV for an access to `vpn`; `code` is a SegvCode."""
+
+    asid: int
+    vpn: int
+    code: int
+
+
+class Shooting(Fact, frozen=True):
+    """initiator: interrupts were sent to `targets` cores."""
+
+    targets: int
+
+
+class Shot(Fact, frozen=True):
+    """initiator: all `targets` cores have acknowledged."""
+
+    targets: int
+
+
+class EntriesGone(Fact, frozen=True):
+    """vm: these entries were removed or lost a permission; a shootdown follows."""
+
+    asid: int
+    vpns: tuple[int, ...]
+
+
+class HoleSettled(Fact, frozen=True):
+    """vm: HOLE's invalidation of [start, end) is complete; from now on access is fatal."""
+
+    asid: int
+    start: int
+    end: int
+
+
+class Granted(Fact, frozen=True):
+    """vm: ZERO gives pages [start, end) back: its linearisation point."""
+
+    asid: int
+    start: int
+    end: int
+
+
+class ZeroCase(Fact, frozen=True):
+    """vm: ZERO found `pages` pages in case `case` (a HoleEvent or Action name for metrics)."""
+
+    case: str
+    pages: int
+
+
+class BackgroundZeroed(Fact, frozen=True):
+    """vm: the zeroing thread reported `pages` pages."""
+
+    pages: int
+
+
+class Reclaimed(Fact, frozen=True):
+    """vm: the page daemon took `pages` frames; `holes` of them out of holes."""
+
+    pages: int
+    holes: int
+
+
+class Resident(Fact, frozen=True):
+    """vm: the resident set of `asid` is now `pages`."""
+
+    asid: int
+    pages: int

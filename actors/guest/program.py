@@ -1,0 +1,165 @@
+"""What a guest thread does: immutable instructions, addressed by (thread, index).
+
+A guest is neutral about the policy that is studied: an allocator's release and reuse of memory are
+instructions of their own (`Release`, `Reuse`), which `calls` turns into the system calls that the
+policy's advice makes of them. Addresses and lengths are bytes.
+"""
+
+from enum import IntEnum, IntFlag
+from typing import Protocol
+
+import msgspec
+
+
+class Prot(IntFlag):
+    """mmap(2) protection bits."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    EXEC = 4
+
+
+class Advice(IntEnum):
+    """madvise(2) advice that a guest may give outright."""
+
+    FREE = 1
+    DONTNEED = 2
+    HOLE = 3
+    ZERO = 4
+
+
+class How(IntFlag):
+    """How a recorded program released or reused a range."""
+
+    #: madvise(MADV_FREE)
+    FREE = 1
+    #: madvise(MADV_DONTNEED)
+    DONTNEED = 2
+    #: mprotect(PROT_NONE)
+    NONE = 4
+    #: mprotect(PROT_READ|PROT_WRITE)
+    OPEN = 8
+    #: no call was made: the first touch after a release implies the reuse
+    TOUCH = 16
+
+
+class Map(msgspec.Struct, frozen=True, array_like=True, tag="map", gc=False):
+    """mmap(MAP_FIXED|MAP_ANON|MAP_PRIVATE) of `[va, va+length)`."""
+
+    va: int
+    length: int
+    prot: int
+
+
+class Unmap(msgspec.Struct, frozen=True, array_like=True, tag="unmap", gc=False):
+    """munmap(2)."""
+
+    va: int
+    length: int
+
+
+class Protect(msgspec.Struct, frozen=True, array_like=True, tag="protect", gc=False):
+    """mprotect(2)."""
+
+    va: int
+    length: int
+    prot: int
+
+
+class Advise(msgspec.Struct, frozen=True, array_like=True, tag="advise", gc=False):
+    """madvise(2) with an `Advice`, the same under every policy."""
+
+    va: int
+    length: int
+    advice: int
+
+
+class Release(msgspec.Struct, frozen=True, array_like=True, tag="release", gc=False):
+    """The allocator gives a range back; `how` (a `How`) is what the recorded program called."""
+
+    va: int
+    length: int
+    how: int
+
+
+class Reuse(msgspec.Struct, frozen=True, array_like=True, tag="reuse", gc=False):
+    """The allocator takes a released range (or part of it) into use again."""
+
+    va: int
+    length: int
+    how: int
+
+
+class Access(msgspec.Struct, frozen=True, array_like=True, tag="access", gc=False):
+    """`count` loads or stores of one granule each: at va, va+stride, va+2*stride, ..."""
+
+    va: int
+    count: int
+    stride: int
+    write: bool
+
+
+class Think(msgspec.Struct, frozen=True, array_like=True, tag="think", gc=False):
+    """The thread computes, or waits for something that is not modelled, for `ns`."""
+
+    ns: int
+
+
+class Await(msgspec.Struct, frozen=True, array_like=True, tag="await", gc=False):
+    """Go on only when `thread` has finished its instruction number `index`."""
+
+    thread: int
+    index: int
+
+
+class Create(msgspec.Struct, frozen=True, array_like=True, tag="create", gc=False):
+    """Start another thread of the guest."""
+
+    thread: int
+
+
+class Exit(msgspec.Struct, frozen=True, array_like=True, tag="exit", gc=False):
+    """The thread ends."""
+
+
+class Fence(msgspec.Struct, frozen=True, array_like=True, tag="fence", gc=False):
+    """Wait until every earlier store of the thread has been performed."""
+
+
+Instruction = (
+    Map
+    | Unmap
+    | Protect
+    | Advise
+    | Release
+    | Reuse
+    | Access
+    | Think
+    | Await
+    | Create
+    | Exit
+    | Fence
+)
+
+
+class ThreadInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One guest thread: its name, its process (address space) and where it starts."""
+
+    name: str
+    process: int
+    #: the core that it is bound to, or -1: the wiring spreads such threads over the cores
+    core: int
+    #: runs from the start; others wait for a `Create`
+    initial: bool
+
+
+class Guest(Protocol):
+    """An immutable program of one or more threads, bound by its digest."""
+
+    threads: tuple[ThreadInfo, ...]
+    digest: bytes
+
+    def at(self, thread: int, index: int) -> Instruction | None:
+        """Give instruction `index` of `thread`, or None behind its end (an implicit `Exit`)."""
+        ...

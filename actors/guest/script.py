@@ -1,0 +1,138 @@
+"""Small guests written by hand: one line an instruction, pages instead of addresses.
+
+    map PAGE COUNT [PROT]      protect PAGE COUNT PROT     unmap PAGE COUNT
+    hole PAGE COUNT            zero PAGE COUNT             free PAGE COUNT     dontneed PAGE COUNT
+    release PAGE COUNT         reuse PAGE COUNT            (what these become is the policy's advice)
+    store PAGE[.GRANULE] [COUNT [STRIDE]]                  load PAGE[.GRANULE] [COUNT [STRIDE]]
+    think NS                   await THREAD INDEX          create THREAD       fence       exit
+
+PROT is `none`, `r` or `rw` (the default); COUNT of an access counts granules STRIDE bytes apart
+(default: one page apart); numbers may be hexadecimal. Threads are named or numbered.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+
+import msgspec
+
+from actors.guest.program import (
+    Access,
+    Advice,
+    Advise,
+    Await,
+    Create,
+    Exit,
+    Fence,
+    How,
+    Instruction,
+    Map,
+    Protect,
+    Release,
+    Reuse,
+    Think,
+    ThreadInfo,
+    Unmap,
+)
+from kernel.units import GRANULE, PAGE_SIZE
+
+_PROT = {"none": 0, "r": 1, "rw": 3}
+
+
+class ScriptError(ValueError):
+    """A line of a script that is no instruction; the message names it and what was expected."""
+
+
+class Script(msgspec.Struct, frozen=True):
+    """A guest held in memory: one tuple of instructions a thread."""
+
+    threads: tuple[ThreadInfo, ...]
+    programs: tuple[tuple[Instruction, ...], ...]
+
+    @property
+    def digest(self) -> bytes:
+        """Give the digest of the whole program."""
+        data = msgspec.msgpack.encode((self.threads, self.programs))
+        return blake2b(data, digest_size=16).digest()
+
+    def at(self, thread: int, index: int) -> Instruction | None:
+        """Give one instruction, or None behind the end."""
+        program = self.programs[thread]
+        return program[index] if index < len(program) else None
+
+
+def _number(text: str) -> int:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        raise ScriptError(f"{text!r} is not a number") from None
+    if value < 0:
+        raise ScriptError(f"{text!r} is negative")
+    return value
+
+
+def _range(words: list[str]) -> tuple[int, int]:
+    count = _number(words[1])
+    return _number(words[0]) * PAGE_SIZE, count * PAGE_SIZE
+
+
+def _prot(word: str) -> int:
+    if word not in _PROT:
+        raise ScriptError(f"{word!r} is no protection: use none, r or rw")
+    return _PROT[word]
+
+
+def _access(words: list[str], *, write: bool) -> Access:
+    page, _, granule = words[0].partition(".")
+    va = _number(page) * PAGE_SIZE + (_number(granule) if granule else 0) * GRANULE
+    count = _number(words[1]) if len(words) > 1 else 1
+    stride = _number(words[2]) if len(words) > 2 else PAGE_SIZE
+    return Access(va, count, stride, write)
+
+
+def _thread(word: str, names: Mapping[str, int]) -> int:
+    if word in names:
+        return names[word]
+    if word.isdigit() and int(word) in names.values():
+        return int(word)
+    raise ScriptError(f"there is no thread {word!r}; threads are {', '.join(sorted(names))}")
+
+
+_Parser = Callable[[list[str], Mapping[str, int]], Instruction]
+
+#: verb -> (fewest, most words after it, parser)
+_VERBS: dict[str, tuple[int, int, _Parser]] = {
+    "map": (2, 3, lambda w, _: Map(*_range(w), _prot(w[2]) if len(w) > 2 else 3)),
+    "unmap": (2, 2, lambda w, _: Unmap(*_range(w))),
+    "protect": (3, 3, lambda w, _: Protect(*_range(w), _prot(w[2]))),
+    "hole": (2, 2, lambda w, _: Advise(*_range(w), Advice.HOLE)),
+    "zero": (2, 2, lambda w, _: Advise(*_range(w), Advice.ZERO)),
+    "free": (2, 2, lambda w, _: Advise(*_range(w), Advice.FREE)),
+    "dontneed": (2, 2, lambda w, _: Advise(*_range(w), Advice.DONTNEED)),
+    "release": (2, 2, lambda w, _: Release(*_range(w), How.FREE)),
+    "reuse": (2, 2, lambda w, _: Reuse(*_range(w), How.OPEN)),
+    "store": (1, 3, lambda w, _: _access(w, write=True)),
+    "load": (1, 3, lambda w, _: _access(w, write=False)),
+    "think": (1, 1, lambda w, _: Think(_number(w[0]))),
+    "await": (2, 2, lambda w, names: Await(_thread(w[0], names), _number(w[1]))),
+    "create": (1, 1, lambda w, names: Create(_thread(w[0], names))),
+    "fence": (0, 0, lambda _w, _n: Fence()),
+    "exit": (0, 0, lambda _w, _n: Exit()),
+}
+
+
+def parse_line(line: str, names: Mapping[str, int]) -> Instruction:
+    """Read one instruction.
+
+    names: thread name -> number, for `await` and `create`.
+
+    Raises:
+        ScriptError: the line is none.
+    """
+    verb, *words = line.split()
+    if verb not in _VERBS:
+        raise ScriptError(f"{verb!r} is no instruction; there are {', '.join(sorted(_VERBS))}")
+    fewest, most, parser = _VERBS[verb]
+    if not fewest <= len(words) <= most:
+        span = str(fewest) if fewest == most else f"{fewest} to {most}"
+        raise ScriptError(f"{line!r}: {verb} takes {span} words, not {len(words)}")
+    return parser(words, names)

@@ -1,0 +1,53 @@
+"""The initiator's half of a shootdown: interrupt the targets, collect acknowledgements.
+
+Whoever runs the operation initiates: a core, or a kernel thread. The initiator waits with
+interrupts on (two initiators would deadlock otherwise): it takes interrupts between messages.
+Source: FreeBSD smp_targeted_tlb_shootdown with its per-initiator scoreboard (r363195).
+"""
+
+import msgspec
+
+from actors.facts import Shooting, Shot
+from actors.machine import Effect, Note, ProtocolError, Send, Spend
+from actors.messages import Invalidated, Ipi, IpiAck, Shoot
+from kernel.costs import Costs
+
+
+class Round(msgspec.Struct, frozen=True, gc=False):
+    """A shootdown round in flight: who asked for it, who has not acknowledged yet."""
+
+    vm: int
+    number: int
+    targets: int
+    pending: frozenset[int]
+
+
+def shoot(rounds: dict[int, Round], vm: int, m: Shoot, costs: Costs, out: list[Effect]) -> None:
+    """Send the interrupts of a round; with no targets it is complete at once."""
+    if not m.targets:
+        out.append(Send(vm, Invalidated(m.op, m.round)))
+        return
+    out.append(Note(Shooting(m.op, len(m.targets))))
+    ipi = Ipi(m.op, m.round, m.asid, m.vpns)
+    for target in m.targets:
+        out.append(Spend(costs.ipi_send_ns))
+        out.append(Send(target, ipi))
+    rounds[m.op] = Round(vm, m.round, len(m.targets), frozenset(m.targets))
+
+
+def acknowledge(rounds: dict[int, Round], src: int, m: IpiAck, out: list[Effect]) -> None:
+    """Count one acknowledgement; the last completes the round.
+
+    Raises:
+        ProtocolError: `src` owes none.
+    """
+    current = rounds.get(m.op)
+    if current is None or current.number != m.round or src not in current.pending:
+        raise ProtocolError(f"{m!r} from {src}, but the round is {current}")
+    left = current.pending - {src}
+    if left:
+        rounds[m.op] = Round(current.vm, current.number, current.targets, left)
+        return
+    del rounds[m.op]
+    out.append(Note(Shot(m.op, current.targets)))
+    out.append(Send(current.vm, Invalidated(m.op, current.number)))

@@ -1,0 +1,102 @@
+"""The shape of a machine: a pure function of the messages that it receives.
+
+    on(src, message) -> effects        Send | Spend | Timer | Note
+
+No clock, randomness, I/O, threads or Ray in here or in any machine: hosts own time, order and
+transport. A machine's fields are dicts, lists and deques of immutable values; handlers replace
+values and never mutate them, so `clone` copies containers only and `freeze` is canonical.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from actors.facts import Fact
+from actors.messages import Message
+
+
+class Send(msgspec.Struct, frozen=True, gc=False):
+    """Send `message` to actor `dst`; it leaves `after_ns` after the effects before it."""
+
+    dst: int
+    message: Message
+    after_ns: int = 0
+
+
+class Spend(msgspec.Struct, frozen=True, gc=False):
+    """The machine is busy for `ns`; later effects and later deliveries wait for that."""
+
+    ns: int
+
+
+class Timer(msgspec.Struct, frozen=True, gc=False):
+    """Send `message` to oneself in `after_ns`: a class of its own, since hosts order timers apart."""
+
+    after_ns: int
+    message: Message
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """Tell the observers of the run a fact; no machine hears it."""
+
+    fact: Fact
+
+
+Effect = Send | Spend | Timer | Note
+Handler = Callable[[Any, int, Any], list[Effect]]
+
+
+class ProtocolError(Exception):
+    """A machine got a message that it must not get, here and now: a peer broke the protocol."""
+
+
+class Machine:
+    """Base of all machines: dispatch by the class of the message."""
+
+    #: message class -> method; a test requires its keys to be what the machine RECEIVES
+    HANDLERS: ClassVar[dict[type, Handler]] = {}
+    RECEIVES: ClassVar[object] = None
+    ROLE: ClassVar[str] = ""
+
+    #: own actor id
+    me: int
+
+    def on(self, src: int, message: Message) -> list[Effect]:
+        """Take one message and say what follows from it.
+
+        Raises:
+            ProtocolError: the machine must not get this message (now).
+        """
+        handler = self.HANDLERS.get(message.__class__)
+        if handler is None:
+            raise ProtocolError(f"{self.ROLE} {self.me} must not get {message!r} from {src}")
+        return handler(self, src, message)
+
+    def start(self) -> list[Effect]:
+        """Give the effects with which the run begins."""
+        return []
+
+    def clone(self) -> Self:
+        """Copy the containers; the values in them are immutable and shared."""
+        twin = object.__new__(type(self))
+        for name, value in self.__dict__.items():
+            copy = getattr(value, "copy", None)
+            if value.__class__ is dict and value and _is_nested(value):
+                twin.__dict__[name] = {k: v.copy() for k, v in value.items()}
+            else:
+                twin.__dict__[name] = copy() if copy is not None else value
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Give the canonical, hashable state; equal states behave equally."""
+        raise NotImplementedError  # every machine has its own
+
+    def waiting(self) -> list[str]:
+        """Name what the machine still waits for; a quiescent run has nothing here."""
+        return []
+
+
+def _is_nested(value: dict[Any, Any]) -> bool:
+    first = next(iter(value.values()))
+    return first.__class__ in (dict, list)

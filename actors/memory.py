@@ -1,0 +1,141 @@
+"""One NUMA domain's memory: frames and their contents, free lists, water marks.
+
+State, not a CPU: it performs what cores and kernel threads ask, in the order in which it comes, and
+checks nothing: hardware does not know who owns a frame. Frames are handed out in order of their
+number first, then as they were freed; known-zero frames are preferred.
+"""
+
+from collections import deque
+from collections.abc import Hashable
+from typing import ClassVar
+
+from actors.machine import Effect, Handler, Machine, Send
+from actors.messages import (
+    Allocate,
+    ChunkZeroed,
+    Frame,
+    Free,
+    Load,
+    Loaded,
+    Pressure,
+    Store,
+    Stored,
+    ZeroChunk,
+)
+from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
+from kernel.frame import FrameContents, junk
+from kernel.units import CELL_MASK
+
+
+class Memory(Machine):
+    """Frames `domain << DOMAIN_SHIFT | n`, n below `settings.frames`."""
+
+    ROLE = "memory"
+    RECEIVES = Load | Store | Allocate | Free | ZeroChunk
+
+    def __init__(self, me: int, settings: Settings) -> None:
+        """Make a memory whose frames are all free and full of junk."""
+        self.me = me
+        self.settings = settings
+        self.domain = settings.memories.index(me)
+        self.contents: dict[int, FrameContents] = {}
+        self.junk = junk(settings.chunks)
+        #: frames never handed out yet: numbers from here on
+        self.fresh = 0
+        self.freed: deque[int] = deque()
+        self.freed_zeroed: deque[int] = deque()
+        #: allocations that wait for a frame: (vm, op)
+        self.waiters: deque[tuple[int, int]] = deque()
+        self.pressing = False
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state."""
+        return (
+            tuple(
+                (pfn, c.bases, tuple(sorted(c.cells.items())))
+                for pfn, c in sorted(self.contents.items())
+            ),
+            self.fresh,
+            tuple(self.freed),
+            tuple(self.freed_zeroed),
+            tuple(self.waiters),
+            self.pressing,
+        )
+
+    def waiting(self) -> list[str]:
+        """Name allocations that wait for a frame."""
+        return [f"lane {op} of vm {vm} waits for a frame: out of memory" for vm, op in self.waiters]
+
+    def free_count(self) -> int:
+        """Count free frames."""
+        return self.settings.frames - self.fresh + len(self.freed) + len(self.freed_zeroed)
+
+    def _load(self, src: int, m: Load) -> list[Effect]:
+        contents, none = self.contents, self.junk
+        stamps = tuple(contents.get(pfn, none).read(cell & CELL_MASK) for cell, pfn in m.items)
+        return [Send(src, Loaded(m.op, stamps))]
+
+    def _store(self, src: int, m: Store) -> list[Effect]:
+        contents = self.contents
+        items = m.items
+        at = 0
+        while at < len(items):
+            pfn = items[at][1]
+            end = at + 1
+            while end < len(items) and items[end][1] == pfn:
+                end += 1
+            frame = contents.get(pfn, self.junk)
+            contents[pfn] = frame.written((cell, version) for cell, _, version in items[at:end])
+            at = end
+        return [Send(src, Stored(m.op))]
+
+    def _zero(self, src: int, m: ZeroChunk) -> list[Effect]:
+        for _, pfn in m.frames:
+            self.contents[pfn] = self.contents.get(pfn, self.junk).zeroed(m.chunk)
+        return [Send(src, ChunkZeroed(m.op, m.chunk))]
+
+    def _allocate(self, src: int, m: Allocate) -> list[Effect]:
+        out: list[Effect] = []
+        self.waiters.append((src, m.op))
+        self._serve(out)
+        self._press(out)
+        return out
+
+    def _free(self, _src: int, m: Free) -> list[Effect]:
+        out: list[Effect] = []
+        (self.freed_zeroed if m.zeroed else self.freed).extend(m.pfns)
+        self._serve(out)
+        if self.free_count() >= self.settings.free_target:
+            self.pressing = False
+        self._press(out)
+        return out
+
+    def _serve(self, out: list[Effect]) -> None:
+        while self.waiters and self.free_count():
+            vm, op = self.waiters.popleft()
+            zeroed = bool(self.freed_zeroed)
+            if zeroed:
+                pfn = self.freed_zeroed.popleft()
+            elif self.fresh < self.settings.frames:
+                pfn = self.domain << DOMAIN_SHIFT | self.fresh
+                self.fresh += 1
+            else:
+                pfn = self.freed.popleft()
+            out.append(Send(vm, Frame(op, pfn, zeroed)))
+
+    def _press(self, out: list[Effect]) -> None:
+        """Wake the page daemon when free frames fall below the mark, once until the target."""
+        if self.pressing or self.free_count() >= self.settings.free_wakeup:
+            return
+        self.pressing = True
+        shortage = self.settings.free_target - self.free_count()
+        daemon = self.settings.daemons[self.domain]
+        out.append(Send(daemon, Pressure(KERNEL_LANE + self.me, shortage)))
+
+    HANDLERS: ClassVar[dict[type, Handler]] = {
+        Load: _load,
+        Store: _store,
+        ZeroChunk: _zero,
+        Allocate: _allocate,
+        Free: _free,
+    }

@@ -1,0 +1,107 @@
+"""madvise(MADV_FREE_HOLE): the range becomes a hole.
+
+    lock; mark the range; page by page: leave the resident set, take access away; shoot down;
+    flushed: hand the pages to the zeroing thread; unlock
+
+Pages stay busy from their first step until the invalidation is complete, so that a fault, a ZERO or
+a second HOLE of the same page waits for it (rule H-2: "nothing to do" must still wait).
+"""
+
+from actors.facts import HoleSettled
+from actors.machine import Effect, Note
+from actors.messages import PageKey
+from actors.operations import range_scan, shootdown
+from actors.operations.operation import Op, advance, replace
+from actors.operations.range_scan import Scene
+from actors.vm_state import Phase, VmState
+from kernel.hazards import Hazard
+from kernel.hole import HoleEvent, HoleState
+from kernel.page import NOBODY, Page
+from kernel.policy import HoleRecord, NoAccess
+from kernel.vmspace import VmSpace
+
+#: states in which HOLE has something to do or to wait for; the zeroing thread's own go on
+_CONCERNS = frozenset({HoleState.LIVE, HoleState.FLUSHING, HoleState.INLINE, HoleState.IDLE})
+
+
+def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: map lock, exclusive where entries are clipped."""
+    if vm.settings.policy.hole_state is HoleRecord.MAP_ENTRY:
+        return range_scan.lock_exclusive(vm, space, op, out)
+    return range_scan.lock_shared(vm, space, op, out)
+
+
+def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: note the hole in the map, if that is where the policy keeps it."""
+    if vm.settings.policy.hole_state is not HoleRecord.MAP_ENTRY:
+        return advance(op)
+    space.map.change(op.start, op.end, hole=True)
+    return advance(op, vm.settings.costs.map_ns)
+
+
+def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Take one page into the hole; it stays busy until its flush is complete."""
+    if page.wired:
+        return False
+    if page.busy != NOBODY and page.hole in _CONCERNS:
+        return True
+    vm, op, found = scene.vm, scene.op, scene.found
+    after, _ = vm.hole_event(key, HoleEvent.HOLE, op, scene.out)
+    if after is None or after.hole is not HoleState.FLUSHING:
+        return False
+    vm.put(key, after.with_lazy_free(lazy=False).with_busy(op.op))
+    no_access = vm.settings.policy.no_access
+    costs = vm.settings.costs
+    found.ns += costs.flag_page_ns
+    if no_access is not NoAccess.NONE:
+        found.ns += costs.pte_ns
+        if vm.take_access(scene.space, page.vpn, keep=no_access is NoAccess.KEEP_PTE):
+            found.vpns.append(page.vpn)
+    found.pages.append((key, page.vpn))
+    return False
+
+
+def take_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: every resident page of the range."""
+    return range_scan.scan(vm, space, op, out, make_hole)
+
+
+def early_offer(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: with the hazard, the zeroing thread gets the pages before the flush."""
+    if vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH:
+        op = settle_pages(vm, space, op, out)
+    return advance(op)
+
+
+def settle_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Report the flush of the operation's pages to the table, unbusy and offer them."""
+    keys = []
+    for key, _ in op.pages:
+        page = vm.get(key)
+        if page is None or page.hole is not HoleState.FLUSHING or page.busy != op.op:
+            continue  # a ZERO that does not wait has taken it over meanwhile
+        after, _actions = vm.hole_event(key, HoleEvent.FLUSHED, op, out)
+        assert after is not None
+        vm.unbusy(key, after, out)
+        keys.append(key)
+    vm.offer(space, op, keys, out)
+    return replace(op, pages=())
+
+
+def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the invalidation is complete."""
+    op = settle_pages(vm, space, op, out)
+    out.append(Note(HoleSettled(op.op, op.asid, op.start, op.end)))
+    return advance(replace(op, vpns=()))
+
+
+PHASES: tuple[Phase, ...] = (
+    lock,
+    mark_range,
+    take_pages,
+    early_offer,
+    shootdown.zero_generations,
+    shootdown.interrupt_active,
+    flushed,
+    range_scan.unlock,
+)

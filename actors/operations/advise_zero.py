@@ -1,0 +1,193 @@
+"""madvise(MADV_FREE_ZERO): the range leaves the hole, and its contents are zero.
+
+    as HOLE first (pages that are not in a hole yet); then page by page, by THE TABLE: zeroed ->
+    skip; in the zeroing thread's hands -> steal or wait; else -> take for zeroing inline;
+    ask the zeroing thread to cede; zero inline; grant; unlock
+
+Every page that ZERO has looked at stays busy until the grant. The grant is the linearisation point.
+Source: issue 1318, davidchisnall's step 4; nwf: ZERO without HOLE does the HOLE first.
+"""
+
+from actors.facts import Granted, ZeroCase
+from actors.machine import Effect, Note, Send
+from actors.messages import PageKey, Steal, ZeroFrames
+from actors.operations import advise_hole, range_scan, shootdown
+from actors.operations.operation import Op, OpState, advance, replace
+from actors.operations.range_scan import Scene
+from actors.vm_state import Phase, VmState
+from kernel import pte as pte_bits
+from kernel.hazards import Hazard
+from kernel.hole import Action, HoleEvent, HoleState
+from kernel.page import NOBODY, Page
+from kernel.policy import Grant, HoleRecord, NotStarted, Zeroing, zero_may_skip
+from kernel.vmspace import VmSpace
+
+
+def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Make a hole of a page that is not in one; leave the others to `claim`."""
+    if page.hole is not HoleState.LIVE:
+        return False
+    return advise_hole.make_hole(scene, key, page)
+
+
+def hole_live_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: ZERO without HOLE does the HOLE first, page by page."""
+    return range_scan.scan(vm, space, op, out, hole_first)
+
+
+def own_flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the pages that this ZERO itself took into the hole are flushed, still busy."""
+    for key, _ in op.pages:
+        page = vm.get(key)
+        if page is not None and page.hole is HoleState.FLUSHING:
+            vm.hole_event(key, HoleEvent.FLUSHED, op, out)
+    return advance(replace(op, pages=(), vpns=()))
+
+
+def _event(scene: Scene, page: Page) -> HoleEvent:
+    policy = scene.vm.settings.policy
+    if page.hole is HoleState.ZEROING and policy.zeroing is Zeroing.BACKGROUND_STEAL:
+        return HoleEvent.STEAL
+    if page.hole is HoleState.FLUSHING and policy.zero_not_started is NotStarted.ZERO_THEN_REPERMIT:
+        return HoleEvent.ZERO_NOW
+    trusted = zero_may_skip(policy) or (
+        scene.vm.settings.hazards & Hazard.KNOWN_ZERO_WHILE_WRITABLE
+    )
+    if page.hole is HoleState.ZEROED and not trusted and scene.vm.dirtied(scene.space, page):
+        return HoleEvent.DIRTIED
+    return HoleEvent.ZERO
+
+
+def claim(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Decide one page by the table, and hold it busy until the grant."""
+    vm, op = scene.vm, scene.op
+    if page.hole is HoleState.LIVE:
+        # wired, or it came by a fault after this ZERO had looked: it is younger than the call
+        return False
+    event = _event(scene, page)
+    mine = page.busy in (NOBODY, op.op)
+    if not mine and event not in (HoleEvent.STEAL, HoleEvent.ZERO_NOW):
+        return True
+    after, actions = vm.hole_event(key, event, op, scene.out)
+    assert after is not None
+    if Action.WAIT in actions:
+        return True
+    scene.found.ns += vm.settings.costs.flag_page_ns
+    if Action.ASK_ZEROER in actions:
+        scene.found.wanted.append((key, page.vpn))
+    else:
+        if Action.SKIP_ZERO in actions:
+            scene.out.append(Note(ZeroCase(op.op, "zeroed", 1)))
+        vm.put(key, after.with_busy(op.op))
+        scene.found.pages.append((key, page.vpn))
+    return False
+
+
+def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: every resident page of the range."""
+    return range_scan.scan(vm, space, op, out, claim)
+
+
+def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: have the zeroing thread give up what it holds of the range."""
+    if not op.wanted:
+        return advance(op)
+    keys = tuple(key for key, _ in op.wanted)
+    out.append(Send(vm.settings.zeroer_of(op.asid), Steal(op.op, keys)))
+    return replace(op, state=OpState.ZEROING)
+
+
+def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list[Effect]) -> Op:
+    """Take over what the zeroing thread ceded; the rest of each page is zeroed inline."""
+    held = list(op.pages)
+    for (key, done), (_, vpn) in zip(pages, op.wanted, strict=True):
+        after, _ = vm.hole_event(key, HoleEvent.CEDED, op, out)
+        assert after is not None
+        vm.put(key, after.with_busy(op.op))
+        held.append((key, vpn))
+        op = replace(op, seen=(*op.seen, vpn, done))
+    out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
+    return advance(replace(op, pages=tuple(held), wanted=(), state=OpState.READY))
+
+
+def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the initiator zeroes what is not zero yet."""
+    done = dict(zip(op.seen[::2], op.seen[1::2], strict=True))
+    frames = []
+    for key, vpn in op.pages:
+        page = vm.get(key)
+        zeroing = (HoleState.INLINE, HoleState.LIVE)
+        if page is not None and page.hole in zeroing and done.get(vpn, 0) < vm.settings.chunks:
+            frames.append((vpn, page.pfn, done.get(vpn, 0)))
+    op = replace(op, seen=())
+    if not frames:
+        return advance(op)
+    fresh = sum(1 for vpn, _, _ in frames if vpn not in done)
+    out.append(Note(ZeroCase(op.op, "inline", fresh)))
+    out.append(Send(op.by, ZeroFrames(op.op, op.asid, tuple(frames), op.ns)))
+    return replace(op, state=OpState.WORK, phase=op.phase + 1, ns=0)
+
+
+def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the pages are usable again; nothing stored from here on may be lost."""
+    settings = vm.settings
+    late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
+    if settings.policy.hole_state is HoleRecord.MAP_ENTRY:
+        space.map.change(op.start, op.end, hole=False)
+    ns = 0
+    for key, vpn in op.pages:
+        page = vm.get(key)
+        assert page is not None
+        if page.hole is HoleState.INLINE:
+            vm.hole_event(key, HoleEvent.INLINE_DONE, op, out)
+        after, _ = vm.hole_event(key, HoleEvent.GRANT, op, out)
+        assert after is not None
+        if settings.policy.grant is Grant.EAGER:
+            ns += settings.costs.pte_ns
+            _enter(space, vpn, after.pfn)
+        vm.unbusy(key, after, out)
+    out.append(Note(Granted(op.op, op.asid, op.start, op.end)))
+    return advance(replace(op, pages=op.pages if late else ()), ns)
+
+
+def _enter(space: VmSpace, vpn: int, pfn: int) -> None:
+    entry = space.map.lookup(vpn)
+    if entry is None or not entry.prot & 1:
+        return
+    bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
+    space.pmap.ptes[vpn] = pte_bits.make(pfn, bits)
+
+
+def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: unlock; what is still held (hazard) goes."""
+    vm.unlock_map(space, op, out)
+    return advance(replace(op, pages=()))
+
+
+#: HOLE's part, for pages that are not in a hole
+_FIRST: tuple[Phase, ...] = (
+    advise_hole.lock,
+    hole_live_pages,
+    shootdown.zero_generations,
+    shootdown.interrupt_active,
+    own_flushed,
+)
+
+PHASES: tuple[Phase, ...] = (
+    *_FIRST,
+    claim_pages,
+    ask_zeroer,
+    zero_inline,
+    grant,
+    release_pages,
+)
+
+#: with the hazard zero-after-grant the last steps change places
+PHASES_GRANT_FIRST: tuple[Phase, ...] = (
+    *_FIRST,
+    claim_pages,
+    ask_zeroer,
+    grant,
+    zero_inline,
+    release_pages,
+)

@@ -1,0 +1,139 @@
+"""A page fault.
+
+    lock the map shared; look up: fatal, sleep on a busy page, resident, or a new page (busy, no
+    frame yet); frame; zero it unless it is known to be zero; enter it in the page table; unlock
+
+Source: FreeBSD vm_fault: the page is allocated busy in the first object, zero-filled, entered and
+unbusied; who meets a busy page drops everything, sleeps and starts over from the map lookup.
+"""
+
+from actors.facts import Faulted, Segv
+from actors.machine import Effect, Note, Send
+from actors.messages import Allocate, Message, PageKey, Resolved, Signal, Translation, ZeroFrames
+from actors.operations.operation import Op, OpState, advance, replace
+from actors.vm_state import Phase, VmState
+from kernel import pte as pte_bits
+from kernel.errors import FaultCause, SegvCode
+from kernel.hazards import Hazard
+from kernel.hole import Action, HoleEvent, HoleState
+from kernel.page import NOBODY, Page
+from kernel.policy import HoleAccess, Rogue
+from kernel.vm_map import MapEntry
+from kernel.vmspace import VmSpace
+
+_READ, _WRITE = 1, 2
+#: last phases, by number: enter the page; end
+ENTER = 4
+
+
+def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: find the entry and the page, and decide."""
+    entry = space.map.lookup(op.start)
+    if entry is None:
+        return _fatal(vm, space, op, SegvCode.MAPERR, out)
+    if not entry.prot & (_WRITE if op.arg else _READ):
+        return _fatal(vm, space, op, SegvCode.ACCERR, out)
+    if entry.hole and vm.settings.policy.hole_access is HoleAccess.FATAL:
+        return _fatal(vm, space, op, SegvCode.HOLE, out)
+    op = replace(op, ns=op.ns + vm.settings.costs.fault_ns)
+    key = (entry.oid, entry.pindex(op.start))
+    page = vm.get(key)
+    if page is None:
+        return _new_page(vm, op, entry, key, out)
+    if page.busy != NOBODY:
+        vm.unlock_map(space, op, out)
+        return vm.sleep_on_page(replace(op, phase=0), key, out)
+    pte = space.pmap.ptes.get(op.start, 0)
+    if pte_bits.permits(pte, write=bool(op.arg)):
+        return replace(op, value=FaultCause.SPURIOUS, phase=ENTER)
+    cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
+    if page.hole is not HoleState.LIVE:
+        cause = FaultCause.ROGUE
+        _touch(vm, key, op, out)
+    return replace(op, value=cause, phase=ENTER)
+
+
+def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
+    vm.unlock_map(space, op, out)
+    out.append(Note(Segv(op.op, op.asid, op.start, code)))
+    out.append(Send(op.by, Signal(op.op, op.start, code, op.ns + vm.settings.costs.signal_ns)))
+    return replace(op, phase=len(PHASES), error=-1)
+
+
+def _touch(vm: VmState, key: PageKey, op: Op, out: list[Effect]) -> None:
+    rogue = vm.settings.policy.rogue
+    event = HoleEvent.ROGUE if rogue is Rogue.REUSE_PAGE else HoleEvent.TOUCH
+    _, actions = vm.hole_event(key, event, op, out)
+    assert Action.WAIT not in actions, "a page in such a state is busy"
+
+
+def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effect]) -> Op:
+    stays = vm.settings.policy.rogue is Rogue.STAY_HOLE
+    hole = HoleState.IDLE if entry.hole and stays else HoleState.LIVE
+    vm.put(key, Page(-1, op.start, op.op, hole))
+    if hole is HoleState.LIVE:
+        vm.account(op, 1, out)
+    memory = vm.settings.memories[vm.settings.domain_of(op.by)]
+    out.append(Send(memory, Allocate(op.op, op.asid, op.start)))
+    return replace(op, state=OpState.FRAME)
+
+
+def got_frame(vm: VmState, space: VmSpace, op: Op, pfn: int, zeroed: bool, out: list[Effect]) -> Op:
+    """Take the frame that memory gave: zero it unless it is known to be zero."""
+    key, page = _own_page(vm, space, op)
+    vm.put(key, Page(pfn, page.vpn, page.busy, page.hole))
+    op = advance(replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL))
+    if zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
+        return advance(op)
+    out.append(Send(op.by, ZeroFrames(op.op, op.asid, ((op.start, pfn, 0),), op.ns)))
+    return replace(op, state=OpState.WORK, ns=0, phase=op.phase + 1)
+
+
+def _own_page(vm: VmState, space: VmSpace, op: Op) -> tuple[PageKey, Page]:
+    found = vm.page_at(space, op.start)
+    assert found is not None, "the map is locked, the page is busy"
+    return found
+
+
+def nothing(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: zeroing, done by the initiator."""
+    return advance(op)
+
+
+def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: write the entry, unbusy the page, unlock, and let the access go on."""
+    key, page = _own_page(vm, space, op)
+    entry = space.map.lookup(op.start)
+    assert entry is not None
+    bits = pte_bits.P | pte_bits.U | pte_bits.A
+    if entry.prot & _WRITE:
+        bits |= pte_bits.W
+    old = space.pmap.ptes.get(op.start, 0)
+    bits |= pte_bits.D if op.arg else old & pte_bits.D
+    pte = pte_bits.make(page.pfn, bits)
+    space.pmap.ptes[op.start] = pte
+    if page.busy == op.op:
+        vm.unbusy(key, page, out)
+    vm.unlock_map(space, op, out)
+    out.append(Note(Faulted(op.op, op.asid, op.start, op.value)))
+    reply: Message
+    if vm.settings.fine:
+        reply = Resolved(op.op, op.ns, op.value)
+    else:
+        reply = Translation(op.op, op.start, pte, op.ns, op.value)
+    out.append(Send(op.by, reply))
+    return replace(op, phase=len(PHASES), error=-1)
+
+
+def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the map lock shared; its cost is part of `fault_ns`."""
+    return vm.lock_map(space, op, out, write=False) or advance(op)
+
+
+PHASES: tuple[Phase, ...] = (
+    lock,
+    look_up,
+    nothing,
+    nothing,
+    enter,
+)

@@ -1,0 +1,88 @@
+"""An operation in flight: a system call, fault, reclaim or context switch as a record with a state.
+
+One module of this package per kind. An operation is a tuple of phases (`PHASES`); a phase takes
+the operation one step further and says in what state it is left. What another actor may see in
+between is just what lies between two phases (or two pages of a scanning phase).
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from actors.messages import PageKey
+
+
+class OpKind(IntEnum):
+    """Kinds of operations; system calls carry theirs in `Call.kind`."""
+
+    FAULT = 1
+    MMAP = 2
+    MUNMAP = 3
+    MPROTECT = 4
+    ADVISE_FREE = 5
+    ADVISE_DONTNEED = 6
+    HOLE = 7
+    ZERO = 8
+    RECLAIM = 9
+    SWITCH = 10
+
+
+class OpState(IntEnum):
+    """READY, or what the operation waits for; the sleeping ones can be interrupted by nothing yet."""
+
+    READY = 0
+    #: the map lock
+    LOCK = 1
+    #: a busy page
+    PAGE_BUSY = 2
+    #: acknowledgements of a shootdown
+    ACKS = 3
+    #: the zeroing thread, to cede
+    ZEROING = 4
+    #: a frame
+    FRAME = 5
+    #: its initiator works (charges time, or zeroes frames) and sends Step
+    WORK = 6
+
+
+#: states in which the thread is off its core
+SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY})
+
+
+class Op(msgspec.Struct, frozen=True, gc=False):
+    """The record; `ns` is kernel work done and not yet charged to the initiator `by`."""
+
+    op: int
+    by: int
+    kind: OpKind
+    asid: int
+    start: int
+    end: int
+    arg: int = 0
+    index: int = 0
+    state: OpState = OpState.READY
+    phase: int = 0
+    #: next page that a scanning phase looks at
+    cursor: int = 0
+    round: int = 0
+    #: pages held busy, by key and vpn
+    pages: tuple[tuple[PageKey, int], ...] = ()
+    #: pages of the zeroing thread that ZERO wants
+    wanted: tuple[tuple[PageKey, int], ...] = ()
+    #: entries taken away whose invalidation is due
+    vpns: tuple[int, ...] = ()
+    #: frames to free once the invalidation is complete
+    frames: tuple[int, ...] = ()
+    ns: int = 0
+    error: int = 0
+    value: int = 0
+    #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
+    seen: tuple[int, ...] = ()
+
+
+replace = msgspec.structs.replace
+
+
+def advance(op: Op, ns: int = 0) -> Op:
+    """Go to the next phase; scanning starts over at the range's first page."""
+    return replace(op, phase=op.phase + 1, cursor=op.start, ns=op.ns + ns)

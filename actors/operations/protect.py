@@ -1,0 +1,58 @@
+"""mprotect(2): permissions are lost at once, everywhere; they are gained by faults.
+
+Source: FreeBSD vm_map_protect, pmap_protect: PROT_NONE removes the entries, losing W clears it, the
+flush completes before the map is unlocked; gaining needs no flush.
+"""
+
+from actors.machine import Effect
+from actors.operations import discard, range_scan, shootdown
+from actors.operations.operation import Op, advance, replace
+from actors.vm_state import Phase, VmState
+from kernel import pte as pte_bits
+from kernel.vmspace import VmSpace
+
+_READ, _WRITE = 1, 2
+
+
+def change_map(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the entries of the range get the new protection."""
+    space.map.change(op.start, op.end, prot=op.arg)
+    return advance(op, vm.settings.costs.map_ns)
+
+
+def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: page-table entries lose what the protection does not give any more."""
+    ptes = space.pmap.ptes
+    lost = []
+    entries = space.pmap.mapped_in(op.cursor, op.end)
+    cursor = op.end
+    for vpn in entries:
+        if not op.arg & _READ:
+            del ptes[vpn]
+            lost.append(vpn)
+        elif not op.arg & _WRITE and ptes[vpn] & pte_bits.W:
+            ptes[vpn] &= ~pte_bits.W
+            lost.append(vpn)
+        if vm.settings.fine:
+            cursor = vpn + 1
+            break
+    op = replace(op, vpns=op.vpns + tuple(lost), cursor=cursor)
+    op = replace(op, ns=op.ns + len(lost) * vm.settings.costs.pte_ns)
+    return advance(op) if cursor == op.end else op
+
+
+def flushed(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the shootdown is complete."""
+    return advance(replace(op, vpns=()))
+
+
+PHASES: tuple[Phase, ...] = (
+    range_scan.lock_exclusive,
+    discard.check_gaps,
+    change_map,
+    change_entries,
+    shootdown.zero_generations,
+    shootdown.interrupt_active,
+    flushed,
+    range_scan.unlock,
+)

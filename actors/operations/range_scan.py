@@ -1,0 +1,90 @@
+"""Walking the resident pages of a range, page by page, with sleep and restart.
+
+A scanning phase calls `scan` with what to do for one page. Exploring, one page is one step; timed
+runs do as many as possible. A visitor that meets a busy page puts the operation to sleep; after
+that the scan looks again at the same page, with everything re-evaluated.
+"""
+
+from collections.abc import Callable
+
+from actors.machine import Effect
+from actors.messages import PageKey
+from actors.operations.operation import Op, advance, replace
+from actors.vm_state import VmState
+from kernel.page import Page
+from kernel.vmspace import VmSpace
+
+
+class Found:
+    """What the visits of one step add to the operation."""
+
+    __slots__ = ("frames", "ns", "pages", "vpns", "wanted")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.pages: list[tuple[PageKey, int]] = []
+        self.wanted: list[tuple[PageKey, int]] = []
+        self.vpns: list[int] = []
+        self.frames: list[int] = []
+        self.ns = 0
+
+    def into(self, op: Op, cursor: int) -> Op:
+        """Give the operation with all that added."""
+        return replace(
+            op,
+            pages=op.pages + tuple(self.pages),
+            wanted=op.wanted + tuple(self.wanted),
+            vpns=op.vpns + tuple(self.vpns),
+            frames=op.frames + tuple(self.frames),
+            ns=op.ns + self.ns,
+            cursor=cursor,
+        )
+
+
+class Scene:
+    """Where a visit happens: the vm, the address space, the operation, its findings, its effects."""
+
+    __slots__ = ("found", "op", "out", "space", "vm")
+
+    def __init__(self, vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> None:
+        """Set the scene for one step of a scanning phase."""
+        self.vm = vm
+        self.space = space
+        self.op = op
+        self.out = out
+        self.found = Found()
+
+
+#: (scene, key, page) -> whether the visit must wait until the page is no longer busy
+Visitor = Callable[[Scene, PageKey, Page], bool]
+
+
+def scan(vm: VmState, space: VmSpace, op: Op, out: list[Effect], visit: Visitor) -> Op:
+    """Visit the resident pages from the cursor on, then go to the next phase."""
+    scene = Scene(vm, space, op, out)
+    fine = vm.settings.fine
+    for vpn in list(vm.resident_in(space, op.cursor, op.end)):
+        at = vm.page_at(space, vpn)
+        if at is None:
+            continue
+        if visit(scene, *at):
+            return vm.sleep_on_page(scene.found.into(op, vpn), at[0], out)
+        if fine:
+            return scene.found.into(op, vpn + 1)
+    return advance(scene.found.into(op, op.end))
+
+
+def lock_shared(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the map lock shared."""
+    return vm.lock_map(space, op, out, write=False) or advance(op, vm.settings.costs.map_ns)
+
+
+def lock_exclusive(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the map lock exclusively."""
+    return vm.lock_map(space, op, out, write=True) or advance(op, vm.settings.costs.map_ns)
+
+
+def unlock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: release the map lock."""
+    vm.unlock_map(space, op, out)
+    return advance(op)

@@ -1,0 +1,91 @@
+"""The page daemon takes frames: pages of holes whatever their dirty bit says, MADV_FREE pages if clean.
+
+    page by page: try busy (never sleep), look again whether it is still a hole or free, veto if
+    wired, remove the entry; shoot down; free what is still free to go
+
+A hint is only a hint: identity, wiring and state are looked at after the page is busy.
+Source: FreeBSD vm_pageout_scan_inactive; issue 1318: reclaim without page-out, without dirty bits.
+"""
+
+from actors.facts import Reclaimed
+from actors.machine import Effect, Note, Send
+from actors.messages import Free
+from actors.operations import shootdown
+from actors.operations.operation import Op, advance, replace
+from actors.vm_state import Phase, VmState
+from kernel import pte as pte_bits
+from kernel.hazards import Hazard
+from kernel.hole import Action, HoleEvent, HoleState
+from kernel.page import NOBODY, Page
+from kernel.vmspace import VmSpace
+
+_RECLAIMABLE = frozenset({HoleState.IDLE, HoleState.QUEUED, HoleState.ZEROED})
+
+
+def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: pages that may go are busied and lose their entries."""
+    held, vpns, dirty = [], [], []
+    todo = list(op.wanted)
+    careless = vm.settings.hazards & Hazard.DAEMON_SKIPS_RECHECK
+    while todo:
+        key, _ = todo.pop(0)
+        page = vm.get(key)
+        wanted = page is not None and (page.hole in _RECLAIMABLE or page.lazy_free or careless)
+        if page is None or not wanted or page.busy != NOBODY or page.wired or page.pfn < 0:
+            continue
+        vm.put(key, page.with_busy(op.op))
+        held.append((key, page.vpn))
+        if space.pmap.ptes.get(page.vpn, 0) & pte_bits.D:
+            dirty.append(page.vpn)
+        if vm.take_access(space, page.vpn, keep=False):
+            vpns.append(page.vpn)
+        if vm.settings.fine:
+            break
+    ns = len(held) * vm.settings.costs.zap_page_ns
+    op = replace(
+        op,
+        wanted=tuple(todo),
+        pages=op.pages + tuple(held),
+        vpns=op.vpns + tuple(vpns),
+        seen=op.seen + tuple(dirty),
+        ns=op.ns + ns,
+    )
+    return op if todo else advance(op)
+
+
+def _goes(vm: VmState, page: Page, op: Op) -> bool:
+    if page.hole in _RECLAIMABLE:
+        return True
+    if vm.settings.hazards & Hazard.DAEMON_SKIPS_RECHECK:
+        return True
+    return page.lazy_free and page.vpn not in op.seen
+
+
+def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the shootdown is complete; a MADV_FREE page that was written since stays."""
+    frames: dict[tuple[int, bool], list[int]] = {}
+    holes = 0
+    for key, _ in op.pages:
+        page = vm.get(key)
+        assert page is not None
+        if not _goes(vm, page, op):
+            vm.unbusy(key, page.with_lazy_free(lazy=False), out)
+            continue
+        holes += page.hole is not HoleState.LIVE
+        _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op, out)
+        known = Action.FREE_ZEROED in actions
+        frames.setdefault((vm.settings.memory_of(page.pfn), known), []).append(page.pfn)
+        vm.wake_page(key, out)
+    out.extend(Send(m, Free(op.op, tuple(p), zeroed=z)) for (m, z), p in sorted(frames.items()))
+    count = sum(len(p) for p in frames.values())
+    if count:
+        out.append(Note(Reclaimed(op.op, count, holes)))
+    return advance(replace(op, pages=(), vpns=(), seen=(), value=count))
+
+
+PHASES: tuple[Phase, ...] = (
+    take_pages,
+    shootdown.zero_generations,
+    shootdown.interrupt_active,
+    free_pages,
+)

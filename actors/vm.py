@@ -1,0 +1,236 @@
+"""The `vm` machine: routes messages to operations and steps them.
+
+What each operation does is in `actors/operations/`, one module per kind; what state it edits is in
+`actors/vm_state.py`.
+"""
+
+from typing import ClassVar
+
+from actors.facts import BackgroundZeroed
+from actors.machine import Effect, Handler, Note, ProtocolError, Send
+from actors.messages import (
+    Call,
+    Ceded,
+    Fault,
+    Frame,
+    Invalidated,
+    Message,
+    PageFault,
+    PageZeroed,
+    Reclaim,
+    Return,
+    SetDirty,
+    Step,
+    SwitchIn,
+    SwitchOut,
+    Take,
+    Taken,
+    Translation,
+    Walk,
+    Work,
+)
+from actors.operations import (
+    advise_free,
+    advise_hole,
+    advise_zero,
+    discard,
+    fault,
+    protect,
+    reclaim,
+    switch,
+)
+from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, replace
+from actors.vm_state import Phase, VmState
+from kernel import pte as pte_bits
+from kernel.hazards import Hazard
+from kernel.hole import HoleEvent, HoleState
+from kernel.page import NOBODY
+
+STEPS: dict[OpKind, tuple[Phase, ...]] = {
+    OpKind.FAULT: fault.PHASES,
+    OpKind.MMAP: discard.MMAP_PHASES,
+    OpKind.MUNMAP: discard.MUNMAP_PHASES,
+    OpKind.MPROTECT: protect.PHASES,
+    OpKind.ADVISE_FREE: advise_free.PHASES,
+    OpKind.ADVISE_DONTNEED: discard.DONTNEED_PHASES,
+    OpKind.HOLE: advise_hole.PHASES,
+    OpKind.ZERO: advise_zero.PHASES,
+    OpKind.RECLAIM: reclaim.PHASES,
+    OpKind.SWITCH: switch.PHASES,
+}
+
+_DIRTY_STORE = pte_bits.P | pte_bits.U | pte_bits.W
+_KINDS = {int(k): k for k in OpKind}
+
+
+class Vm(VmState):
+    """Routing: each message finds its operation, or makes one."""
+
+    RECEIVES = (
+        Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | Take | PageZeroed | Ceded
+        | Reclaim | SwitchIn | SwitchOut
+    )  # fmt: skip
+
+    def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
+        """Step an operation: once when exploring, else until it waits or its work is due."""
+        phases = self._phases(op)
+        space = self.spaces[op.asid]
+        fine = self.settings.fine
+        while op.phase < len(phases):
+            op = phases[op.phase](self, space, op, out)
+            if op.state is not OpState.READY:
+                self.ops[op.op] = op
+                return out
+            if op.phase >= len(phases):
+                break
+            if fine:
+                self.ops[op.op] = op
+                out.append(Send(self.me, Step(op.op)))
+                return out
+            if op.ns >= self.settings.interrupt_quantum_ns:
+                self.ops[op.op] = replace(op, state=OpState.WORK, ns=0)
+                out.append(Send(op.by, Work(op.op, op.ns)))
+                return out
+        self.ops.pop(op.op, None)
+        if op.error >= 0:
+            out.append(Send(op.by, Return(op.op, op.error, op.value, op.ns)))
+        return out
+
+    def _phases(self, op: Op) -> tuple[Phase, ...]:
+        if op.kind is OpKind.ZERO and self.settings.hazards & Hazard.ZERO_AFTER_GRANT:
+            return advise_zero.PHASES_GRANT_FIRST
+        return STEPS[op.kind]
+
+    def _begin(self, op: Op) -> list[Effect]:
+        if op.op in self.ops:
+            raise ProtocolError(
+                f"lane {op.op} already has an operation in flight: {self.ops[op.op]}"
+            )
+        return self._run(op, [])
+
+    def _in_flight(self, message: Message, *states: OpState) -> Op:
+        op = self.ops.get(message.op)
+        if op is None or op.state not in states:
+            raise ProtocolError(f"vm {self.me} must not get {message!r} now: operation is {op}")
+        return op
+
+    # Hardware.
+
+    def _walk(self, src: int, m: Walk) -> list[Effect]:
+        """Read the entry and set A (and D for a store, unless exploring) in one step."""
+        space = self.spaces[m.asid]
+        pte = space.pmap.ptes.get(m.vpn, 0)
+        if pte_bits.permits(pte, write=m.write):
+            pte |= pte_bits.A
+            if m.write and not self.settings.fine:
+                pte |= pte_bits.D
+            space.pmap.ptes[m.vpn] = pte
+            return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.walk_ns, 0))]
+        if self.settings.fine:
+            return [Send(src, PageFault(m.op, m.vpn))]
+        return self._fault(src, Fault(m.op, m.asid, m.vpn, m.write))
+
+    def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
+        """Re-check presence, permission and frame, then set D; otherwise the store faults."""
+        ptes = self.spaces[m.asid].pmap.ptes
+        pte = ptes.get(m.vpn, 0)
+        if pte & _DIRTY_STORE != _DIRTY_STORE or pte_bits.pfn_of(pte) != m.pfn:
+            return [Send(src, PageFault(m.op, m.vpn))]
+        pte |= pte_bits.A | pte_bits.D
+        ptes[m.vpn] = pte
+        return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.set_dirty_ns, 0))]
+
+    # Operations.
+
+    def _fault(self, src: int, m: Fault) -> list[Effect]:
+        return self._begin(
+            Op(m.op, src, OpKind.FAULT, m.asid, m.vpn, m.vpn + 1, int(m.write), cursor=m.vpn)
+        )
+
+    def _call(self, src: int, m: Call) -> list[Effect]:
+        kind = _KINDS[m.kind]
+        op = Op(m.op, src, kind, m.asid, m.start, m.end, m.arg, m.index, cursor=m.start)
+        return self._begin(op)
+
+    def _step(self, _src: int, m: Step) -> list[Effect]:
+        op = self._in_flight(m, OpState.READY, OpState.WORK, *SLEEPING)
+        return self._run(replace(op, state=OpState.READY), [])
+
+    def _invalidated(self, _src: int, m: Invalidated) -> list[Effect]:
+        op = self._in_flight(m, OpState.ACKS)
+        op = replace(op, state=OpState.READY, round=op.round + 1)
+        return self._run(advance(op), [])
+
+    def _frame(self, _src: int, m: Frame) -> list[Effect]:
+        op = self._in_flight(m, OpState.FRAME)
+        out: list[Effect] = []
+        op = fault.got_frame(self, self.spaces[op.asid], op, m.pfn, m.zeroed, out)
+        if op.state is not OpState.READY:
+            self.ops[op.op] = op
+            return out
+        return self._run(op, out)
+
+    def _reclaim(self, src: int, m: Reclaim) -> list[Effect]:
+        keys = tuple((key, 0) for key in m.keys if key[0] in self.owner)
+        asid = self.owner[keys[0][0][0]] if keys else min(self.spaces)
+        return self._begin(Op(m.op, src, OpKind.RECLAIM, asid, 0, 0, wanted=keys))
+
+    def _switch_in(self, src: int, m: SwitchIn) -> list[Effect]:
+        return self._begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0))
+
+    def _switch_out(self, src: int, m: SwitchOut) -> list[Effect]:
+        self.spaces[m.asid].pmap.active &= ~(1 << src)
+        return []
+
+    # The zeroing thread.
+
+    def _take(self, src: int, m: Take) -> list[Effect]:
+        """Busy the pages that are still queued; the others are not to be had any more."""
+        out: list[Effect] = []
+        pages = []
+        for key in m.keys:
+            page = self.get(key)
+            if page is None or page.hole is not HoleState.QUEUED or page.busy != NOBODY:
+                continue
+            asid = self.owner[key[0]]
+            space = self.spaces[asid]
+            if not self.may_offer(space, page):
+                continue
+            op = Op(m.op, src, OpKind.ZERO, asid, page.vpn, page.vpn + 1)
+            after, _ = self.hole_event(key, HoleEvent.TAKE, op, out)
+            assert after is not None
+            self.put(key, after.with_busy(m.op))
+            pages.append((key, asid, page.vpn, page.pfn))
+        out.append(Send(src, Taken(m.op, tuple(pages))))
+        return out
+
+    def _page_zeroed(self, src: int, m: PageZeroed) -> list[Effect]:
+        out: list[Effect] = [Note(BackgroundZeroed(m.op, len(m.keys)))]
+        for key in m.keys:
+            op = Op(m.op, src, OpKind.ZERO, self.owner[key[0]], 0, 0)
+            after, _ = self.hole_event(key, HoleEvent.DONE, op, out)
+            assert after is not None
+            if after.hole is HoleState.ZEROED:
+                self.unbusy(key, after, out)
+        return out
+
+    def _ceded(self, _src: int, m: Ceded) -> list[Effect]:
+        op = self._in_flight(m, OpState.ZEROING)
+        out: list[Effect] = []
+        return self._run(advise_zero.ceded(self, op, m.pages, out), out)
+
+    HANDLERS: ClassVar[dict[type, Handler]] = {
+        Walk: _walk,
+        SetDirty: _set_dirty,
+        Fault: _fault,
+        Call: _call,
+        Step: _step,
+        Invalidated: _invalidated,
+        Frame: _frame,
+        Take: _take,
+        PageZeroed: _page_zeroed,
+        Ceded: _ceded,
+        Reclaim: _reclaim,
+        SwitchIn: _switch_in,
+        SwitchOut: _switch_out,
+    }

@@ -1,0 +1,125 @@
+"""Which actors a machine has, their ids and names, and the latency between any two.
+
+Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads. The digest of
+a run and every tie between deliveries go by them.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from actors.core import Core
+from actors.guest.program import Guest
+from actors.machine import Machine
+from actors.memory import Memory
+from actors.pagedaemon import PageDaemon
+from actors.settings import Settings
+from actors.vm import Vm
+from actors.zeroer import Zeroer
+from kernel.costs import Latencies
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many actors of each role."""
+
+    cores: int = 2
+    domains: int = 1
+    zeroers: int = 1
+
+
+class Wiring(msgspec.Struct, frozen=True):
+    """Actor ids by role; `names[id]` as users see them (`core0`, `vm0`, ...)."""
+
+    names: tuple[str, ...]
+    roles: tuple[str, ...]
+    cores: int
+    vms: tuple[int, ...]
+    memories: tuple[int, ...]
+    daemons: tuple[int, ...]
+    zeroers: tuple[int, ...]
+
+    def id_of(self, name: str) -> int:
+        """Find an actor by name; KeyError if there is none."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise KeyError(name) from None
+
+
+def wire(shape: Shape, processes: int) -> Wiring:
+    """Number the actors; every process family has a vm of its own (no fork yet: every process)."""
+    counts = (
+        ("core", shape.cores),
+        ("vm", max(1, processes)),
+        ("memory", shape.domains),
+        ("pagedaemon", shape.domains),
+        ("zeroer", shape.zeroers),
+    )
+    names: list[str] = []
+    roles: list[str] = []
+    ranges: dict[str, tuple[int, ...]] = {}
+    for role, count in counts:
+        ranges[role] = tuple(range(len(names), len(names) + count))
+        names += [f"{role}{i}" for i in range(count)]
+        roles += [role] * count
+    return Wiring(
+        tuple(names),
+        tuple(roles),
+        shape.cores,
+        ranges["vm"],
+        ranges["memory"],
+        ranges["pagedaemon"],
+        ranges["zeroer"],
+    )
+
+
+def place_threads(guest: Guest, cores: int) -> tuple[int, ...]:
+    """Bind each thread to a core: the one that it asks for, else round robin."""
+    return tuple(
+        info.core if 0 <= info.core < cores else thread % cores
+        for thread, info in enumerate(guest.threads)
+    )
+
+
+def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> Machine:
+    """Make the machine of one actor in its initial state."""
+    role = wiring.roles[actor]
+    if role == "core":
+        return Core(actor, settings, guest)
+    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer]] = {
+        "vm": Vm,
+        "memory": Memory,
+        "pagedaemon": PageDaemon,
+        "zeroer": Zeroer,
+    }
+    return made[role](actor, settings)
+
+
+def build(wiring: Wiring, settings: Settings, guest: Guest) -> list[Machine]:
+    """Make all machines, in order of their ids."""
+    return [build_one(wiring, a, settings, guest) for a in range(len(wiring.names))]
+
+
+_PAIRS = {
+    frozenset({"core", "vm"}): "core_vm_ns",
+    frozenset({"core"}): "core_core_ns",
+    frozenset({"core", "memory"}): "core_memory_ns",
+    frozenset({"vm", "memory"}): "vm_memory_ns",
+    frozenset({"pagedaemon", "vm"}): "daemon_vm_ns",
+    frozenset({"zeroer", "vm"}): "daemon_vm_ns",
+    frozenset({"pagedaemon", "core"}): "daemon_core_ns",
+    frozenset({"pagedaemon", "memory"}): "daemon_memory_ns",
+    frozenset({"zeroer", "memory"}): "daemon_memory_ns",
+}
+
+
+def latency_table(roles: Sequence[str], latencies: Latencies) -> list[list[int]]:
+    """Give the latency in ns from each actor (row) to each (column); 0 where none may send."""
+    table = []
+    for a, src in enumerate(roles):
+        row = []
+        for b, dst in enumerate(roles):
+            field = "self_ns" if a == b else _PAIRS.get(frozenset({src, dst}))
+            row.append(getattr(latencies, field) if field else 0)
+        table.append(row)
+    return table

@@ -1,0 +1,159 @@
+"""The zeroing thread: low-priority kernel thread that zeroes the pages of holes.
+
+    ZeroJob -> queue;  Take -> Taken (busy for us);  group by group: chunk -> acknowledged;
+    PageZeroed.  A Steal is answered when our own chunk in flight is acknowledged.
+
+It zeroes a page only while it holds it busy, and never starts a chunk of a page that it gave up.
+Source: issue 1318 (davidchisnall's steps 3 and 4); semantics.md H-47 (late write of a zeroer).
+"""
+
+from collections import deque
+from collections.abc import Hashable
+from typing import ClassVar
+
+from actors.machine import Effect, Handler, Machine, Send, Spend
+from actors.messages import (
+    Ceded,
+    ChunkZeroed,
+    PageKey,
+    PageZeroed,
+    Steal,
+    Take,
+    Taken,
+    ZeroChunk,
+    ZeroJob,
+)
+from actors.settings import KERNEL_LANE, Settings
+from kernel.hazards import Hazard
+
+#: (key, asid, vpn, pfn)
+HeldPage = tuple[PageKey, int, int, int]
+
+
+class Zeroer(Machine):
+    """One batch in hand at a time: `hand` still to do, `group` under way at chunk `chunk`."""
+
+    ROLE = "zeroer"
+    RECEIVES = ZeroJob | Taken | ChunkZeroed | Steal
+
+    def __init__(self, me: int, settings: Settings) -> None:
+        """Make an idle zeroing thread."""
+        self.me = me
+        self.settings = settings
+        self.lane = KERNEL_LANE + me
+        self.queue: deque[tuple[int, PageKey]] = deque()
+        self.asking = False
+        #: vm that the batch in hand belongs to
+        self.vm = -1
+        self.hand: deque[HeldPage] = deque()
+        self.group: tuple[HeldPage, ...] = ()
+        self.chunk = 0
+        #: steals that wait for the chunk in flight: (op, keys)
+        self.steals: deque[tuple[int, int, tuple[PageKey, ...]]] = deque()
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state."""
+        return (
+            tuple(self.queue),
+            self.asking,
+            tuple(self.hand),
+            self.group,
+            self.chunk,
+            tuple(self.steals),
+        )
+
+    def waiting(self) -> list[str]:
+        """Name work that is not done."""
+        if self.asking or self.hand or self.group or self.queue or self.steals:
+            return [f"{len(self.queue)} pages queued, {len(self.hand) + len(self.group)} in hand"]
+        return []
+
+    def _job(self, src: int, m: ZeroJob) -> list[Effect]:
+        self.queue.extend((src, key) for key in m.keys)
+        return self._ask()
+
+    def _ask(self) -> list[Effect]:
+        """Ask for the next batch, of one vm, when nothing is in hand."""
+        if self.asking or self.group or self.hand or not self.queue:
+            return []
+        vm = self.queue[0][0]
+        keys: list[PageKey] = []
+        while self.queue and self.queue[0][0] == vm and len(keys) < self.settings.zero_batch:
+            keys.append(self.queue.popleft()[1])
+        self.asking, self.vm = True, vm
+        return [Send(vm, Take(self.lane, tuple(keys)))]
+
+    def _taken(self, _src: int, m: Taken) -> list[Effect]:
+        self.asking = False
+        self.hand.extend(m.pages)
+        return self._group()
+
+    def _group(self) -> list[Effect]:
+        """Start the next group of pages: of one memory and one address space."""
+        if not self.hand:
+            return self._ask()
+        group = [self.hand.popleft()]
+        near = (self.settings.memory_of(group[0][3]), group[0][1])
+        most = 1 if self.settings.fine else self.settings.zero_group
+        while self.hand and len(group) < most:
+            _, asid, _, pfn = self.hand[0]
+            if (self.settings.memory_of(pfn), asid) != near:
+                break
+            group.append(self.hand.popleft())
+        self.group, self.chunk = tuple(group), 0
+        return self._zero_chunk()
+
+    def _zero_chunk(self) -> list[Effect]:
+        _, asid, _, pfn = self.group[0]
+        frames = tuple((vpn, pfn) for _, _, vpn, pfn in self.group)
+        page_ns = self.settings.costs.zero_page_ns // self.settings.chunks
+        return [
+            Spend(page_ns * len(frames)),
+            Send(self.settings.memory_of(pfn), ZeroChunk(self.lane, asid, frames, self.chunk)),
+        ]
+
+    def _chunk_zeroed(self, _src: int, _m: ChunkZeroed) -> list[Effect]:
+        self.chunk += 1
+        out: list[Effect] = []
+        steals, self.steals = self.steals, deque()
+        for src, op, keys in steals:
+            self._cede(src, op, keys, out)
+        if self.group and self.chunk < self.settings.chunks:
+            return out + self._zero_chunk()
+        if self.group:
+            keys = tuple(key for key, _, _, _ in self.group)
+            out.append(Send(self.vm, PageZeroed(self.lane, keys)))
+        self.group = ()
+        return out + self._group()
+
+    def _steal(self, src: int, m: Steal) -> list[Effect]:
+        """Give pages up; not before the chunk in flight that touches them is acknowledged."""
+        busy = {key for key, _, _, _ in self.group}
+        careless = self.settings.hazards & Hazard.STEAL_WITHOUT_WAITING
+        if busy.intersection(m.keys) and not careless:
+            self.steals.append((src, m.op, m.keys))
+            return []
+        out: list[Effect] = []
+        self._cede(src, m.op, m.keys, out)
+        return out
+
+    def _cede(self, src: int, op: int, keys: tuple[PageKey, ...], out: list[Effect]) -> None:
+        """Report each page's chunks done; what is not in hand any more was reported as zeroed."""
+        under_way = {key for key, _, _, _ in self.group}
+        waiting = {key for key, _, _, _ in self.hand}
+        done = tuple(
+            (key, self.chunk if key in under_way else 0 if key in waiting else self.settings.chunks)
+            for key in keys
+        )
+        gone = set(keys)
+        self.hand = deque(page for page in self.hand if page[0] not in gone)
+        if not self.settings.hazards & Hazard.STEAL_WITHOUT_WAITING:
+            self.group = tuple(page for page in self.group if page[0] not in gone)
+        out.append(Send(src, Ceded(op, done)))
+
+    HANDLERS: ClassVar[dict[type, Handler]] = {
+        ZeroJob: _job,
+        Taken: _taken,
+        ChunkZeroed: _chunk_zeroed,
+        Steal: _steal,
+    }

@@ -1,0 +1,1 @@
+"""Hosts that run the machines, their traces, and the command line."""

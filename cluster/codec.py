@@ -1,0 +1,35 @@
+"""Messages as bytes: MessagePack arrays `[tag, op, fields...]`, the same on the wire and in traces."""
+
+from functools import reduce
+from operator import or_
+
+import msgspec
+
+from actors.message_text import message_classes
+from actors.messages import Message
+
+_UNION = reduce(or_, message_classes())  # type: ignore[arg-type]
+ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_UNION)
+
+
+class CodecError(Exception):
+    """Bytes that are no message of this protocol."""
+
+
+def encode(message: Message) -> bytes:
+    """Give the bytes of a message; equal messages have equal bytes."""
+    return ENCODER.encode(message)
+
+
+def decode(data: bytes) -> Message:
+    """Read a message, strictly.
+
+    Raises:
+        CodecError: unknown tag, wrong number or type of fields.
+    """
+    try:
+        message: Message = _DECODER.decode(data)
+    except msgspec.MsgspecError as e:
+        raise CodecError(str(e)) from e
+    return message

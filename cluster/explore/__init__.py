@@ -1,0 +1,1 @@
+"""Delivery orders chosen by a strategy."""

@@ -1,0 +1,36 @@
+"""What every host of machines has in common: observers, limits, and how a run ended."""
+
+from typing import Protocol
+
+import msgspec
+
+from actors.facts import Fact
+from actors.machine import Effect
+from actors.messages import Message
+
+
+class Observer(Protocol):
+    """Hears what happens in a run, in an order that respects happens-before."""
+
+    def delivered(
+        self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
+    ) -> None:
+        """`dst` handled the message at simulated time `when` (ns; 0 in free runs)."""
+        ...
+
+    def noted(self, when: int, actor: int, fact: Fact) -> None:
+        """A machine stated a fact."""
+        ...
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """How a run ended."""
+
+    deliveries: int
+    #: simulated time of the last delivery
+    simulated_ns: int
+    digest: str
+    #: nothing in flight, no timer armed, and no `--limit-ops` that cut it short
+    complete: bool
+    #: what machines still wait for at the end, by actor name
+    waiting: list[str]

@@ -1,0 +1,1 @@
+"""Import recordings of real programs as workloads."""

@@ -1,0 +1,159 @@
+"""The second reading of a recording: events in, workload file and report out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from cluster.importers.assumed_touches import AssumedTouches
+from cluster.importers.census import Process
+from cluster.importers.issue_order import IssueOrder
+from cluster.importers.lines import RecordingLines
+from cluster.importers.memory_calls import translate_call
+from cluster.importers.options import ImportOptions, ReuseRange
+from cluster.importers.process_memory import ProcessMemory
+from cluster.importers.recorded import Birth, Call, Event, Touch
+from cluster.importers.report import ImportReport
+from cluster.importers.tally import Tally, ordered
+from cluster.importers.thread_streams import ThreadStreams
+from cluster.workload_format import WorkloadMeta
+from cluster.workload_writer import WorkloadWriter
+
+TOOL = "holezero import"
+
+_ALWAYS = (
+    "Every mapping is private, anonymous and zero-filled, whatever it mapped when recorded.",
+    "Memory that no traced call mapped is mapped where it is first used, 16 pages at a time.",
+    "PROT_NONE on writable memory counts as a release: its content need not survive.",
+    "A thread's time between two recorded operations is spent thinking, whatever it did.",
+)
+_REUSE = {
+    ReuseRange.RANGE: "The first touch of a released range takes all that is left of it into use.",
+    ReuseRange.PAGE: "The first touch of a released page takes that page into use.",
+    ReuseRange.NONE: "Touches of released memory are no reuse: only mprotect is.",
+}
+
+
+class Translation:
+    """Events of one process on their way into a workload file."""
+
+    def __init__(self, writer: WorkloadWriter, process: Process, options: ImportOptions) -> None:
+        concurrent = len(process.threads) > 1 or bool(process.births)
+        self.tally = Tally()
+        self.streams = ThreadStreams(writer, concurrent=concurrent)
+        self.order = IssueOrder(self._perform)
+        self._memory = ProcessMemory(self.streams, self.tally, options)
+        program = Path(process.program).name
+        self.streams.start(process.pid, program, max(0, process.begin_ns))
+
+    def _perform(self, event: Event) -> None:
+        tally = self.tally
+        if tally.begin_ns < 0:
+            tally.begin_ns = event.start_ns
+        tally.end_ns = max(tally.end_ns, event.start_ns)
+        if isinstance(event, Touch):
+            self._memory.touch(event)
+        elif isinstance(event, Call):
+            tally.end_ns = max(tally.end_ns, event.end_ns)
+            translate_call(self._memory, event)
+        elif isinstance(event, Birth):
+            self.streams.born(event.tid, event.child, event.start_ns)
+        else:
+            self.streams.died(event.tid, event.start_ns)
+
+
+class Reading(msgspec.Struct, kw_only=True):
+    """The outcome of the second reading, beside what became instructions."""
+
+    lines: RecordingLines
+    malformed: int = 0
+    foreign: int = 0
+    warnings: list[str] = []
+
+
+def write_workload(
+    source: Path,
+    out: Path,
+    kind: str,
+    process: Process,
+    options: ImportOptions,
+    read: Callable[[Translation], Reading],
+) -> ImportReport:
+    """Let `read` feed a translation and put the result into `out`.
+
+    Raises:
+        InputError: `source` can not be read or `out` can not be written.
+    """
+    with WorkloadWriter(out, TOOL) as writer:
+        translation = Translation(writer, process, options)
+        reading = read(translation)
+        dropped = translation.order.close()
+        tally = translation.tally
+        tally.left_out["unfinished_call"] += dropped
+        tally.left_out["waits_forgotten"] += translation.streams.waits_forgotten
+        meta = WorkloadMeta(
+            source=source.name,
+            format=kind,
+            program=process.program,
+            left_out=ordered(tally.left_out),
+            approximated=ordered(tally.approximated),
+            assumptions=_assumptions(kind, options),
+            recorded_faults=ordered(tally.faults),
+            pages=len(tally.touched),
+            duration_ns=tally.duration_ns,
+        )
+        digest = writer.finish(meta)
+        return _report(source, out, process, meta, writer, digest, reading)
+
+
+def _assumptions(kind: str, options: ImportOptions) -> tuple[str, ...]:
+    said = [*_ALWAYS, _REUSE[options.reuse]]
+    if kind == "strace":
+        said.append(AssumedTouches(options).describe())
+    else:
+        said.append(
+            "Every recorded page fault is one access to its page. Touches of a present page are "
+            "not recorded, nor are those that follow MADV_FREE while Linux keeps the pages: such "
+            f"a reuse is not seen. A fault is taken to last {options.fault_ns} ns."
+        )
+        if not options.file_touches:
+            said.append("Faults in file mappings are left out.")
+    return tuple(said)
+
+
+def _report(
+    source: Path,
+    out: Path,
+    process: Process,
+    meta: WorkloadMeta,
+    writer: WorkloadWriter,
+    digest: bytes,
+    reading: Reading,
+) -> ImportReport:
+    lines = reading.lines
+    warnings = list(reading.warnings)
+    if lines.truncated:
+        warnings.append(
+            "the compressed recording is cut short or damaged; what could be read is imported"
+        )
+    return ImportReport(
+        source=source.name,
+        out=out.name,
+        format=meta.format,
+        process=process.pid,
+        program=meta.program,
+        digest=digest.hex(),
+        lines=lines.lines,
+        bytes=lines.bytes,
+        malformed=reading.malformed + lines.overlong,
+        foreign=reading.foreign,
+        truncated=lines.truncated,
+        threads=len(writer.threads),
+        instructions=dict(sorted(writer.counts.items())),
+        left_out=meta.left_out,
+        approximated=meta.approximated,
+        recorded_faults=meta.recorded_faults,
+        pages=meta.pages,
+        duration_ns=meta.duration_ns,
+        warnings=tuple(warnings),
+    )

@@ -1,0 +1,102 @@
+"""The first reading of a recording: which process is imported, and from where on."""
+
+from collections import Counter
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from cluster.input_error import InputError
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Process(msgspec.Struct):
+    """What the first reading found about one process; lines are numbered from 1."""
+
+    pid: int
+    #: memory events since its last exec
+    events: int = 0
+    #: the line of its last successful exec: what comes before belongs to another address space
+    exec_line: int = 0
+    #: when that exec, or else its first event, was
+    begin_ns: int = -1
+    program: str = ""
+    execs: int = 0
+    forked: bool = False
+    #: lines on which it created a thread, with the new tid
+    births: dict[int, int] = {}
+    #: distinct threads with events since the last exec
+    threads: set[Hashable] = set()
+
+    def exec(self, line: int, now_ns: int, program: str) -> None:
+        """Begin again with an empty address space."""
+        self.exec_line, self.begin_ns, self.program = line, now_ns, program
+        self.execs += 1
+        self.events = 0
+        self.births = {}
+        self.threads = set()
+
+    def saw(self, thread: Hashable, now_ns: int) -> None:
+        """Count a memory event of one of its threads."""
+        if self.begin_ns < 0:
+            self.begin_ns = now_ns
+        self.events += 1
+        self.threads.add(thread)
+
+
+class Census(Generic[K]):
+    """The processes of a recording by key (a pid can be that of two processes)."""
+
+    def __init__(self) -> None:
+        self.processes: dict[K, Process] = {}
+        self.recognised = 0
+
+    def process(self, key: K, pid: int) -> Process:
+        """Give the process of a key, a new one the first time."""
+        found = self.processes.get(key)
+        if found is None:
+            found = self.processes[key] = Process(pid)
+        return found
+
+    def choose(self, name: str, wanted: int | None) -> K:
+        """Give the process to import: the wanted one, or the one with most memory events.
+
+        Raises:
+            InputError: there is no such process, or nothing to import.
+        """
+        chosen = [
+            key
+            for key, process in self.processes.items()
+            if process.events and wanted in (None, process.pid)
+        ]
+        if chosen:
+            # The first of equals: dicts keep the order of the recording.
+            return max(chosen, key=lambda key: self.processes[key].events)
+        if wanted is None:
+            raise InputError(f"{name}: a recording without a single memory call or page fault.")
+        events: Counter[int] = Counter()
+        for process in self.processes.values():
+            events[process.pid] += process.events
+        listed = ", ".join(f"{pid} ({count:,} events)" for pid, count in events.most_common(8))
+        raise InputError(f"{name}: no process {wanted} with memory events. It has {listed}.")
+
+    def warnings(self, main: K) -> list[str]:
+        """Say what the choice of a process leaves out."""
+        process, said = self.processes[main], []
+        others = [one for key, one in self.processes.items() if key != main and one.events]
+        if others:
+            others.sort(key=lambda one: -one.events)
+            largest = ", ".join(f"{one.pid} ({one.events:,} events)" for one in others[:3])
+            said.append(
+                f"{len(others):,} other processes are dropped (counted as other_process.*); "
+                f"choose one by --process PID, such as {largest}"
+            )
+        if process.execs > 1:
+            said.append(f"only what follows the last of {process.execs} execs is imported")
+        if process.forked and not process.execs:
+            said.append(
+                "the process was forked and never did an exec: memory that it inherited is mapped "
+                "where it is first used, and starts as zeros"
+            )
+        return said

@@ -1,0 +1,43 @@
+"""What a recording tells, in the words that every importer shares; times in ns from its start."""
+
+import msgspec
+
+
+class Touch(msgspec.Struct, frozen=True, gc=False):
+    """A page fault: the thread read or wrote `va`."""
+
+    tid: int
+    va: int
+    write: bool
+    #: the page was present: a copy-on-write, a zero page replaced, or a forbidden access
+    present: bool
+    start_ns: int
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A memory system call; arguments and result as unsigned 64-bit numbers."""
+
+    tid: int
+    name: str
+    args: tuple[int, ...]
+    start_ns: int
+    end_ns: int
+    result: int
+
+
+class Birth(msgspec.Struct, frozen=True, gc=False):
+    """`tid` created the thread `child` of its own process."""
+
+    tid: int
+    child: int
+    start_ns: int
+
+
+class Death(msgspec.Struct, frozen=True, gc=False):
+    """The thread ended; its tid may come back as another thread."""
+
+    tid: int
+    start_ns: int
+
+
+Event = Touch | Call | Birth | Death

@@ -1,0 +1,180 @@
+"""The bytes of a workload file (`.hzw`), version 1: what reader and writer must agree on.
+
+    magic      8 bytes
+    header     u32 size, then a msgpack map {schema, version, tool}
+    block      BLOCK_HEAD, then one zstd frame: a msgpack array of the instructions of ONE thread
+    ...        blocks of the threads interleave; those of one thread are in order, without gaps
+    trailer    END_HEAD, then one zstd frame: a msgpack map (`Trailer`); nothing follows it
+
+Integers are little-endian. An instruction is `["map", va, length, prot]` and so on, as
+`actors/guest/program.py` declares it. A file without a trailer was cut short. The trailer is last
+because the writer streams: counts and thread names are known only at the end.
+
+The digest of a workload covers what a run can observe (threads and instructions, cut into
+blocks), and neither the metadata nor the compressed bytes: another zstd gives the same digest.
+"""
+
+import struct
+from hashlib import blake2b
+
+import msgspec
+import zstandard
+
+from actors.guest.program import (
+    Access,
+    Await,
+    Create,
+    Exit,
+    Fence,
+    Instruction,
+    Think,
+    ThreadInfo,
+)
+
+MAGIC = b"\x89HZW\r\n\x1a\n"
+SCHEMA = "holezero-workload"
+VERSION = 1
+SUFFIX = ".hzw"
+
+HEADER_SIZE = struct.Struct("<I")
+#: tag, thread, index of the first instruction, instructions, raw bytes, stored bytes, raw digest
+BLOCK_HEAD = struct.Struct("<4sIQIII16s")
+BLOCK_TAG = b"BLK\n"
+#: tag, raw bytes, stored bytes, raw digest
+END_HEAD = struct.Struct("<4sII16s")
+END_TAG = b"END\n"
+
+BLOCK_INSTRUCTIONS = 256
+#: An instruction takes at most 40 bytes; beyond that a block is not ours (or a zip bomb).
+MAX_BLOCK_BYTES = 64 * BLOCK_INSTRUCTIONS
+MAX_HEADER_BYTES = 64 * 1024
+#: Threads of a workload at most; each costs the reader some memory before the trailer tells.
+MAX_THREADS = 1 << 20
+MAX_TRAILER_BYTES = 16 * 1024 * 1024
+#: One past the largest byte address of a 48-bit address space.
+VA_LIMIT = 1 << 48
+DIGEST_BYTES = 16
+
+
+class WorkloadMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a workload comes from, and what it is not; no run depends on any of it.
+
+    All counts are totals over the threads. `left_out` and `approximated` are keyed by kind.
+    """
+
+    #: name of the recording, without its folder
+    source: str = ""
+    #: what it was imported from: `faults`, `strace`, ... or `written`
+    format: str = ""
+    tool: str = ""
+    #: the recorded program, as far as the recording tells
+    program: str = ""
+    #: instructions by kind (`map`, `access`, ...)
+    counts: dict[str, int] = {}
+    #: recorded events that became no instruction
+    left_out: dict[str, int] = {}
+    #: recorded events that became an instruction which is not quite the same
+    approximated: dict[str, int] = {}
+    assumptions: tuple[str, ...] = ()
+    #: page faults of the recorded program by cause, as the recording kernel saw them
+    recorded_faults: dict[str, int] = {}
+    #: distinct pages that the accesses touch
+    pages: int = 0
+    #: from the first recorded event to the last
+    duration_ns: int = 0
+
+
+class Trailer(msgspec.Struct, frozen=True, kw_only=True):
+    """The last record of a file: what the writer knows only at the end."""
+
+    threads: tuple[ThreadInfo, ...]
+    meta: WorkloadMeta
+    blocks: int
+    instructions: int
+    digest: bytes
+
+
+class FormatError(Exception):
+    """Bytes of a workload that can not be; the reader says in which file and where."""
+
+
+def require(condition: bool, otherwise: str) -> None:  # noqa: FBT001 - it is the condition
+    """Check what a well-formed file has.
+
+    Raises:
+        FormatError: the condition does not hold.
+    """
+    if not condition:
+        raise FormatError(otherwise)
+
+
+def raw_digest(raw: bytes) -> bytes:
+    """Name uncompressed content by 16 bytes."""
+    return blake2b(raw, digest_size=DIGEST_BYTES).digest()
+
+
+class ContentDigest:
+    """The digest of a workload, block by block in file order."""
+
+    def __init__(self) -> None:
+        self._hash = blake2b(SCHEMA.encode(), digest_size=DIGEST_BYTES)
+
+    def add_block(self, thread: int, first: int, count: int, digest: bytes) -> None:
+        """Take in one block by the digest of its raw bytes."""
+        self._hash.update(struct.pack("<IQI", thread, first, count) + digest)
+
+    def finish(self, threads: tuple[ThreadInfo, ...]) -> bytes:
+        """Take in the threads and give the digest, 16 bytes."""
+        self._hash.update(msgspec.msgpack.encode(threads))
+        return self._hash.digest()
+
+
+def inflate(stored: bytes, raw_bytes: int, limit: int) -> bytes:
+    """Decompress one zstd frame that must give exactly `raw_bytes`, at most `limit`.
+
+    Raises:
+        FormatError: the frame is damaged or claims or gives another size.
+    """
+    if raw_bytes > limit:
+        raise FormatError(f"claims {raw_bytes:,} bytes of content where {limit:,} is the most")
+    try:
+        # A frame that states its size is allocated at that size whatever cap is passed below.
+        if zstandard.frame_content_size(stored) not in (raw_bytes, -1):
+            raise FormatError("has a frame of another size than its head says")
+        raw = zstandard.ZstdDecompressor().decompress(
+            stored, max_output_size=max(raw_bytes, 1), allow_extra_data=False
+        )
+    except zstandard.ZstdError as error:
+        raise FormatError(f"does not decompress ({error})") from error
+    if len(raw) != raw_bytes:
+        raise FormatError("has a frame of another size than its head says")
+    return raw
+
+
+def require_possible(instructions: list[Instruction], threads: int) -> None:
+    """Check instructions of an untrusted file against the machine that they are to run on.
+
+    Raises:
+        FormatError: one names an address, a size or a thread that can not be.
+    """
+    for one in instructions:
+        # The commonest kinds come first: this runs once for each instruction of a run.
+        if isinstance(one, Access):
+            possible = (
+                one.va >= 0
+                and one.count > 0
+                and one.stride >= 0
+                and one.va + one.count * one.stride < VA_LIMIT + one.stride
+            )
+        elif isinstance(one, Think):
+            possible = one.ns >= 0
+        elif isinstance(one, Await):
+            possible = 0 <= one.thread < threads and one.index >= 0
+        elif isinstance(one, Create):
+            possible = 0 <= one.thread < threads
+        elif isinstance(one, Exit | Fence):
+            possible = True
+        else:
+            possible = one.va >= 0 and one.length > 0 and one.va + one.length <= VA_LIMIT
+        if not possible:
+            raise FormatError(f"holds an impossible instruction, {one!r}")

@@ -1,0 +1,36 @@
+"""Error numbers that system calls return to the simulated program, and signal codes."""
+
+from enum import IntEnum
+
+
+class Errno(IntEnum):
+    """errno(2) values, FreeBSD numbers."""
+
+    OK = 0
+    ENOMEM = 12
+    EINVAL = 22
+
+
+class SegvCode(IntEnum):
+    """Why SIGSEGV was sent."""
+
+    MAPERR = 1
+    ACCERR = 2
+    #: hole_access = fatal: the page is in a hole
+    HOLE = 3
+
+
+class FaultCause(IntEnum):
+    """How a page fault was resolved; 0 in a Translation means that there was none."""
+
+    NONE = 0
+    #: a new frame, zeroed
+    ZERO_FILL = 1
+    #: the page was resident, its entry was gone
+    SOFT = 2
+    #: the entry was there but did not permit the access
+    PERMISSION = 3
+    #: a page of a hole that may be touched
+    ROGUE = 4
+    #: the entry permitted the access after all (somebody else resolved it)
+    SPURIOUS = 5

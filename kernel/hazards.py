@@ -1,0 +1,148 @@
+"""Hazards: steps that a variant could leave out or reorder, as switches.
+
+Each names its mechanism, the property that it breaks, the step boundary that it needs and the real
+bug that it resembles (numbers from `reference/semantics.md`, sections 6 and 8). All are off in a
+correct machine; a run with one on must be caught, by its property.
+"""
+
+from enum import IntFlag, auto
+
+import msgspec
+
+
+class Hazard(IntFlag):
+    """Switches; a machine holds the union of those that are on."""
+
+    NONE = 0
+    FREE_BEFORE_ACKS = auto()
+    ACK_OVERTAKES_STORES = auto()
+    ACK_BEFORE_FLUSH = auto()
+    LOST_ACK = auto()
+    WALK_SURVIVES_FLUSH = auto()
+    GENERATION_AFTER_MASK = auto()
+    ZERO_AFTER_GRANT = auto()
+    STEAL_WITHOUT_WAITING = auto()
+    ZEROER_BEFORE_FLUSH = auto()
+    KNOWN_ZERO_WHILE_WRITABLE = auto()
+    FOREIGN_FRAME = auto()
+    RESIDENT_SET_DRIFT = auto()
+    NO_RESTART_AFTER_BUSY = auto()
+    DAEMON_SKIPS_RECHECK = auto()
+
+
+class HazardInfo(msgspec.Struct, frozen=True):
+    """What a hazard is."""
+
+    name: str
+    mechanism: str
+    #: names of properties, the first is the one that is seen first
+    breaks: tuple[str, ...]
+    boundary: str
+    resembles: str
+
+
+def _info(
+    mechanism: str, breaks: tuple[str, ...], boundary: str, resembles: str
+) -> tuple[str, tuple[str, ...], str, str]:
+    return mechanism, breaks, boundary, resembles
+
+
+_ABOUT = {
+    Hazard.FREE_BEFORE_ACKS: _info(
+        "munmap and MADV_DONTNEED give the frames back before the shootdown has completed",
+        ("translation", "isolate"),
+        "between the entry's removal and the last acknowledgement",
+        "M3, H-40; CVE-2018-18281 in shape",
+    ),
+    Hazard.ACK_OVERTAKES_STORES: _info(
+        "a core acknowledges an interrupt while earlier stores are still in its store buffer",
+        ("translation", "isolate"),
+        "between the acknowledgement and the drain",
+        "H-41, the ordering that x86 gives for nothing and a relaxed machine does not",
+    ),
+    Hazard.ACK_BEFORE_FLUSH: _info(
+        "a core acknowledges, runs user code, and only then invalidates",
+        ("translation",),
+        "between the acknowledgement and the flush",
+        "M20, H-41",
+    ),
+    Hazard.LOST_ACK: _info(
+        "one slot instead of a scoreboard: of interrupts that arrive together only the last is "
+        "acknowledged",
+        ("progress",),
+        "two initiators, one target that takes both interrupts at one instruction boundary",
+        "smp_targeted_tlb_shootdown before the per-initiator scoreboard (r363195)",
+    ),
+    Hazard.WALK_SURVIVES_FLUSH: _info(
+        "an invalidation does not kill a page walk in flight: the old entry is cached after it",
+        ("translation",),
+        "between the walk's read and the entry's arrival in the TLB",
+        "s390 speculative TLB fill, H-32",
+    ),
+    Hazard.GENERATION_AFTER_MASK: _info(
+        "the initiator reads pm_active first and zeroes the generations afterwards",
+        ("translation",),
+        "between the two, while a core switches in",
+        "M1, H-15: FreeBSD-EN-22:04.pcid",
+    ),
+    Hazard.ZERO_AFTER_GRANT: _info(
+        "ZERO makes the pages usable first and zeroes them afterwards",
+        ("zero", "keep"),
+        "between the grant and the zeroing",
+        "M12 in shape; step 4 of the issue read the wrong way round",
+    ),
+    Hazard.STEAL_WITHOUT_WAITING: _info(
+        "the zeroing thread cedes a page while a chunk of its own is still in flight",
+        ("keep",),
+        "between the chunk's issue and its acknowledgement",
+        "M10, H-47",
+    ),
+    Hazard.ZEROER_BEFORE_FLUSH: _info(
+        "HOLE hands pages to the zeroing thread without waiting for the shootdown",
+        ("translation", "zero"),
+        "between the entry's removal and the last acknowledgement",
+        "step 3 of the issue left out; H-48",
+    ),
+    Hazard.KNOWN_ZERO_WHILE_WRITABLE: _info(
+        "a page zeroed in the background is believed zero although it stayed mapped writable",
+        ("zero",),
+        "between the background zeroing and ZERO",
+        "M11, H-48: nwf's stores behind the background zero",
+    ),
+    Hazard.FOREIGN_FRAME: _info(
+        "a zero-fill fault trusts that a frame from the free list is zero",
+        ("isolate",),
+        "none: a second process that gets the frame",
+        "PG_ZERO, D28805",
+    ),
+    Hazard.RESIDENT_SET_DRIFT: _info(
+        "HOLE takes pages out of the resident set at each call, not once",
+        ("account",),
+        "none: HOLE twice on one range",
+        "rule 13 of section 7; Go #29844 in effect",
+    ),
+    Hazard.NO_RESTART_AFTER_BUSY: _info(
+        "after a sleep on a busy page the operation goes on with what it saw before",
+        ("translation", "keep"),
+        "between going to sleep on a busy page and waking up",
+        "M6; vm_object_madvise's restart",
+    ),
+    Hazard.DAEMON_SKIPS_RECHECK: _info(
+        "the page daemon frees a page on an old hint without looking whether it is still a hole",
+        ("keep",),
+        "between the hint and the reclaim, with a ZERO in between",
+        "M19",
+    ),
+}
+
+
+def hazard_name(hazard: Hazard) -> str:
+    """Give the name that users write: `free-before-acks`."""
+    assert hazard.name is not None
+    return hazard.name.lower().replace("_", "-")
+
+
+CATALOGUE: dict[Hazard, HazardInfo] = {
+    h: HazardInfo(hazard_name(h), *about) for h, about in _ABOUT.items()
+}
+BY_NAME: dict[str, Hazard] = {info.name: h for h, info in CATALOGUE.items()}

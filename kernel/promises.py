@@ -1,0 +1,50 @@
+"""What a policy promises: one function.
+
+Properties are those of `cluster/properties`. A broken promise is a violation; a property that the
+policy does not promise is reported, if broken, as "not promised, broken N times".
+"""
+
+from enum import StrEnum
+
+from kernel.policy import AdviceKind, HoleAccess, Invalidate, NotStarted, Policy, zero_may_skip
+
+
+class Property(StrEnum):
+    """Names of the properties, as in violations and summaries."""
+
+    #: a load after ZERO returned gives 0, or a store made after the grant
+    ZERO_STRONG = "zero-strong"
+    #: a load after ZERO returned gives 0, or a store performed after ZERO was called
+    ZERO_WEAK = "zero-weak"
+    KEEP = "keep"
+    ISOLATE = "isolate"
+    TRANSLATION = "translation"
+    ACCOUNT = "account"
+    FATAL = "fatal"
+    PROGRESS = "progress"
+
+
+ALWAYS = frozenset(
+    {
+        Property.KEEP,
+        Property.ISOLATE,
+        Property.TRANSLATION,
+        Property.ACCOUNT,
+        Property.PROGRESS,
+    }
+)
+
+
+def promises(policy: Policy) -> frozenset[Property]:
+    """Say which properties a correct machine under `policy` keeps."""
+    kept = set(ALWAYS)
+    if policy.advice is not AdviceKind.HOLE_ZERO:
+        return frozenset(kept)
+    kept.add(Property.ZERO_WEAK)
+    flushed_first = policy.zero_not_started is NotStarted.FLUSH_THEN_ZERO
+    closed = policy.hole_access is HoleAccess.FATAL
+    if zero_may_skip(policy) and flushed_first and closed:
+        kept.add(Property.ZERO_STRONG)
+    if closed and policy.invalidate is not Invalidate.NONE:
+        kept.add(Property.FATAL)
+    return frozenset(kept)

@@ -1,0 +1,77 @@
+"""A finite translation look-aside buffer, tagged by address space.
+
+Entries are copies of page-table entries, with the W and D bits that they had when they were
+loaded; nothing but an invalidation, an eviction or a dirty-bit update by the same core changes
+them. Eviction takes the oldest entry (first in, first out): a rule, so that runs repeat.
+"""
+
+from collections.abc import Hashable, Iterable
+from typing import Self
+
+from kernel import pte as pte_bits
+
+_ASID_SHIFT = 40
+
+
+class Tlb:
+    """Entries of one core, keyed by (asid, vpn) packed into one integer."""
+
+    __slots__ = ("capacity", "entries")
+
+    def __init__(self, capacity: int) -> None:
+        """Make an empty buffer of `capacity` entries."""
+        self.capacity = capacity
+        self.entries: dict[int, int] = {}
+
+    def get(self, asid: int, vpn: int) -> int:
+        """Give the cached entry, or 0."""
+        return self.entries.get(asid << _ASID_SHIFT | vpn, 0)
+
+    def load(self, asid: int, vpn: int, pte: int) -> None:
+        """Cache an entry that a walk found; the oldest makes room.
+
+        Non-present entries are never cached.
+        """
+        assert pte & pte_bits.P
+        key = asid << _ASID_SHIFT | vpn
+        entries = self.entries
+        if key not in entries and len(entries) >= self.capacity:
+            del entries[next(iter(entries))]
+        entries[key] = pte
+
+    def invalidate(self, asid: int, vpns: Iterable[int]) -> None:
+        """Drop the entries of these pages; no pages means the whole address space."""
+        base = asid << _ASID_SHIFT
+        empty = True
+        for vpn in vpns:
+            empty = False
+            self.entries.pop(base | vpn, None)
+        if empty:
+            self.invalidate_all(asid)
+
+    def invalidate_all(self, asid: int) -> None:
+        """Drop every entry of an address space (a fresh PCID)."""
+        for key in [k for k in self.entries if k >> _ASID_SHIFT == asid]:
+            del self.entries[key]
+
+    def count(self, asid: int) -> int:
+        """Count the cached entries of an address space."""
+        return sum(1 for k in self.entries if k >> _ASID_SHIFT == asid)
+
+    def rows(self) -> list[tuple[int, int, int]]:
+        """List (asid, vpn, pte), sorted, for a reader."""
+        mask = (1 << _ASID_SHIFT) - 1
+        return sorted((k >> _ASID_SHIFT, k & mask, v) for k, v in self.entries.items())
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = object.__new__(type(self))
+        twin.capacity = self.capacity
+        twin.entries = self.entries.copy()
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state; the order of loading decides evictions, so it is part of it."""
+        if len(self.entries) < self.capacity:
+            return tuple(sorted(self.entries.items()))
+        return tuple(self.entries.items())

@@ -1,0 +1,26 @@
+"""Sizes and address arithmetic of the modelled machine.
+
+Addresses are bytes; a `vpn` is a virtual page number, a `pfn` a frame number and a granule the
+16 bytes that one capability (and one version of contents) covers. A `cell` is a virtual granule
+number: `va // GRANULE`.
+"""
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 1 << PAGE_SHIFT
+GRANULE = 16
+CELL_SHIFT = 8
+#: Granules of one page.
+CELLS_PER_PAGE = PAGE_SIZE // GRANULE
+CELL_MASK = CELLS_PER_PAGE - 1
+#: One past the largest virtual page number of a 48-bit user address space.
+VPN_LIMIT = 1 << 36
+
+
+def page_span(va: int, length: int) -> tuple[int, int]:
+    """Give the pages `[start, end)` that hold any byte of `[va, va + length)`."""
+    return va >> PAGE_SHIFT, (va + length + PAGE_SIZE - 1) >> PAGE_SHIFT
+
+
+def spans_text(start: int, end: int) -> str:
+    """Name a half-open page range for a reader: `0x10` or `0x10-0x14`."""
+    return f"{start:#x}" if end == start + 1 else f"{start:#x}-{end:#x}"

@@ -1,0 +1,148 @@
+"""The map of an address space: entries sorted by address, clipped and coalesced.
+
+Source: FreeBSD vm_map.c (vm_map_clip_start/_end, vm_map_try_merge_entries). Splitting an entry does
+not split its object. Pages are numbers; ranges are half-open.
+"""
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator
+from typing import Self
+
+import msgspec
+
+
+class MapEntry(msgspec.Struct, frozen=True, gc=False):
+    """One vm_map entry: pages [start, end) show `oid` from page index `offset` on."""
+
+    start: int
+    end: int
+    prot: int
+    oid: int
+    offset: int
+    #: hole_state = map-entry: the range is a hole
+    hole: bool = False
+
+    def pindex(self, vpn: int) -> int:
+        """Give the index in the object of page `vpn` of this entry."""
+        return vpn - self.start + self.offset
+
+    def cut(self, start: int, end: int) -> "MapEntry":
+        """Give the part of the entry in [start, end)."""
+        return MapEntry(start, end, self.prot, self.oid, self.pindex(start), self.hole)
+
+
+class VmMap:
+    """Entries of one address space; `starts` mirrors them for bisection."""
+
+    __slots__ = ("entries", "starts")
+
+    def __init__(self) -> None:
+        """Make an empty map."""
+        self.starts: list[int] = []
+        self.entries: list[MapEntry] = []
+
+    def lookup(self, vpn: int) -> MapEntry | None:
+        """Find the entry that holds page `vpn`."""
+        i = bisect_right(self.starts, vpn) - 1
+        if i >= 0 and vpn < self.entries[i].end:
+            return self.entries[i]
+        return None
+
+    def overlapping(self, start: int, end: int) -> list[MapEntry]:
+        """List the entries that hold a page of [start, end); gaps are not in it."""
+        i = max(bisect_right(self.starts, start) - 1, 0)
+        found = []
+        while i < len(self.entries) and self.entries[i].start < end:
+            if self.entries[i].end > start:
+                found.append(self.entries[i])
+            i += 1
+        return found
+
+    def pieces(self, start: int, end: int) -> Iterator[MapEntry]:
+        """Yield the parts of the entries that lie in [start, end), without clipping the map."""
+        for entry in self.overlapping(start, end):
+            yield entry.cut(max(start, entry.start), min(end, entry.end))
+
+    def has_gap(self, start: int, end: int) -> bool:
+        """Say whether some page of [start, end) is not mapped."""
+        at = start
+        for entry in self.overlapping(start, end):
+            if entry.start > at:
+                return True
+            at = entry.end
+        return at < end
+
+    def clip(self, start: int, end: int) -> None:
+        """Split entries so that none crosses `start` or `end`."""
+        for at in (start, end):
+            entry = self.lookup(at)
+            if entry is not None and entry.start < at:
+                i = bisect_right(self.starts, at) - 1
+                self.entries[i : i + 1] = [entry.cut(entry.start, at), entry.cut(at, entry.end)]
+                self.starts[i : i + 1] = [entry.start, at]
+
+    def remove(self, start: int, end: int) -> list[MapEntry]:
+        """Take [start, end) out of the map and give the entries that were there."""
+        self.clip(start, end)
+        gone = self.overlapping(start, end)
+        if gone:
+            i = bisect_right(self.starts, gone[0].start) - 1
+            del self.entries[i : i + len(gone)]
+            del self.starts[i : i + len(gone)]
+        return gone
+
+    def insert(self, entry: MapEntry) -> MapEntry:
+        """Add an entry where nothing is mapped; merge it with like neighbours, give the result."""
+        i = bisect_right(self.starts, entry.start)
+        self.entries.insert(i, entry)
+        self.starts.insert(i, entry.start)
+        return self._merge_around(entry.start)
+
+    def change(
+        self, start: int, end: int, *, prot: int | None = None, hole: bool | None = None
+    ) -> None:
+        """Clip to [start, end), set protection or the hole flag there, merge like neighbours."""
+        self.clip(start, end)
+        for entry in self.overlapping(start, end):
+            i = bisect_right(self.starts, entry.start) - 1
+            self.entries[i] = MapEntry(
+                entry.start,
+                entry.end,
+                entry.prot if prot is None else prot,
+                entry.oid,
+                entry.offset,
+                entry.hole if hole is None else hole,
+            )
+        for entry in self.overlapping(start, end):
+            self._merge_around(entry.start)
+
+    def _merge_around(self, at: int) -> MapEntry:
+        i = bisect_right(self.starts, at) - 1
+        for left in (i, i - 1):
+            if left < 0 or left + 1 >= len(self.entries):
+                continue
+            a, b = self.entries[left], self.entries[left + 1]
+            if (
+                a.end == b.start
+                and a.oid == b.oid
+                and a.pindex(a.end) == b.offset
+                and a.prot == b.prot
+                and a.hole == b.hole
+            ):
+                merged = MapEntry(a.start, b.end, a.prot, a.oid, a.offset, a.hole)
+                self.entries[left : left + 2] = [merged]
+                del self.starts[left + 1]
+        found = self.lookup(at)
+        assert found is not None
+        return found
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = object.__new__(type(self))
+        twin.starts = self.starts.copy()
+        twin.entries = self.entries.copy()
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state."""
+        return tuple(self.entries)

@@ -1,0 +1,72 @@
+"""An address space: its map, its pmap and the map lock (FreeBSD's vmspace)."""
+
+from collections.abc import Hashable
+from typing import Self
+
+from kernel.locks import SxLock
+from kernel.vm_map import VmMap
+
+
+class Pmap:
+    """Page table and the words that the shootdown protocol reads without a lock.
+
+    `active` is a bit mask of the cpus on which the address space is current (pm_active); `gens` of
+    those whose cached entries are still good if it becomes current there again (pm_gen not zero).
+    Source: amd64 pmap, PCID scheme.
+    """
+
+    __slots__ = ("active", "gens", "ptes")
+
+    def __init__(self) -> None:
+        """Make an empty page table, current nowhere."""
+        self.ptes: dict[int, int] = {}
+        self.active = 0
+        self.gens = 0
+
+    def mapped_in(self, start: int, end: int) -> list[int]:
+        """List the pages of [start, end) that have an entry, ascending.
+
+        Costs by the smaller of the range and the table, as reservations are huge and mostly empty.
+        """
+        if end - start <= len(self.ptes):
+            return [v for v in range(start, end) if v in self.ptes]
+        return sorted(v for v in self.ptes if start <= v < end)
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = object.__new__(type(self))
+        twin.ptes = self.ptes.copy()
+        twin.active = self.active
+        twin.gens = self.gens
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state."""
+        return tuple(sorted(self.ptes.items())), self.active, self.gens
+
+
+class VmSpace:
+    """One address space."""
+
+    __slots__ = ("lock", "map", "pmap", "resident")
+
+    def __init__(self) -> None:
+        """Make an empty address space."""
+        self.map = VmMap()
+        self.pmap = Pmap()
+        self.lock = SxLock()
+        #: pages in the resident set: resident, and not in a hole
+        self.resident = 0
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = object.__new__(type(self))
+        twin.map = self.map.copy()
+        twin.pmap = self.pmap.copy()
+        twin.lock = self.lock
+        twin.resident = self.resident
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state."""
+        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident
