@@ -9,17 +9,21 @@ from actors.machine import Effect
 from actors.messages import Message
 
 
-class Observer(Protocol):
-    """Hears what happens in a run, in an order that respects happens-before."""
+class Listener(Protocol):
+    """Hears the facts of a run, in an order that respects happens-before."""
+
+    def noted(self, when: int, actor: int, fact: Fact) -> None:
+        """A machine stated a fact at simulated time `when` (ns; 0 in free runs)."""
+        ...
+
+
+class Observer(Listener, Protocol):
+    """Hears every delivery besides."""
 
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
         """`dst` handled the message at simulated time `when` (ns; 0 in free runs)."""
-        ...
-
-    def noted(self, when: int, actor: int, fact: Fact) -> None:
-        """A machine stated a fact."""
         ...
 
 
