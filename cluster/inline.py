@@ -75,7 +75,7 @@ class InlineHost:
                 return False
             arrival, dst, src, seq, message = heappop(heap)
             start = busy[dst]
-            if start < arrival:  # noqa: PLR1730 - a call to max() costs a tenth of a delivery
+            if start < arrival:  # noqa: PLR1730 - max() takes ten times as long
                 start = arrival
             data = add(dst, src, seq, arrival, message)
             count += 1

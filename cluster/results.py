@@ -1,0 +1,227 @@
+"""What a run costs: metrics built from the facts that machines state, at the host's times.
+
+A `Results` is a listener of a host: it hears facts only, never deliveries, and keeps counters and
+histograms, so its memory does not grow with the run. Times are simulated nanoseconds; a free run
+has none, and its durations are all 0.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import msgspec
+
+from actors.facts import (
+    BackgroundZeroed,
+    CallEnded,
+    CallStarted,
+    Fact,
+    Faulted,
+    HoleSettled,
+    Reclaimed,
+    Resident,
+    Segv,
+    Shooting,
+    Shot,
+    Touched,
+    ZeroCase,
+)
+from actors.operations.operation import OpKind
+from cluster.histogram import Histogram, Spread
+from cluster.resident import ResidentMeter, ResidentSet
+from kernel.errors import Errno, FaultCause, SegvCode
+
+_CALLS = {int(kind): kind.name.lower() for kind in OpKind}
+_CAUSES = {int(c): c.name.lower() for c in FaultCause if c is not FaultCause.NONE}
+_CODES = {int(code): code.name.lower() for code in SegvCode}
+_ERRORS = {int(error): error.name for error in Errno}
+_ZERO_CASES = {"zeroed": "skipped", "stolen": "stolen", "inline": "inline"}
+
+_ZERO_SOMETIMES = {
+    "skipped": "sometimes_zero_skips",
+    "stolen": "sometimes_zero_steals",
+    "inline": "sometimes_zero_inline",
+}
+
+#: what a run may show at least once; a green run in which all are 0 has shown nothing
+SOMETIMES = (
+    "sometimes_hole_settles",
+    "sometimes_zero_skips",
+    "sometimes_zero_steals",
+    "sometimes_zero_inline",
+    "sometimes_zeroed_in_background",
+    "sometimes_shootdown_has_targets",
+    "sometimes_reclaim_hits_a_hole",
+    "sometimes_reclaim_takes_a_free_page",
+    "sometimes_segv_in_hole",
+    "sometimes_hole_is_touched",
+    "sometimes_fault_is_spurious",
+    "sometimes_call_fails",
+)
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The metrics of a run; keys of the dicts are fixed, counts of 0 included.
+
+    Pages are 4 KiB pages, durations simulated nanoseconds, counts are of the whole run.
+    """
+
+    #: system calls by kind, from kernel entry to return
+    operations: dict[str, Spread]
+    #: accesses of the guest, one granule each: `loads`, `stores`
+    touches: dict[str, int]
+    #: resolved page faults by FaultCause
+    faults: dict[str, int]
+    #: SIGSEGVs by SegvCode
+    segv: dict[str, int]
+    #: shootdown interrupts: `sent`, `acked`
+    ipis: dict[str, int]
+    #: from the first interrupt of a shootdown to its last acknowledgement
+    shootdown_wait: Spread
+    #: by whom pages of holes were zeroed: `background` (the zeroing thread), `stolen` (begun by it,
+    #: ended by ZERO), `inline` (ZERO alone); `skipped`: ZERO found them zero
+    pages_zeroed: dict[str, int]
+    #: frames that the page daemon took: `pages`, and of these `holes`
+    reclaimed: dict[str, int]
+    #: the resident set of all processes together
+    resident: ResidentSet
+    #: the same by process
+    resident_by_process: dict[str, ResidentSet]
+    #: system calls that failed, by errno
+    errors: dict[str, int]
+    sometimes: dict[str, int]
+
+
+class Results:
+    """Hears the facts of one run and sums them up."""
+
+    def __init__(self) -> None:
+        """Start with nothing heard."""
+        self.calls: dict[int, Histogram] = {}
+        self.touches = [0, 0]
+        self.faults: Counter[int] = Counter()
+        self.segv: Counter[int] = Counter()
+        self.errors: Counter[int] = Counter()
+        self.ipis_sent = 0
+        self.ipis_acked = 0
+        self.shootdown_wait = Histogram()
+        self.zeroed: Counter[str] = Counter()
+        self.reclaimed = 0
+        self.reclaimed_holes = 0
+        self.resident = ResidentMeter()
+        self.sometimes: dict[str, int] = dict.fromkeys(SOMETIMES, 0)
+        self._call_since: dict[int, int] = {}
+        self._shooting_since: dict[int, int] = {}
+
+    def noted(self, when: int, _actor: int, fact: Fact) -> None:
+        """Take one fact in; facts that no metric needs cost a look-up."""
+        take = self._TAKE.get(fact.__class__)
+        if take is not None:
+            take(self, when, fact)
+
+    def finish(self, when: int) -> None:
+        """Close the time-weighted means at the end of the run."""
+        self.resident.advance(when)
+
+    def metrics(self) -> Metrics:
+        """Sum up what was heard so far."""
+        known = _CALLS.items()
+        return Metrics(
+            operations={
+                name: self.calls[kind].spread() for kind, name in known if kind in self.calls
+            },
+            touches={"loads": self.touches[0], "stores": self.touches[1]},
+            faults=_named(self.faults, _CAUSES),
+            segv=_named(self.segv, _CODES),
+            ipis={"sent": self.ipis_sent, "acked": self.ipis_acked},
+            shootdown_wait=self.shootdown_wait.spread(),
+            pages_zeroed={
+                how: self.zeroed[how] for how in ("inline", "background", "stolen", "skipped")
+            },
+            reclaimed={"pages": self.reclaimed, "holes": self.reclaimed_holes},
+            resident=self.resident.total(),
+            resident_by_process=self.resident.by_process(),
+            errors={_ERRORS.get(e, str(e)): n for e, n in sorted(self.errors.items())},
+            sometimes=dict(self.sometimes),
+        )
+
+    # One method a fact.
+
+    def _call_started(self, when: int, fact: CallStarted) -> None:
+        self._call_since[fact.op] = when
+
+    def _call_ended(self, when: int, fact: CallEnded) -> None:
+        since = self._call_since.pop(fact.op)
+        durations = self.calls.get(fact.kind)
+        if durations is None:
+            durations = self.calls[fact.kind] = Histogram()
+        durations.add(when - since)
+        if fact.error:
+            self.errors[fact.error] += 1
+            self.sometimes["sometimes_call_fails"] += 1
+
+    def _touched(self, _when: int, fact: Touched) -> None:
+        self.touches[fact.write] += fact.count
+
+    def _faulted(self, _when: int, fact: Faulted) -> None:
+        self.faults[fact.cause] += 1
+        if fact.cause == FaultCause.ROGUE:
+            self.sometimes["sometimes_hole_is_touched"] += 1
+        elif fact.cause == FaultCause.SPURIOUS:
+            self.sometimes["sometimes_fault_is_spurious"] += 1
+
+    def _segv(self, _when: int, fact: Segv) -> None:
+        self.segv[fact.code] += 1
+        if fact.code == SegvCode.HOLE:
+            self.sometimes["sometimes_segv_in_hole"] += 1
+
+    def _shooting(self, when: int, fact: Shooting) -> None:
+        self._shooting_since[fact.op] = when
+        self.ipis_sent += fact.targets
+        self.sometimes["sometimes_shootdown_has_targets"] += 1
+
+    def _shot(self, when: int, fact: Shot) -> None:
+        self.shootdown_wait.add(when - self._shooting_since.pop(fact.op))
+        self.ipis_acked += fact.targets
+
+    def _hole_settled(self, _when: int, _fact: HoleSettled) -> None:
+        self.sometimes["sometimes_hole_settles"] += 1
+
+    def _zero_case(self, _when: int, fact: ZeroCase) -> None:
+        if not fact.pages:
+            return  # ZERO ends what it stole; nothing was zeroed by it from the start
+        how = _ZERO_CASES[fact.case]
+        self.zeroed[how] += fact.pages
+        self.sometimes[_ZERO_SOMETIMES[how]] += 1
+
+    def _background_zeroed(self, _when: int, fact: BackgroundZeroed) -> None:
+        self.zeroed["background"] += fact.pages
+        self.sometimes["sometimes_zeroed_in_background"] += 1
+
+    def _reclaimed(self, _when: int, fact: Reclaimed) -> None:
+        self.reclaimed += fact.pages
+        self.reclaimed_holes += fact.holes
+        self.sometimes["sometimes_reclaim_hits_a_hole"] += bool(fact.holes)
+        self.sometimes["sometimes_reclaim_takes_a_free_page"] += fact.pages > fact.holes
+
+    def _resident(self, when: int, fact: Resident) -> None:
+        self.resident.change(when, fact.asid, fact.pages)
+
+    _TAKE: ClassVar[dict[type, Callable[["Results", int, Any], None]]] = {
+        CallStarted: _call_started,
+        CallEnded: _call_ended,
+        Touched: _touched,
+        Faulted: _faulted,
+        Segv: _segv,
+        Shooting: _shooting,
+        Shot: _shot,
+        HoleSettled: _hole_settled,
+        ZeroCase: _zero_case,
+        BackgroundZeroed: _background_zeroed,
+        Reclaimed: _reclaimed,
+        Resident: _resident,
+    }
+
+
+def _named(counts: Counter[int], names: dict[int, str]) -> dict[str, int]:
+    return {name: counts[number] for number, name in names.items()}
