@@ -335,13 +335,14 @@ class Core(CoreMemory):
 
     def _shoot(self, src: int, m: Shoot) -> list[Effect]:
         out: list[Effect] = [Spend(m.ns)]
-        shoot(self.rounds, src, m, self.settings.costs, out)
-        self.drop(m.asid, m.vpns)
         costs = self.settings.costs
-        each = costs.local_invalidate_page_ns * len(m.vpns)
-        own = Spend(each if m.vpns else costs.local_flush_ns)
-        # the local flush overlaps the wait for the others, and precedes the report without them
-        out.insert(len(out) if m.targets else len(out) - 1, own)
+        own = Spend(costs.local_invalidate_page_ns * len(m.vpns) or costs.local_flush_ns)
+        if not m.targets:
+            out.append(own)
+        shoot(self.rounds, src, m, costs, out)
+        self.drop(m.op, m.asid, m.vpns, out)
+        if m.targets:
+            out.append(own)  # overlaps the wait for the others
         return out
 
     def _ipi_ack(self, src: int, m: IpiAck) -> list[Effect]:

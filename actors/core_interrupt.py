@@ -7,7 +7,8 @@ the hazard `ack-before-flush` one can. Source: FreeBSD invlop_handler.
 """
 
 from actors.core_state import Buffered, CoreState, Phase
-from actors.machine import Effect, Send, Spend
+from actors.facts import Flushed
+from actors.machine import Effect, Note, Send, Spend
 from actors.messages import Flush, Ipi, IpiAck
 from kernel.hazards import Hazard
 
@@ -51,14 +52,15 @@ class CoreInterrupt(CoreState):
 
     def invalidate(self, m: Ipi | Flush, out: list[Effect]) -> None:
         """Drop the entries, and any walk in flight for one of them."""
-        self.drop(m.asid, m.vpns)
+        self.drop(m.op, m.asid, m.vpns, out)
         costs = self.settings.costs
         each = costs.local_invalidate_page_ns * len(m.vpns)
         out.append(Spend(each if m.vpns else costs.local_flush_ns))
 
-    def drop(self, asid: int, vpns: tuple[int, ...]) -> None:
+    def drop(self, op: int, asid: int, vpns: tuple[int, ...], out: list[Effect]) -> None:
         """Invalidate the TLB and kill a walk in flight."""
         self.tlb.invalidate(asid, vpns)
+        out.append(Note(Flushed(op, asid, vpns)))
         killing = self.walk_vpn in vpns or not vpns
         if self.walk_vpn >= 0 and asid == self.asid and killing:
             self.walk_killed = not self.settings.hazards & Hazard.WALK_SURVIVES_FLUSH

@@ -38,7 +38,7 @@ class CoreMemory(CoreInterrupt):
         if not items:
             self._miss(missing, i, out)
             return False
-        out.append(Note(Touched(self.thread, len(items), i.write)))
+        out.append(Note(Touched(self.thread, len(items), i.write, items[0][2])))
         out.append(Spend(len(items) * settings.costs.access_ns))
         self.part += len(items)
         if i.write:

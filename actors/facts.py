@@ -23,10 +23,14 @@ class CallEnded(Fact, frozen=True):
 
 
 class Touched(Fact, frozen=True):
-    """core: `count` accesses of the guest were executed."""
+    """core: `count` accesses of the guest were executed; stores have stamps from `first` on.
+
+    Each such stretch of stores is one Store message of this core later, in the same order.
+    """
 
     count: int
     write: bool
+    first: int
 
 
 class Faulted(Fact, frozen=True):
@@ -43,6 +47,13 @@ class Segv(Fact, frozen=True):
     asid: int
     vpn: int
     code: int
+
+
+class Flushed(Fact, frozen=True):
+    """core: its TLB holds none of these entries (none: of the whole address space) any more."""
+
+    asid: int
+    vpns: tuple[int, ...]
 
 
 class Shooting(Fact, frozen=True):

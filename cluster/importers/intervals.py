@@ -80,6 +80,14 @@ class IntervalMap(Generic[V]):
         """Leave no value anywhere."""
         self._drop(0, len(self._starts))
 
+    def copy(self) -> "IntervalMap[V]":
+        """Copy the map; values are shared."""
+        twin: IntervalMap[V] = IntervalMap()
+        twin._starts = self._starts.copy()
+        twin._ends = self._ends.copy()
+        twin._values = self._values.copy()
+        return twin
+
     def _joins(self, place: int, end: int, value: V) -> bool:
         return self._starts[place] == end and self._values[place] == value
 

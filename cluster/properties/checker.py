@@ -1,0 +1,330 @@
+"""The checker: an observer that routes each delivery to the properties it concerns.
+
+It sees what every message says and when, in any order that respects happens-before; its verdicts do
+not depend on which. It reads a machine's state only right after that machine's own delivery.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from actors.facts import EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
+from actors.machine import Effect, Machine, Note, Send, Timer
+from actors.messages import (
+    Allocate,
+    Call,
+    Frame,
+    Free,
+    Invalidated,
+    Load,
+    Loaded,
+    Message,
+    Return,
+    Store,
+    Switched,
+    Taken,
+    Translation,
+    ZeroChunk,
+)
+from actors.operations.operation import OpKind
+from actors.vm import Vm
+from actors.wiring import build
+from cluster.properties import account
+from cluster.properties.clocks import At, Clock, Clocks, canonical
+from cluster.properties.contents import Contents
+from cluster.properties.history import Discard, Zeroed
+from cluster.properties.reports import Reports
+from cluster.properties.translation import Translations
+from cluster.properties.violation import Violation
+from cluster.scenario import Setup
+from kernel.policy import Invalidate
+from kernel.promises import promises
+
+#: kinds that may discard contents
+_DISCARDS = frozenset(
+    {
+        OpKind.MMAP,
+        OpKind.MUNMAP,
+        OpKind.ADVISE_FREE,
+        OpKind.ADVISE_DONTNEED,
+        OpKind.HOLE,
+        OpKind.ZERO,
+    }
+)
+_HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
+_REOPENS = frozenset({OpKind.ZERO, OpKind.MMAP, OpKind.MUNMAP})
+#: timed runs recount the resident sets once in so many deliveries to a vm
+_RECOUNT_EVERY = 1 << 14
+
+
+class Checker:
+    """Judges one run; `violations` are broken promises, `broken_unpromised` the rest, counted."""
+
+    def __init__(self, setup: Setup, machines: list[Machine] | None = None) -> None:
+        """Watch a run of `setup`; `machines` are those that run (they are read, never changed)."""
+        settings = setup.settings
+        self.setup = setup
+        self.machines: list[Machine] = machines or []
+        self.reports = Reports(promises(settings.policy))
+        self.clocks = Clocks(len(setup.wiring.names))
+        processes = len(settings.vm_of)
+        self.contents = Contents(self.reports, processes, settings.vm_of)
+        self.translations = Translations(self.reports, setup.wiring.names)
+        #: calls in flight by lane
+        self.calls: dict[int, tuple[Call, Clock]] = {}
+        #: allocations in flight by lane: (asid, vpn)
+        self.allocations: dict[int, tuple[int, int]] = {}
+        self.watches_background = settings.policy.invalidate is not Invalidate.NONE
+        self._vm_deliveries = 0
+        for machine in build(setup.wiring, settings, setup.guest):
+            self._sent(machine.me, machine.start(), self.clocks.zero)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """List the broken promises, in the order found; at most 20 a property."""
+        return [v for v in self.reports.found if v.promised]
+
+    @property
+    def broken_unpromised(self) -> dict[str, int]:
+        """Count what was broken without being promised."""
+        promised = self.reports.promised
+        return {p: n for p, n in sorted(self.reports.counts.items()) if p not in promised}
+
+    def attach(self, machines: list[Machine]) -> None:
+        """Name the machines of the run, if they were not known at first."""
+        self.machines = machines
+
+    def noted(self, when: int, actor: int, fact: Fact) -> None:
+        """Facts are taken from the effects of the delivery that states them."""
+
+    def delivered(
+        self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
+    ) -> None:
+        """Judge one delivery."""
+        del when
+        self.reports.delivery += 1
+        self.reports.actor = dst
+        clock, sent = self.clocks.receive(dst, src, seq)
+        judge = _JUDGES.get(message.__class__)
+        if judge is not None:
+            judge(self, dst, src, message, effects, clock, sent)
+        for effect in effects:
+            kind = effect.__class__
+            if kind is Send:
+                consequence = _SENDS.get(effect.message.__class__)  # type: ignore[union-attr]
+                if consequence is not None:
+                    consequence(self, dst, effect, clock)
+            elif kind is Note:
+                fact = effect.fact  # type: ignore[union-attr]
+                statement = _FACTS.get(fact.__class__)
+                if statement is not None:
+                    statement(self, dst, fact, clock)
+        self._sent(dst, effects, clock)
+        if self.setup.wiring.roles[dst] == "vm":
+            self._recount(dst)
+
+    def _sent(self, actor: int, effects: Sequence[Effect], clock: Clock) -> None:
+        for effect in effects:
+            if effect.__class__ is Send:
+                self.clocks.send(actor, effect.dst, clock)  # type: ignore[union-attr]
+            elif effect.__class__ is Timer:
+                self.clocks.send(actor, actor, clock)
+
+    def _recount(self, dst: int) -> None:
+        self._vm_deliveries += 1
+        if self.setup.settings.fine or self._vm_deliveries % _RECOUNT_EVERY == 0:
+            account.recount(self._vm(dst), self.reports)
+
+    def _vm(self, actor: int) -> Vm:
+        machine = self.machines[actor]
+        assert isinstance(machine, Vm)
+        return machine
+
+    def finish(self, complete: bool, machines: list[Machine]) -> None:
+        """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
+        for machine in machines:
+            if isinstance(machine, Vm):
+                self.reports.actor = machine.me
+                account.recount(machine, self.reports)
+        if complete:
+            account.every_frame_once(machines, self.reports)
+            account.nothing_waits(machines, self.setup.wiring.names, self.reports)
+
+    # Deliveries.
+
+    def _load(
+        self, dst: int, _src: int, m: Load, effects: list[Effect], clock: Clock, sent: Clock
+    ) -> None:
+        answer = effects[0]
+        assert isinstance(answer, Send)
+        assert isinstance(answer.message, Loaded)
+        self.contents.load(dst, m, answer.message.stamps, sent, clock)
+
+    def _store(
+        self, dst: int, src: int, m: Store, _e: list[Effect], clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.store(src, m, At(dst, clock[dst]), clock)
+
+    def _zero_chunk(
+        self, _dst: int, _src: int, m: ZeroChunk, _e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.zero(m)
+
+    def _freed(
+        self, _dst: int, _src: int, m: Free, _e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        for pfn in m.pfns:
+            if self.contents.owner.pop(pfn, None) is None:
+                self.reports.add(_ACCOUNT, f"frame {pfn:#x} is freed twice", 0, -1, (m.op,))
+
+    def _call(
+        self, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
+    ) -> None:
+        self.calls[m.op] = (m, sent)
+        if m.kind in _DISCARDS:
+            discard = Discard(m.op, At(dst, clock[dst]), None, m.kind in _HOLES)
+            history = self.contents.history[m.asid]
+            history.called(m.start, m.end, discard, reopens=m.kind in _REOPENS)
+
+    def _invalidated(
+        self, dst: int, _src: int, m: Invalidated, _e: list[Effect], clock: Clock, _sent: Clock
+    ) -> None:
+        asid = self.translations.removed.get(m.op, (0, ()))[0]
+        if asid in self._vm(dst).spaces:
+            self.translations.completed(m.op, self._vm(dst).spaces[asid], clock)
+
+    # What is sent.
+
+    def _translation(self, vm: int, send: Send, clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Translation)
+        asid = self.setup.settings.process_of[m.op]
+        self.translations.filled(asid, send.dst, m, vm, clock)
+
+    def _switched(self, vm: int, send: Send, clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Switched)
+        if not m.keep:
+            asid = self.setup.settings.process_of[m.op]
+            self.translations.must_flush(send.dst, asid, At(vm, clock[vm]))
+
+    def _taken(self, vm: int, send: Send, clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Taken)
+        if self.watches_background:
+            for _, asid, vpn, pfn in m.pages:
+                space = self._vm(vm).spaces[asid]
+                self.translations.background(m.op, asid, vpn, pfn, space, clock)
+
+    def _free(self, vm: int, send: Send, clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Free)
+        for pfn in m.pfns:
+            owner = self.contents.owner.get(pfn)
+            if owner is not None:
+                space = self._vm(vm).spaces[owner[0]]
+                self.translations.freed(m.op, *owner, pfn, space, clock)
+
+    def _allocate(self, _vm: int, send: Send, _clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Allocate)
+        self.allocations[m.op] = (m.asid, m.vpn)
+
+    def _frame(self, _memory: int, send: Send, _clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Frame)
+        if m.pfn in self.contents.owner:
+            text = f"frame {m.pfn:#x} is handed out twice"
+            self.reports.add(_ACCOUNT, text, 0, -1, (m.op,))
+        self.contents.owner[m.pfn] = self.allocations.pop(m.op)
+
+    def _return(self, vm: int, send: Send, clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Return)
+        if m.op not in self.calls:
+            return  # a reclaim
+        call, _ = self.calls.pop(m.op)
+        history, at = self.contents.history[call.asid], At(vm, clock[vm])
+        if call.kind in _DISCARDS:
+            history.ended(call.start, call.end, call.op, at)
+        if call.kind in (OpKind.MMAP, OpKind.MUNMAP):
+            history.reopened(call.start, call.end, at)
+        if call.kind == OpKind.ZERO:
+            history.returned(call.start, call.end, call.op, at)
+
+    # What is stated.
+
+    def _touched(self, core: int, fact: Touched, clock: Clock) -> None:
+        if fact.write:
+            self.contents.execute(core, fact.first, clock)
+
+    def _flushed(self, core: int, fact: Flushed, clock: Clock) -> None:
+        self.translations.flushed(core, fact.asid, fact.vpns, clock)
+
+    def _entries_gone(self, _vm: int, fact: EntriesGone, _clock: Clock) -> None:
+        self.translations.gone(fact.op, fact.asid, fact.vpns)
+
+    def _hole_settled(self, vm: int, fact: HoleSettled, clock: Clock) -> None:
+        at = At(vm, clock[vm])
+        self.contents.history[fact.asid].settled(fact.start, fact.end, at)
+
+    def _granted(self, vm: int, fact: Granted, clock: Clock) -> None:
+        _, called = self.calls[fact.op]
+        zero = Zeroed(fact.op, called, At(vm, clock[vm]), None)
+        self.contents.history[fact.asid].granted(fact.start, fact.end, zero)
+
+    # For exploring.
+
+    def copy(self, machines: list[Machine]) -> "Checker":
+        """Copy the containers, for another continuation of the run with these machines."""
+        twin = object.__new__(Checker)
+        twin.setup = self.setup
+        twin.machines = machines
+        twin.reports = self.reports.copy()
+        twin.clocks = self.clocks.copy()
+        twin.contents = self.contents.copy(twin.reports)
+        twin.translations = self.translations.copy(twin.reports)
+        twin.calls = self.calls.copy()
+        twin.allocations = self.allocations.copy()
+        twin.watches_background = self.watches_background
+        twin._vm_deliveries = self._vm_deliveries
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Give, canonically, all that a later verdict may depend on."""
+        return canonical(
+            (
+                self.clocks.retained(),
+                self.contents.retained(),
+                self.translations.retained(),
+                tuple((op, clock) for op, (_, clock) in sorted(self.calls.items())),
+                tuple(sorted(self.allocations.items())),
+                tuple(sorted(self.reports.counts)),
+            )
+        )
+
+
+_ACCOUNT = account.Property.ACCOUNT
+_JUDGES: dict[type, Callable[..., None]] = {
+    Load: Checker._load,
+    Store: Checker._store,
+    ZeroChunk: Checker._zero_chunk,
+    Free: Checker._freed,
+    Call: Checker._call,
+    Invalidated: Checker._invalidated,
+}
+_SENDS: dict[type, Callable[..., None]] = {
+    Translation: Checker._translation,
+    Switched: Checker._switched,
+    Taken: Checker._taken,
+    Free: Checker._free,
+    Allocate: Checker._allocate,
+    Frame: Checker._frame,
+    Return: Checker._return,
+}
+_FACTS: dict[type, Callable[[Checker, int, Any, Clock], None]] = {
+    Touched: Checker._touched,
+    Flushed: Checker._flushed,
+    EntriesGone: Checker._entries_gone,
+    HoleSettled: Checker._hole_settled,
+    Granted: Checker._granted,
+}

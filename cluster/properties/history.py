@@ -1,0 +1,163 @@
+"""What the system calls did to each page: windows in which contents may go, ZEROs, fatal holes.
+
+Kept by range, never by page. A page keeps the latest few of each: whatever an older window would
+excuse, a younger one that is not over for the store excuses too.
+"""
+
+from collections.abc import Callable, Hashable
+
+import msgspec
+
+from cluster.importers.intervals import IntervalMap
+from cluster.properties.clocks import At, Clock
+
+_KEEP = 4
+
+
+class Discard(msgspec.Struct, frozen=True):
+    """From the call on, until `end` is known to a store, the page's contents may become zero."""
+
+    op: int
+    call: At
+    #: None while the range is still in a hole or the call has not returned
+    end: At | None
+    #: HOLE stays open until a grant or a new mapping
+    hole: bool
+
+
+class Zeroed(msgspec.Struct, frozen=True):
+    """One ZERO of a page: when it was called (clock of the caller), granted, returned."""
+
+    op: int
+    called: Clock
+    grant: At
+    returned: At | None
+
+
+class FatalHole(msgspec.Struct, frozen=True):
+    """From `settled` on, until `reopened` was called, an access must be fatal."""
+
+    settled: At
+    reopened: At | None
+
+
+class PageHistory(msgspec.Struct, frozen=True):
+    """What is remembered of a range of pages."""
+
+    discards: tuple[Discard, ...] = ()
+    zeros: tuple[Zeroed, ...] = ()
+    holes: tuple[FatalHole, ...] = ()
+
+
+_EMPTY = PageHistory()
+
+
+class SpaceHistory:
+    """The histories of one address space."""
+
+    def __init__(self) -> None:
+        """Remember nothing."""
+        self.pages: IntervalMap[PageHistory] = IntervalMap()
+
+    def at(self, vpn: int) -> PageHistory:
+        """Give the history of one page."""
+        return self.pages.value(vpn) or _EMPTY
+
+    def _change(self, start: int, end: int, change: Callable[[PageHistory], PageHistory]) -> None:
+        for low, high, old in self.pages.pieces(start, end):
+            self.pages.assign(low, high, change(old))
+
+    def _fill(self, start: int, end: int) -> None:
+        for low, high in self.pages.gaps(start, end):
+            self.pages.assign(low, high, _EMPTY)
+
+    def called(self, start: int, end: int, discard: Discard, *, reopens: bool) -> None:
+        """A call that may discard contents arrived; some (ZERO, mmap) end a fatal hole too."""
+
+        def change(old: PageHistory) -> PageHistory:
+            holes = old.holes
+            if reopens:
+                holes = tuple(
+                    FatalHole(h.settled, discard.call) if h.reopened is None else h for h in holes
+                )
+            return PageHistory((*old.discards, discard)[-_KEEP:], old.zeros, holes)
+
+        self._fill(start, end)
+        self._change(start, end, change)
+
+    def ended(self, start: int, end: int, op: int, at: At) -> None:
+        """The call of lane `op` returned: stores that know that are safe, but in a hole."""
+
+        def change(old: PageHistory) -> PageHistory:
+            discards = tuple(
+                Discard(d.op, d.call, at, hole=False)
+                if d.end is None and d.op == op and not d.hole
+                else d
+                for d in old.discards
+            )
+            return PageHistory(discards, old.zeros, old.holes)
+
+        self._change(start, end, change)
+
+    def reopened(self, start: int, end: int, at: At) -> None:
+        """The range is no hole any more (granted, or mapped anew): windows of HOLE are over."""
+
+        def change(old: PageHistory) -> PageHistory:
+            discards = tuple(
+                Discard(d.op, d.call, at, hole=False) if d.end is None and d.hole else d
+                for d in old.discards
+            )
+            return PageHistory(discards, old.zeros, old.holes)
+
+        self._change(start, end, change)
+
+    def granted(self, start: int, end: int, zero: Zeroed) -> None:
+        """ZERO granted the range."""
+        self._fill(start, end)
+        self._change(
+            start,
+            end,
+            lambda old: PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes),
+        )
+        self.reopened(start, end, zero.grant)
+
+    def returned(self, start: int, end: int, op: int, at: At) -> None:
+        """ZERO of lane `op` returned."""
+
+        def change(old: PageHistory) -> PageHistory:
+            zeros = tuple(
+                Zeroed(z.op, z.called, z.grant, at) if z.op == op and z.returned is None else z
+                for z in old.zeros
+            )
+            return PageHistory(old.discards, zeros, old.holes)
+
+        self._change(start, end, change)
+
+    def settled(self, start: int, end: int, at: At) -> None:
+        """HOLE's invalidation of the range is complete."""
+        hole = FatalHole(at, None)
+        self._fill(start, end)
+        self._change(
+            start,
+            end,
+            lambda old: PageHistory(old.discards, old.zeros, (*old.holes, hole)[-_KEEP:]),
+        )
+
+    def copy(self) -> "SpaceHistory":
+        """Copy the containers."""
+        twin = SpaceHistory()
+        twin.pages = self.pages.copy()
+        return twin
+
+    def retained(self) -> Hashable:
+        """Give what a later verdict may depend on."""
+        return tuple(
+            (
+                low,
+                high,
+                tuple((d.op, d.call, d.end, d.hole) for d in h.discards),
+                tuple((z.op, z.called, z.grant, z.returned) for z in h.zeros),
+                tuple((f.settled, f.reopened) for f in h.holes),
+            )
+            for low, high, h in self.pages.pieces(0, 1 << 60)
+        )

@@ -1,0 +1,128 @@
+"""No stale translation: who may still hold an entry that is gone.
+
+Knows every translation that `vm` sent to a core and not what the core did with it: the core may use
+it until it flushed, unless its address space is not current there and its generation is zero (it
+must flush before it uses anything). Flushes count only if they happened before what is judged.
+"""
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from actors.messages import Translation
+from cluster.properties.clocks import At, Clock
+from cluster.properties.reports import Reports
+from kernel import pte as pte_bits
+from kernel.promises import Property
+from kernel.vmspace import VmSpace
+
+
+class Fill(NamedTuple):
+    """A translation sent to a core: it may be cached there until `cleared`."""
+
+    pfn: int
+    writable: bool
+    #: the vm's event that sent it
+    sent: At
+    #: the core's first flush that happened after that
+    flushed: At | None = None
+    #: the vm's word, later, that the core must flush before it uses anything
+    ordered: At | None = None
+
+
+class Translations:
+    """The latest fill of each (asid, vpn) at each core, and removals that are not complete."""
+
+    def __init__(self, reports: Reports, names: tuple[str, ...]) -> None:
+        """Start with empty TLBs."""
+        self.reports = reports
+        self.names = names
+        self.fills: dict[tuple[int, int], dict[int, Fill]] = {}
+        #: entries taken away by each lane and not yet reported as invalidated
+        self.removed: dict[int, tuple[int, tuple[int, ...]]] = {}
+
+    def filled(self, asid: int, core: int, m: Translation, vm: int, clock: Clock) -> None:
+        """A vm sends a translation to a core."""
+        writable = pte_bits.permits(m.pte, write=True)
+        fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]))
+        self.fills.setdefault((asid, m.vpn), {})[core] = fill
+
+    def flushed(self, core: int, asid: int, vpns: tuple[int, ...], clock: Clock) -> None:
+        """A core dropped entries, and walks in flight for them."""
+        at = At(core, clock[core])
+        pages = vpns or [vpn for space, vpn in self.fills if space == asid]
+        for vpn in pages:
+            fill = self.fills.get((asid, vpn), {}).get(core)
+            if fill is not None and fill.flushed is None and clock.knows(fill.sent):
+                self.fills[asid, vpn][core] = fill._replace(flushed=at)
+
+    def must_flush(self, core: int, asid: int, at: At) -> None:
+        """A vm tells a core that switches in to flush: what it sent before is dead."""
+        for (space, _), cores in self.fills.items():
+            fill = cores.get(core)
+            if space == asid and fill is not None and fill.ordered is None:
+                cores[core] = fill._replace(ordered=at)
+
+    def gone(self, op: int, asid: int, vpns: tuple[int, ...]) -> None:
+        """An operation took entries away; its shootdown follows."""
+        self.removed[op] = (asid, vpns)
+
+    def completed(self, op: int, space: VmSpace, clock: Clock) -> None:
+        """A shootdown is complete, so its initiator says: nobody may hold the entries."""
+        asid, vpns = self.removed.pop(op, (0, ()))
+        for vpn in vpns:
+            for core in self._holders(asid, vpn, space, clock):
+                text = (
+                    f"the shootdown of page {vpn:#x} is complete, but {self.names[core]} "
+                    "may still use its old entry"
+                )
+                self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
+            self.fills.pop((asid, vpn), None)
+
+    def freed(self, op: int, asid: int, vpn: int, pfn: int, space: VmSpace, clock: Clock) -> None:
+        """A vm frees a frame that was this page's."""
+        for core in self._holders(asid, vpn, space, clock, pfn):
+            text = f"frame {pfn:#x} is freed while {self.names[core]} may map it as page {vpn:#x}"
+            self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
+
+    def background(
+        self, op: int, asid: int, vpn: int, pfn: int, space: VmSpace, clock: Clock
+    ) -> None:
+        """A vm lets the zeroing thread have a frame."""
+        for core in self._holders(asid, vpn, space, clock, pfn):
+            if self.fills[asid, vpn][core].writable:
+                text = (
+                    f"page {vpn:#x} goes to the zeroing thread while {self.names[core]} "
+                    "may map it writable"
+                )
+                self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
+
+    def _holders(
+        self, asid: int, vpn: int, space: VmSpace, clock: Clock, pfn: int = -1
+    ) -> list[int]:
+        found = []
+        for core, fill in self.fills.get((asid, vpn), {}).items():
+            if pfn not in (-1, fill.pfn):
+                continue
+            if any(at is not None and clock.knows(at) for at in (fill.flushed, fill.ordered)):
+                continue
+            idle = not space.pmap.active >> core & 1 and not space.pmap.gens >> core & 1
+            if not idle:
+                found.append(core)
+        return sorted(found)
+
+    def copy(self, reports: Reports) -> "Translations":
+        """Copy the containers."""
+        twin = Translations(reports, self.names)
+        twin.fills = {page: cores.copy() for page, cores in self.fills.items()}
+        twin.removed = self.removed.copy()
+        return twin
+
+    def retained(self) -> Hashable:
+        """Give what a later verdict may depend on."""
+        return (
+            tuple(
+                (page, tuple((c, tuple(f)) for c, f in sorted(cores.items())))
+                for page, cores in sorted(self.fills.items())
+            ),
+            tuple(sorted(self.removed.items())),
+        )
