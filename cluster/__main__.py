@@ -1,0 +1,135 @@
+"""The command line: puts hosts, machines and dashboards together. Nothing imports this module."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from cluster.commands.catalogue import hazards_command, policies_command, scenarios_command
+from cluster.commands.context import Composition
+from cluster.commands.run import compare_command, run_command
+from cluster.importers.commands import import_group
+from cluster.input_error import InputError
+from cluster.judged_run import RunFailedError
+from cluster.model import release
+
+BAD_INPUT = 2
+SOFTWARE_ERROR = 70
+INTERRUPTED = 130
+#: what a shell shows for a program that a closed pipe ended
+PIPE_CLOSED = 141
+
+
+class _PipeClosedError(Exception):
+    """Standard output was closed by whoever read it."""
+
+
+class _Commands(click.Group):
+    """The group; click would end with 1, which means a broken promise, when a pipe closes."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _PipeClosedError from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(release(), "--version", prog_name="holezero")
+def cli() -> None:
+    """Run the MADV_FREE_HOLE and MADV_FREE_ZERO protocol of CheriBSD issue 1318, simulated.
+
+    Every core, address space, memory, page daemon and zeroing thread is a machine of its own that
+    sees the others only through messages. A run says what a variant of the protocol costs on a
+    workload, and whether its promises held.
+
+    \b
+    holezero compare main-job             a recorded git, four variants side by side
+    holezero run sqlite-snmalloc          one variant, in detail
+    holezero policies fatal-hole          what a variant does and promises
+    holezero replay runs/latest/run.trace the same run again, message by message
+    holezero import faults F -o my.hzw    your own program
+
+    Exit codes: 0 all is well, 1 a promise was broken, 2 bad input, 3 a replay differs, 4 a worker
+    died, 70 an error of holezero itself, 130 interrupted.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+
+
+for _command in (
+    run_command,
+    compare_command,
+    import_group,
+    scenarios_command,
+    policies_command,
+    hazards_command,
+):
+    cli.add_command(_command)
+
+
+class _Metrics:
+    """The metrics of `dashboards` as the commands know them."""
+
+    def __init__(self, port: int) -> None:
+        from dashboards.metrics import MetricsServer
+
+        self._server = MetricsServer(port)
+        self.url = self._server.url
+
+    def begin(self, info: Mapping[str, str]) -> None:
+        self._server.metrics.begin(info)
+
+    def update(
+        self, totals: Mapping[str, int | Mapping[str, int]], simulated_ns: int, resident: int
+    ) -> None:
+        self._server.metrics.update(totals, simulated_ns, resident)
+
+    def close(self) -> None:
+        self._server.close()
+
+
+def _serve_metrics(port: int) -> _Metrics:
+    try:
+        return _Metrics(port)
+    except OSError as e:
+        raise InputError(f"--metrics-port {port}: {e.strerror}; 0 takes a free port") from e
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; results go to stdout, everything else to stderr."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+    except (BrokenPipeError, _PipeClosedError):
+        # the interpreter flushes once more at its end: give it something that takes it
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = PIPE_CLOSED
+    return code
+
+
+def _run(args: list[str]) -> int:
+    composition = Composition(_serve_metrics, args)
+    try:
+        code = cli.main(args, prog_name="holezero", standalone_mode=False, obj=composition)
+    except click.ClickException as e:
+        e.show()
+        return BAD_INPUT
+    except InputError as e:
+        return _say(str(e), BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        return _say("interrupted", INTERRUPTED)
+    except RunFailedError as e:
+        return _say(f"the run failed: {e}\n  kept: {e.directory}\n  log:  {e.log}", SOFTWARE_ERROR)
+    return code if isinstance(code, int) else 0
+
+
+def _say(text: str, code: int) -> int:
+    click.echo(f"holezero: {text}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

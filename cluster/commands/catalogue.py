@@ -1,0 +1,127 @@
+"""`holezero scenarios`, `policies` and `hazards`: what there is to run, and what it means."""
+
+from difflib import get_close_matches
+from enum import StrEnum
+
+import click
+from rich.text import Text
+
+from cluster.commands.tables import console, plain_table
+from cluster.input_error import InputError
+from cluster.scenario import load, shipped
+from cluster.workload import Workload
+from kernel.hazards import CATALOGUE
+from kernel.policy import PRESET_ABOUT, PRESETS, Policy
+from kernel.promises import Property, promises
+
+#: what each promise says, in one line (DESIGN, section 4)
+PROPERTY_ABOUT: dict[Property, str] = {
+    Property.ZERO_STRONG: "a load after ZERO returned gives 0, or a store made after the grant",
+    Property.ZERO_WEAK: "a load after ZERO returned gives 0, or a store made after ZERO was called",
+    Property.KEEP: "no store to memory that is in use is lost",
+    Property.ISOLATE: "nobody reads what another process, or an earlier owner of a frame, wrote",
+    Property.TRANSLATION: "nobody uses a translation whose shootdown is complete",
+    Property.ACCOUNT: "resident-set counts are right, every frame is in exactly one place",
+    Property.FATAL: "an access to a settled hole gives SIGSEGV, never data",
+    Property.PROGRESS: "every operation returns; nothing waits at the end",
+}
+
+
+@click.command("scenarios")
+def scenarios_command() -> None:
+    """List the scenarios and recorded workloads that ship with holezero.
+
+    `holezero run NAME` runs one.
+    """
+    out = console()
+    table = plain_table(out, "scenario", "what it is")
+    for name, path in shipped("scenarios", ".toml").items():
+        table.add_row(name, load(path).about)
+    out.print(table)
+    table = plain_table(out, "workload", "threads", "instructions", "pages", "recorded from")
+    for name, path in shipped("workloads", ".hzw").items():
+        guest = Workload.open(path)
+        meta = guest.meta
+        table.add_row(
+            name,
+            str(len(guest.threads)),
+            f"{guest.instructions:,}",
+            f"{meta.pages:,}",
+            f"{meta.program or meta.source} ({meta.format})",
+        )
+    out.print(table)
+
+
+@click.command("policies")
+@click.argument("name", required=False)
+def policies_command(name: str | None) -> None:
+    """List the policies (variants of the protocol), or explain one.
+
+    Any key of a policy can be changed by `--set key=value`; combinations that make no sense are
+    refused with the reason.
+
+    \b
+    holezero policies
+    holezero policies fatal-hole
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    if name is None:
+        _list_policies()
+        return
+    if name not in PRESETS:
+        close = get_close_matches(name, PRESETS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PRESETS)}"
+        raise InputError(f"no policy {name!r}; {hint}")
+    _explain_policy(name)
+
+
+def _list_policies() -> None:
+    out = console()
+    table = plain_table(out, "policy", "what it does", "promises")
+    for name, policy in PRESETS.items():
+        table.add_row(name, PRESET_ABOUT[name], " ".join(sorted(promises(policy))))
+    out.print(table)
+    table = plain_table(out, "key", "meaning", "values")
+    for key, kind in key_types().items():
+        table.add_row(key, about_key(kind), " ".join(kind))
+    out.print(table)
+
+
+def _explain_policy(name: str) -> None:
+    out = console()
+    policy = PRESETS[name]
+    out.print(Text(f"{name}: {PRESET_ABOUT[name]}", style="bold"))
+    table = plain_table(out, "key", "value", "meaning", "other values")
+    for key, kind in key_types().items():
+        value = getattr(policy, key)
+        others = " ".join(other for other in kind if other != value)
+        table.add_row(key, value, about_key(kind), others)
+    out.print(table)
+    kept = promises(policy)
+    table = plain_table(out, "promised", "property", "meaning")
+    for one in Property:
+        table.add_row("yes" if one in kept else "no", one, PROPERTY_ABOUT[one])
+    out.print(table)
+
+
+def key_types() -> dict[str, type[StrEnum]]:
+    """Give the keys of a policy with the enumeration of the values of each."""
+    return {key: type(getattr(Policy(), key)) for key in Policy.__struct_fields__}
+
+
+def about_key(kind: type[StrEnum]) -> str:
+    """Give what a key means: the first line of its enumeration's documentation."""
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+@click.command("hazards")
+def hazards_command() -> None:
+    """List the hazards: steps that a variant could leave out or reorder.
+
+    Turn one on with `--set 'run.hazards=["free-before-acks"]'`: its property should turn red.
+    """
+    out = console()
+    table = plain_table(out, "hazard", "mechanism", "breaks", "needs", "resembles")
+    for info in CATALOGUE.values():
+        breaks = " ".join(info.breaks)
+        table.add_row(info.name, info.mechanism, breaks, info.boundary, info.resembles)
+    out.print(table)

@@ -1,0 +1,240 @@
+"""`holezero run` and `holezero compare`: scenarios, recorded workloads and kept runs."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import msgspec
+
+from cluster.commands.context import Composition, MetricsServer, feed
+from cluster.commands.progress import progress
+from cluster.commands.tables import print_runs
+from cluster.commands.target import Target, find
+from cluster.inline_run import run_inline
+from cluster.input_error import InputError
+from cluster.judged_run import INLINE, RAY_FREE, Engine, Finished, Options, Request, judge
+from cluster.summary import Summary, Verdict, encode
+
+#: what `holezero compare` compares unless told otherwise
+COMPARED = ("fatal-hole", "flag-only", "madv-free", "dontneed-linux")
+
+_Command = Callable[..., None]
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of both commands, as click gives them."""
+
+    engine: str
+    sync: str
+    presets: tuple[str, ...]
+    settings: tuple[str, ...]
+    seed: int | None
+    out: Path | None
+    trace: str
+    check: str
+    limit_ops: int | None
+    metrics_port: int | None
+    as_json: bool
+    quiet: bool
+
+
+def _options(command: _Command) -> _Command:
+    for option in reversed(
+        (
+            click.argument("scenario"),
+            click.option(
+                "--engine",
+                type=click.Choice(["inline", "ray"]),
+                default="inline",
+                show_default=True,
+                help="inline: one process, simulated time, reproducible. ray: every machine is a "
+                "Ray actor process of its own and the order is what really happens.",
+            ),
+            click.option(
+                "--sync",
+                type=click.Choice(["free"]),
+                default="free",
+                show_default=True,
+                help="How Ray actors are kept together: free lets them run.",
+            ),
+            click.option(
+                "--preset",
+                "presets",
+                multiple=True,
+                metavar="NAME",
+                help="Policy to run under (`holezero policies` lists them); replaces the "
+                "scenario's [policy] table. Several make a comparison.",
+            ),
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="Override a key of the scenario: machine.cores=8, workload.timing=asap; a key "
+                "of the policy may stand alone: zeroing=inline.",
+            ),
+            click.option("--seed", type=click.IntRange(min=0), help="Seed of the run."),
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path, file_okay=False),
+                metavar="DIR",
+                help="Folder of the run, instead of a new one under runs/; a comparison makes one "
+                "in it for each preset.",
+            ),
+            click.option(
+                "--trace",
+                type=click.Choice(["full", "order", "off"]),
+                default="order",
+                show_default=True,
+                help="full keeps every message; order what replay needs (inline: checkpoints).",
+            ),
+            click.option(
+                "--check",
+                type=click.Choice(["on", "off"]),
+                default="on",
+                show_default=True,
+                help="Judge the run against the protocol's promises; costs time.",
+            ),
+            click.option(
+                "--limit-ops",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="Stop after N deliveries of messages.",
+            ),
+            click.option(
+                "--metrics-port",
+                type=click.IntRange(0, 65535),
+                metavar="PORT",
+                help="Serve Prometheus metrics on 127.0.0.1:PORT while it runs (0: a free port).",
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print summary.json instead."),
+            click.option("-q", "--quiet", is_flag=True, help="No progress on standard error."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("run")
+@_options
+@click.pass_context
+def run_command(context: click.Context, /, scenario: str, **given: object) -> None:
+    """Run a scenario, a recorded workload or a kept run's manifest, and judge it.
+
+    SCENARIO is a file (.toml, .hzw, manifest.json), a run's folder, or the name of a shipped
+    scenario or workload (`holezero scenarios`). The run is kept under runs/, `runs/latest` points
+    to the last one.
+
+    \b
+    holezero run sqlite-snmalloc
+    holezero run sqlite-snmalloc --preset flag-only --set machine.cores=8
+    holezero run my.toml --set zeroing=inline --trace full --out /tmp/a-run
+    holezero run runs/latest                      the same again
+    holezero run my.toml --engine ray             with real concurrency
+
+    Exit codes: 0 held (or unchecked), 1 a promise was broken, 2 bad input, 4 a worker died,
+    70 an error of the program, 130 interrupted.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    choices = msgspec.convert(given, Choices)
+    _run_all(context, find(scenario), choices, choices.presets or (None,))
+
+
+@click.command("compare")
+@_options
+@click.pass_context
+def compare_command(context: click.Context, /, scenario: str, **given: object) -> None:
+    """Run a scenario under several presets and print them side by side.
+
+    Without --preset: fatal-hole, flag-only, madv-free and dontneed-linux. Exits with the worst
+    of their exit codes.
+
+    \b
+    holezero compare main-job
+    holezero compare my.hzw --preset fatal-hole --preset unmap --json
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    choices = msgspec.convert(given, Choices)
+    _run_all(context, find(scenario), choices, choices.presets or COMPARED)
+
+
+def _run_all(
+    context: click.Context,
+    target: Target,
+    choices: Choices,
+    presets: tuple[str | None, ...],
+) -> None:
+    """Run under each preset in turn, print, and exit with the worst code."""
+    composition = context.find_object(Composition)
+    assert composition is not None
+    # every policy is looked at before the first run starts
+    setups = [target.setup(list(choices.settings), p, choices.seed) for p in presets]
+    done: list[Finished] = []
+    with ExitStack() as stack:
+        server = None
+        if choices.metrics_port is not None:
+            server = composition.serve_metrics(choices.metrics_port)
+            stack.callback(server.close)
+            click.echo(f"metrics: {server.url}", err=True)
+        for setup in setups:
+            out = choices.out
+            if out is not None and len(setups) > 1:
+                out /= setup.preset
+            request = Request(
+                name=target.name,
+                setup=setup,
+                options=_run_options(choices, target, out, composition),
+            )
+            done.append(_run_one(request, choices, server))
+            if done[-1].signal:
+                break
+    summaries = [one.summary for one in done]
+    if choices.as_json:
+        _print_json(summaries, several=len(setups) > 1)
+    else:
+        print_runs(summaries)
+    context.exit(exit_code(done))
+
+
+def _run_options(
+    choices: Choices, target: Target, out: Path | None, composition: Composition
+) -> Options:
+    return Options(
+        engine=INLINE if choices.engine == "inline" else RAY_FREE,
+        trace=choices.trace,
+        check=choices.check == "on",
+        limit_ops=choices.limit_ops if choices.limit_ops is not None else target.limit_ops,
+        out=out,
+        command=composition.argv,
+    )
+
+
+def _run_one(request: Request, choices: Choices, server: MetricsServer | None) -> Finished:
+    title = f"{request.name} under {request.setup.preset}"
+    with progress(title, quiet=choices.quiet) as shown:
+        watches = shown if server is None else (*shown, feed(server, request))
+        request = msgspec.structs.replace(request, watches=watches)
+        return judge(request, engine_of(request.options.engine), (InputError,))
+
+
+def engine_of(name: str) -> Engine:
+    """Find the engine; only a live one imports Ray."""
+    assert name == INLINE
+    return run_inline
+
+
+def _print_json(summaries: list[Summary], *, several: bool) -> None:
+    if not several:
+        click.echo(encode(summaries[0]), nl=False)
+        return
+    verdicts = [one.verdict for one in summaries]
+    worst = Verdict.VIOLATED if Verdict.VIOLATED in verdicts else max(verdicts)
+    whole = {"verdict": worst, "runs": summaries}
+    click.echo(msgspec.json.format(msgspec.json.encode(whole), indent=2))
+
+
+def exit_code(done: list[Finished]) -> int:
+    """Give the exit code of one or several runs: interrupted, violated, or well."""
+    signals = [one.signal for one in done if one.signal]
+    if signals:
+        return 128 + signals[0]
+    return int(any(one.summary.verdict is Verdict.VIOLATED for one in done))

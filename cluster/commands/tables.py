@@ -1,0 +1,75 @@
+"""Tables on standard output: with lines and colours on a terminal, plain text in a pipe."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cluster.commands.rows import sections
+from cluster.summary import Summary
+
+#: a pipe has no width: wide enough that nothing is cut
+_PIPE_COLUMNS = 240
+_VERDICT_STYLE = {"held": "green", "violated": "bold red", "unchecked": "yellow"}
+_VIOLATIONS_SHOWN = 5
+
+
+def console() -> Console:
+    """Give the console for results."""
+    out = Console(highlight=False, emoji=False, markup=False)
+    if out.is_terminal:
+        return out
+    return Console(highlight=False, emoji=False, markup=False, width=_PIPE_COLUMNS)
+
+
+def plain_table(out: Console, *headings: str) -> Table:
+    """Make an empty table with left-aligned columns."""
+    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def print_runs(runs: Sequence[Summary]) -> None:
+    """Print one run, or several side by side, and what was broken in them."""
+    out = console()
+    first = runs[0]
+    title = f"{first.scenario}, {first.engine}"
+    table = Table(
+        title=Text(title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD if out.is_terminal else None,
+        pad_edge=False,
+    )
+    table.add_column("")
+    for one in runs:
+        table.add_column(one.preset, justify="right")
+    for heading, rows in sections(runs):
+        if heading:
+            table.add_row("")
+            table.add_row(Text(heading, style="bold"))
+        for label, texts in rows:
+            table.add_row(label, *(Text(t, style=_VERDICT_STYLE.get(t, "")) for t in texts))
+    out.print(table)
+    for one in runs:
+        _print_violations(out, one)
+    for one in runs:
+        out.print(Text(f"{one.preset}: {one.directory}", style="dim"))
+
+
+def _print_violations(out: Console, one: Summary) -> None:
+    shown = one.violations[:_VIOLATIONS_SHOWN]
+    for violation in shown:
+        text = Text(f"{one.preset}: broken promise: ", style="bold red")
+        text.append(f"{violation['property']}: {violation['text']}", style="default")
+        out.print(text)
+        where = f"    delivery {violation['delivery']:,}, process {violation['asid']}"
+        if violation["vpn"] >= 0:
+            where += f", page {violation['vpn']:#x}"
+        lanes = ", ".join(str(op) for op in violation["ops"])
+        out.print(f"{where}, operations of lanes {lanes}" if lanes else where)
+    left = len(one.violations) - len(shown)
+    if left:
+        out.print(f"{one.preset}: and {left} more, all in summary.json")

@@ -1,0 +1,66 @@
+"""The summary of a run: what it cost and whether it held, as `--json` prints it.
+
+Keys are stable: consumers may rely on them. Everything but `wall_s`, `deliveries_per_s` and
+`touches_per_s` is the same whenever the same run is made again inline.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from cluster.properties.violation import Violation
+from cluster.results import Metrics
+
+
+class Verdict(StrEnum):
+    """What a run was judged to be."""
+
+    HELD = "held"
+    VIOLATED = "violated"
+    UNCHECKED = "unchecked"
+
+
+def verdict_of(violations: Sequence[Violation] | None) -> Verdict:
+    """Give the verdict on broken promises; None: nobody looked."""
+    if violations is None:
+        return Verdict.UNCHECKED
+    return Verdict.VIOLATED if violations else Verdict.HELD
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One run."""
+
+    scenario: str
+    preset: str
+    engine: str
+    verdict: Verdict
+    #: broken promises: property, text, page, operations, delivery
+    violations: list[dict[str, Any]]
+    #: properties that the policy does not promise and that were broken, with how often
+    not_promised: dict[str, int]
+    #: nothing in flight and no timer armed at the end
+    complete: bool
+    #: Ctrl-C or SIGTERM ended it
+    interrupted: bool
+    deliveries: int
+    digest: str
+    simulated_ns: int
+    wall_s: float
+    deliveries_per_s: int
+    touches_per_s: int
+    metrics: Metrics
+    #: recorded events that are in no figure, by kind
+    left_out: dict[str, int]
+    #: recorded events that became something that is not quite the same, by kind
+    approximated: dict[str, int]
+    #: the host's own figures, as far as it has any (live runs: batches, start-up)
+    host: dict[str, Any] = {}
+    #: where the run's files are
+    directory: str
+
+
+def encode(summary: Summary) -> bytes:
+    """Give the JSON of a summary: the bytes of `summary.json` and of `--json`."""
+    return msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
