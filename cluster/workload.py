@@ -43,6 +43,9 @@ from cluster.workload_format import (
 #: Decoded instructions kept at most, of all threads together (about 150 bytes each).
 DECODED_INSTRUCTIONS = 1 << 17
 
+#: What decoding damaged bytes raises (bad UTF-8 is no MsgspecError, deep nesting neither).
+_UNREADABLE = (FormatError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 #: The stretch that a thread is reading: index of its first instruction, and the instructions.
 _Cursor = tuple[int, list[Instruction]]
 _NO_CURSOR: _Cursor = (0, [])
@@ -206,7 +209,7 @@ class Workload:
             instructions = self._decoder.decode(raw)
             require(len(instructions) == count, f"does not hold the {count} of its head")
             require_possible(instructions, len(self.threads))
-        except (FormatError, msgspec.MsgspecError) as error:
+        except _UNREADABLE as error:
             raise self._corrupt(offset, f"the block of thread {thread}", error) from error
         return instructions
 
@@ -225,7 +228,7 @@ class Workload:
         raw = self._content.read(start + HEADER_SIZE.size, size, "the header")
         try:
             header = msgspec.msgpack.decode(raw, type=dict[str, Any])
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             raise self._corrupt(start, "the header", error) from error
         if header.get("schema") != SCHEMA:
             raise InputError(f"{name}: holds a {header.get('schema')!r}, not a {SCHEMA!r}.")
@@ -292,7 +295,7 @@ class Workload:
             require(raw_digest(raw) == digest, "does not match its checksum")
             require(start + stored_bytes == self._content.size, "is not the end of the file")
             return msgspec.msgpack.decode(raw, type=Trailer)
-        except (FormatError, msgspec.MsgspecError) as error:
+        except _UNREADABLE as error:
             raise self._corrupt(offset, "the trailer", error) from error
 
     def _add_thread(self) -> None:

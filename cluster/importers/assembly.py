@@ -16,6 +16,7 @@ from cluster.importers.recorded import Birth, Call, Event, Touch
 from cluster.importers.report import ImportReport
 from cluster.importers.tally import Tally, ordered
 from cluster.importers.thread_streams import ThreadStreams
+from cluster.input_error import InputError
 from cluster.workload_format import WorkloadMeta
 from cluster.workload_writer import WorkloadWriter
 
@@ -84,6 +85,8 @@ def write_workload(
     Raises:
         InputError: `source` can not be read or `out` can not be written.
     """
+    if out.exists() and out.samefile(source):
+        raise InputError(f"{out}: is the recording itself; choose another file with -o.")
     with WorkloadWriter(out, TOOL) as writer:
         translation = Translation(writer, process, options)
         reading = read(translation)

@@ -131,8 +131,8 @@ def _take_census(source: Path, lines: RecordingLines) -> Census[_Key]:
         except (ForeignLineError, ValueError):
             pass
         if lines.lines == SAMPLE_LINES:
-            require_recording(source, "faults", census.recognised, lines.lines)
-    require_recording(source, "faults", census.recognised, lines.lines)
+            require_recording(source, "faults", census.recognised, lines)
+    require_recording(source, "faults", census.recognised, lines)
     return census
 
 

@@ -17,7 +17,7 @@ MAX_LINE_BYTES = 64 * 1024
 _CHUNK_BYTES = 16 * 1024
 #: zstd can not be told to stop in the middle of its input; 1 kB grows to 32 MB at the worst.
 _ZSTD_CHUNK_BYTES = 1024
-_OUTPUT_BYTES = 256 * 1024
+_OUTPUT_BYTES = 64 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 

@@ -21,7 +21,7 @@ def translate_call(memory: ProcessMemory, call: Call) -> None:
         memory.tally.left_out[f"failed.{call.name}"] += 1
         return
     if call.name not in _JOINING:
-        memory.releases.next_call(memory.streams.thread(call.tid, call.start_ns))
+        memory.releases.next_call(memory.streams.thread(call.tid))
     _CALLS[call.name](memory, call)
 
 
@@ -119,7 +119,7 @@ def _madvise(memory: ProcessMemory, call: Call) -> None:
     va, length, advice = call.args[:3]
     if advice not in (linux.MADV_FREE, linux.MADV_DONTNEED, linux.MADV_POPULATE_WRITE):
         name = linux.ADVICE_NAMES.get(advice, f"advice_{advice}")
-        memory.releases.next_call(memory.streams.thread(call.tid, call.start_ns))
+        memory.releases.next_call(memory.streams.thread(call.tid))
         memory.tally.left_out[f"unsupported.{name}"] += 1
         return
     pages = _pages(memory, call, va, length)
@@ -167,7 +167,7 @@ def _open(memory: ProcessMemory, call: Call, pages: tuple[int, int], prot: int) 
     for start, end in memory.releases.closed(*pages):
         if at < start:
             _protect(memory, call, at, start, prot)
-        memory.releases.next_call(memory.streams.thread(call.tid, call.start_ns))
+        memory.releases.next_call(memory.streams.thread(call.tid))
         memory.reuse(call, start, end, OPENED)
         if prot != READ_WRITE:
             _protect(memory, call, start, end, prot)
@@ -196,7 +196,7 @@ def _close(memory: ProcessMemory, call: Call, pages: tuple[int, int]) -> None:
 
 
 def _protect(memory: ProcessMemory, call: Call, start: int, end: int, prot: int) -> None:
-    memory.releases.next_call(memory.streams.thread(call.tid, call.start_ns))
+    memory.releases.next_call(memory.streams.thread(call.tid))
     protect = Protect(start << PAGE_SHIFT, (end - start) << PAGE_SHIFT, prot)
     memory.operate(call, protect, start, end)
 

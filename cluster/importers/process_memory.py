@@ -36,7 +36,7 @@ class ProcessMemory:
 
     def operate(self, call: Call, instruction: Instruction, start: int, end: int) -> int:
         """Add an operation of `call` on the pages `[start, end)`; give its index."""
-        thread = self.streams.thread(call.tid, call.start_ns)
+        thread = self.streams.thread(call.tid)
         return self.streams.call(thread, instruction, (start, end), call.start_ns, call.end_ns)
 
     def map(self, call: Call, start: int, end: int, mapping: Mapping) -> None:
@@ -48,7 +48,7 @@ class ProcessMemory:
 
     def imply(self, call: Call | Touch, start: int, end: int) -> None:
         """Map what is in use in `[start, end)` although no traced call mapped it."""
-        thread = self.streams.thread(call.tid, call.start_ns)
+        thread = self.streams.thread(call.tid)
         for low, high in self.space.gaps(start, end):
             self.tally.approximated["implied_map"] += 1
             instruction = Map(low << PAGE_SHIFT, (high - low) << PAGE_SHIFT, READ_WRITE)
@@ -57,7 +57,7 @@ class ProcessMemory:
 
     def release(self, call: Call, start: int, end: int, how: int) -> None:
         """Give the content of `[start, end)` back, or complete the thread's last release."""
-        thread = self.streams.thread(call.tid, call.start_ns)
+        thread = self.streams.thread(call.tid)
         va, length = start << PAGE_SHIFT, (end - start) << PAGE_SHIFT
         latest = self.releases.joinable(thread, start, end, how)
         if latest is not None:
@@ -73,7 +73,7 @@ class ProcessMemory:
 
     def reuse(self, call: Call | Touch, start: int, end: int, how: int) -> None:
         """Take released pages `[start, end)` into use again."""
-        thread = self.streams.thread(call.tid, call.start_ns)
+        thread = self.streams.thread(call.tid)
         instruction = Reuse(start << PAGE_SHIFT, (end - start) << PAGE_SHIFT, how)
         end_ns = call.end_ns if isinstance(call, Call) else call.start_ns
         self.streams.call(thread, instruction, (start, end), call.start_ns, end_ns)
@@ -124,7 +124,7 @@ class ProcessMemory:
         if released is not None:
             whole = self._reuse is ReuseRange.RANGE
             self.reuse(touch, *(released if whole else (page, page + 1)), TOUCHED)
-        thread = self.streams.thread(touch.tid, touch.start_ns)
+        thread = self.streams.thread(touch.tid)
         access = Access(touch.va & _GRANULE_MASK, 1, PAGE_SIZE, touch.write)
         end_ns = touch.start_ns + self._fault_ns
         self.streams.touch(thread, access, page, touch.start_ns, end_ns)
@@ -147,7 +147,7 @@ class ProcessMemory:
         return mapping
 
     def _write(self, call: Call, runs: Runs) -> None:
-        thread = self.streams.thread(call.tid, call.start_ns)
+        thread = self.streams.thread(call.tid)
         for start, end in runs:
             access = Access(start << PAGE_SHIFT, end - start, PAGE_SIZE, write=True)
             self.streams.call(thread, access, (start, end), call.start_ns, call.start_ns)

@@ -21,15 +21,17 @@ _EXPECTED = {
 }
 
 
-def require_recording(path: Path, kind: str, recognised: int, lines: int) -> None:
+def require_recording(path: Path, kind: str, recognised: int, read: RecordingLines) -> None:
     """Check that enough of the lines read so far were understood.
 
     Raises:
         InputError: the file is no recording of this kind; the message guesses what it is.
     """
-    if recognised and recognised * 100 >= lines * _LEAST_PERCENT:
+    if recognised and recognised * 100 >= read.lines * _LEAST_PERCENT:
         return
-    message = f"{path}: not a {kind} recording: of {lines:,} lines {recognised:,} are understood"
+    message = f"{path}: not a {kind} recording: of {read.lines:,} lines {recognised:,} make sense"
+    if read.truncated:
+        message += ", and its compression is damaged"
     other = _guess(path)
     if other is None or other == kind:
         raise InputError(f"{message}. Expected {_EXPECTED[kind]}.")

@@ -125,6 +125,6 @@ def take_strace_census(source: Path, recording: RecordingLines) -> StraceCensus:
         except (ForeignLineError, ValueError):
             pass
         if recording.lines == SAMPLE_LINES:
-            require_recording(source, "strace", census.recognised, recording.lines)
-    require_recording(source, "strace", census.recognised, recording.lines)
+            require_recording(source, "strace", census.recognised, recording)
+    require_recording(source, "strace", census.recognised, recording)
     return census

@@ -17,6 +17,7 @@ class ThreadStreams:
         #: when the thread's last operation ended; thinking begins there
         self._idle_since_ns: list[int] = []
         self._program = ""
+        self._begin_ns = 0
         # A single thread waits for nobody, and most recordings have a single one.
         self._edges = Edges() if concurrent else None
 
@@ -27,21 +28,21 @@ class ThreadStreams:
 
     def start(self, tid: int, program: str, start_ns: int) -> None:
         """Begin with the thread that the process begins with."""
-        self._program = program
+        self._program, self._begin_ns = program, start_ns
         self._thread_of[tid] = self._add(tid, start_ns, initial=True)
 
-    def thread(self, tid: int, start_ns: int) -> int:
+    def thread(self, tid: int) -> int:
         """Give the guest thread of a tid; one whose creation was not seen runs from the start."""
         thread = self._thread_of.get(tid)
         if thread is None:
-            thread = self._thread_of[tid] = self._add(tid, start_ns, initial=True)
+            thread = self._thread_of[tid] = self._add(tid, self._begin_ns, initial=True)
         return thread
 
     def born(self, tid: int, child: int, start_ns: int) -> None:
         """Add the `Create` of a thread to the stream of its creator."""
         if child in self._thread_of:
             return
-        parent = self.thread(tid, start_ns)
+        parent = self.thread(tid)
         number = self._thread_of[child] = self._add(child, start_ns, initial=False)
         index = self._append(parent, Create(number), start_ns, start_ns, [])
         if self._edges:

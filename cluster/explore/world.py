@@ -1,0 +1,90 @@
+"""A global state of machines and messages, and what may be delivered next.
+
+Worlds share what they do not change: delivering clones one machine and the containers of channels
+and checker. A channel is (src, lane, dst, timer): first in, first out; every head may come next.
+Timers are always enabled, since exploring ignores time.
+"""
+
+from collections.abc import Hashable
+
+from actors.machine import Effect, Machine, ProtocolError, Send, Timer
+from actors.messages import Message
+from actors.wiring import build
+from cluster.properties.checker import Checker
+from cluster.scenario import Setup
+
+#: (src, lane, dst, is a timer)
+Channel = tuple[int, int, int, bool]
+
+
+class World:
+    """One state; `deliver` gives the next, leaving this one as it is."""
+
+    __slots__ = ("channels", "checker", "error", "frozen", "machines", "seqs")
+
+    def __init__(self, setup: Setup) -> None:
+        """Make the initial state, with what the machines send at the start in flight."""
+        self.machines = build(setup.wiring, setup.settings, setup.guest)
+        self.channels: dict[Channel, tuple[tuple[int, Message], ...]] = {}
+        self.seqs: dict[tuple[int, int], int] = {}
+        self.checker = Checker(setup, self.machines)
+        #: an exception of a machine: the protocol broke
+        self.error = ""
+        for machine in self.machines:
+            self._put(machine.me, machine.start())
+        #: canonical states of the machines, kept as they change one at a time
+        self.frozen: list[Hashable] = [m.freeze() for m in self.machines]
+
+    def enabled(self) -> list[Channel]:
+        """List the channels with a message, in a fixed order."""
+        return sorted(self.channels)
+
+    def deliver(self, channel: Channel) -> "World":
+        """Give the state after the head of a channel was delivered."""
+        src, _, dst, _ = channel
+        twin = object.__new__(World)
+        twin.machines = self.machines.copy()
+        twin.channels = self.channels.copy()
+        twin.seqs = self.seqs.copy()
+        twin.checker = self.checker.copy(twin.machines)
+        twin.frozen = self.frozen.copy()
+        twin.error = ""
+        (seq, message), *rest = twin.channels[channel]
+        if rest:
+            twin.channels[channel] = tuple(rest)
+        else:
+            del twin.channels[channel]
+        machine: Machine = self.machines[dst].clone()
+        twin.machines[dst] = machine
+        try:
+            effects = machine.on(src, message)
+        except (ProtocolError, AssertionError) as e:
+            twin.error = f"{type(e).__name__}: {e}"
+            return twin
+        twin.frozen[dst] = machine.freeze()
+        twin.checker.delivered(0, dst, src, seq, message, effects)
+        twin._put(dst, effects)
+        return twin
+
+    def _put(self, src: int, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                dst, timer = effect.dst, False
+            elif isinstance(effect, Timer):
+                dst, timer = src, True
+            else:
+                continue
+            seq = self.seqs.get((src, dst), 0)
+            self.seqs[src, dst] = seq + 1
+            channel = (src, effect.message.op, dst, timer)
+            self.channels[channel] = (*self.channels.get(channel, ()), (seq, effect.message))
+
+    def key(self) -> Hashable:
+        """Give the canonical state: machines, messages, and what verdicts may still depend on."""
+        channels = sorted(self.channels.items())
+        in_flight = [(c[0], c[2], seq) for c, held in channels for seq, _ in held]
+        return (
+            tuple(self.frozen),
+            tuple((c, tuple(m for _, m in held)) for c, held in channels),
+            self.checker.freeze(in_flight),
+        )
