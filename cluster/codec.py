@@ -1,16 +1,18 @@
-"""Messages as bytes: MessagePack arrays `[tag, op, fields...]`, the same on the wire and in traces."""
+"""Messages as bytes: MessagePack arrays `[tag, op, fields...]`, on the wire as in traces."""
 
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import msgspec
 
 from actors.message_text import message_classes
 from actors.messages import Message
 
-_UNION = reduce(or_, message_classes())  # type: ignore[arg-type]
+#: every message class, for typed decoders
+UNION: Any = reduce(or_, message_classes())
 ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_UNION)
+_DECODER = msgspec.msgpack.Decoder(UNION)
 
 
 class CodecError(Exception):

@@ -36,7 +36,8 @@ class InlineHost:
 
         observers: called for every delivery and every fact.
         listeners: called for facts only, which costs the loop of deliveries nothing.
-        record: called with (dst, digested bytes) of each delivery, for a full trace.
+        record: called with (dst, digested bytes) of each delivery before it is handled, for a
+            full trace: what a machine fails on is in the record.
         limit: stop after this many deliveries.
         """
         self.wiring = wiring
@@ -79,6 +80,8 @@ class InlineHost:
                 start = arrival
             data = add(dst, src, seq, arrival, message)
             count += 1
+            if record is not None:
+                record(dst, data)
             try:
                 effects = machines[dst].on(src, message)
             except (ProtocolError, AssertionError) as e:
@@ -87,8 +90,6 @@ class InlineHost:
                 e.add_note(f"from {self.wiring.names[src]} to {self.wiring.names[dst]}")
                 raise
             self.now = start
-            if record is not None:
-                record(dst, data)
             for observer in observers:
                 observer.delivered(start, dst, src, seq, message, effects)
             if effects:
