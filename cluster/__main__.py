@@ -9,6 +9,7 @@ import click
 
 from cluster.commands.catalogue import hazards_command, policies_command, scenarios_command
 from cluster.commands.context import Composition
+from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
 from cluster.importers.commands import import_group
 from cluster.input_error import InputError
@@ -60,6 +61,7 @@ def cli() -> None:
 for _command in (
     run_command,
     compare_command,
+    replay_command,
     import_group,
     scenarios_command,
     policies_command,

@@ -84,7 +84,7 @@ class InlineHost:
                 record(dst, data)
             try:
                 effects = machines[dst].on(src, message)
-            except (ProtocolError, AssertionError) as e:
+            except Exception as e:
                 self.deliveries = count
                 e.add_note(f"delivery {count} at {start} ns: {message!r}")
                 e.add_note(f"from {self.wiring.names[src]} to {self.wiring.names[dst]}")

@@ -27,7 +27,7 @@ PROPERTY_ABOUT: dict[Property, str] = {
 }
 
 
-@click.command("scenarios")
+@click.command("scenarios", short_help="List what ships: scenarios, recorded workloads.")
 def scenarios_command() -> None:
     """List the scenarios and recorded workloads that ship with holezero.
 
@@ -52,7 +52,7 @@ def scenarios_command() -> None:
     out.print(table)
 
 
-@click.command("policies")
+@click.command("policies", short_help="List the policies, or explain one.")
 @click.argument("name", required=False)
 def policies_command(name: str | None) -> None:
     """List the policies (variants of the protocol), or explain one.
@@ -113,7 +113,7 @@ def about_key(kind: type[StrEnum]) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
 
 
-@click.command("hazards")
+@click.command("hazards", short_help="List the steps that a variant could get wrong.")
 def hazards_command() -> None:
     """List the hazards: steps that a variant could leave out or reorder.
 

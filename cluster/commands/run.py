@@ -116,7 +116,7 @@ def _options(command: _Command) -> _Command:
     return command
 
 
-@click.command("run")
+@click.command("run", short_help="Run a scenario or a recorded workload, and judge it.")
 @_options
 @click.pass_context
 def run_command(context: click.Context, /, scenario: str, **given: object) -> None:
@@ -140,7 +140,7 @@ def run_command(context: click.Context, /, scenario: str, **given: object) -> No
     _run_all(context, find(scenario), choices, choices.presets or (None,))
 
 
-@click.command("compare")
+@click.command("compare", short_help="Run several policies, side by side in one table.")
 @_options
 @click.pass_context
 def compare_command(context: click.Context, /, scenario: str, **given: object) -> None:
