@@ -11,6 +11,7 @@ from cluster.commands.catalogue import hazards_command, policies_command, scenar
 from cluster.commands.context import Composition
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
+from cluster.commands.trace import trace_group
 from cluster.importers.commands import import_group
 from cluster.input_error import InputError
 from cluster.judged_run import RunFailedError
@@ -62,6 +63,7 @@ for _command in (
     run_command,
     compare_command,
     replay_command,
+    trace_group,
     import_group,
     scenarios_command,
     policies_command,

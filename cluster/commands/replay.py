@@ -52,12 +52,12 @@ def replay_command(
 
     Exit codes: 0 the same to the last message, 2 the trace can not be used, 3 it differs.
     """  # noqa: D301 - click's mark for lines that stay as they are
-    path = trace / TRACE if trace.is_dir() else trace
+    path = trace_file(trace)
     with progress(f"replay {path}", quiet=quiet) as watches:
         nothing = Results()
         result = replay(
             path,
-            workload=workload or _workload_beside(path),
+            workload=workload or workload_beside(path),
             allow_prefix=prefix,
             progress=(lambda n: watches[0](n, 0, nothing)) if watches else None,
         )
@@ -68,7 +68,12 @@ def replay_command(
     context.exit(0 if result.same else DIFFERS)
 
 
-def _workload_beside(path: Path) -> Path | None:
+def trace_file(path: Path) -> Path:
+    """Give the trace that a path means: itself, or the one in a run's folder."""
+    return path / TRACE if path.is_dir() else path
+
+
+def workload_beside(path: Path) -> Path | None:
     """Give the workload that the manifest in the trace's folder names, if it is still there."""
     beside = path.with_name(MANIFEST)
     if not beside.is_file():

@@ -11,7 +11,7 @@ from cluster.commands.rows import sections
 from cluster.summary import Summary
 
 #: a pipe has no width: wide enough that nothing is cut
-_PIPE_COLUMNS = 240
+_PIPE_COLUMNS = 400
 _VERDICT_STYLE = {"held": "green", "violated": "bold red", "unchecked": "yellow"}
 _VIOLATIONS_SHOWN = 5
 
