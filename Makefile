@@ -35,8 +35,8 @@ env: .venv/.stamp  ## build .venv from requirements-dev.lock, with this project 
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: env  ## run the main job
-	$(BIN)/holezero main-job
+run: env  ## run the main job: a recorded program under four variants, side by side
+	$(BIN)/holezero compare main-job
 
 test: env  ## run the tests
 	$(BIN)/python -m pytest
