@@ -169,23 +169,24 @@ class Directed:
 
     def why_stuck(self) -> DiffersError:
         """Tell why the log can not be followed to its end, at the receiver that it starts from."""
-        dst = self._root(self.stuck())
-        item = self._next(dst)
-        assert item is not None
-        channel = (dst, item.src, item.lane)
+        circle = self._roots()
+        dst = circle[0]
+        item = self._expected(dst)
         failure = self.failures.get(self.names[dst])
         if failure is not None:
             replayed = f"{self.names[dst]} fails: {failure}"
         else:
-            waiting = [self._channel_text(c) for c in self.run.mailboxes.at(dst)]
+            waiting = sorted(self._channel_text(c) for c in self.run.mailboxes.at(dst))
             replayed = "nothing was sent there; messages wait from " + (
-                ", ".join(sorted(waiting)[:8]) or "nobody"
+                ", ".join(waiting[:8]) or "nobody"
             )
+        wants = (
+            f"{self.names[d]} takes a message from {self._channel_text((d, e.src, e.lane))}"
+            for d in circle
+            for e in (self._expected(d),)
+        )
         return self.story.difference(
-            recorded=f"takes a message from {self._channel_text(channel)}",
-            replayed=replayed,
-            receiver=dst,
-            lane=item.lane,
+            recorded="; ".join(wants), replayed=replayed, receiver=dst, lane=item.lane
         )
 
     def _next(self, dst: int) -> _Expected | None:
@@ -194,19 +195,29 @@ class Directed:
                 return item
         return None
 
-    def _root(self, stuck: list[int]) -> int:
-        """Go from receiver to awaited sender while that is stuck itself."""
-        seen: set[int] = set()
-        dst = stuck[0]
-        while dst not in seen:
-            seen.add(dst)
-            item = self._next(dst)
-            assert item is not None
+    def _expected(self, dst: int) -> _Expected:
+        item = self._next(dst)
+        assert item is not None
+        return item
+
+    def _roots(self) -> list[int]:
+        """Go from receiver to awaited sender while that is stuck itself.
+
+        Of a circle of waits it gives all, first who leaves untaken most of what it was sent: that
+        one should have gone on.
+        """
+        stuck = self.stuck()
+        path = [stuck[0]]
+        while True:
+            dst = path[-1]
+            item = self._expected(dst)
             src = dst if item.src == TIMER else item.src
             if src not in stuck or self.names[dst] in self.failures:
-                return dst
-            dst = src
-        return dst
+                return [dst]
+            if src in path:
+                circle = path[path.index(src) :]
+                return sorted(circle, key=lambda d: -len(self.run.mailboxes.at(d)))
+            path.append(src)
 
     def _channel_text(self, channel: Channel) -> str:
         _, src, lane = channel
