@@ -185,7 +185,10 @@ def override(scenario: Scenario, settings: list[str], preset: str | None) -> Sce
             table, name = "policy", table
         if table not in data or not isinstance(data[table], dict):
             raise InputError(f"--set {item}: there is no table {table!r}")
-        data[table][name] = _value(text.strip(), text_only=table == "policy")
+        value = _value(text.strip(), text_only=table == "policy")
+        if isinstance(data[table].get(name), list) and isinstance(value, str):
+            value = [word.strip() for word in value.split(",")]
+        data[table][name] = value
     return parse(data, "--set")
 
 

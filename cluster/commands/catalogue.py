@@ -117,7 +117,7 @@ def about_key(kind: type[StrEnum]) -> str:
 def hazards_command() -> None:
     """List the hazards: steps that a variant could leave out or reorder.
 
-    Turn one on with `--set 'run.hazards=["free-before-acks"]'`: its property should turn red.
+    Turn one on with `--set run.hazards=free-before-acks`: its property should turn red.
     """
     out = console()
     table = plain_table(out, "hazard", "mechanism", "breaks", "needs", "resembles")

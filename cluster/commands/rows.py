@@ -62,7 +62,7 @@ def _run(runs: Sequence[Summary]) -> Section:
     rows += [
         ("ran to its end", _each(runs, lambda s: "yes" if s.complete else "no")),
         ("simulated time", _each(runs, lambda s: duration(s.simulated_ns))),
-        ("wall time", _each(runs, lambda s: f"{s.wall_s:.2f} s")),
+        ("wall time", _each(runs, lambda s: duration(round(s.wall_s * 1e9)))),
         ("deliveries", _each(runs, lambda s: f"{s.deliveries:,}")),
         ("deliveries/s", _each(runs, lambda s: f"{s.deliveries_per_s:,}")),
         ("touches", _each(runs, lambda s: f"{sum(s.metrics.touches.values()):,}")),
