@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 from actors.machine import Machine
 from actors.wiring import build
-from cluster.free_order import failure_text
 from cluster.inline import InlineHost
 from cluster.interruption import Interruption, interruptible
 from cluster.judged_run import Place, Ran, Request
@@ -47,12 +46,7 @@ def run_inline(request: Request, place: Place) -> Ran:
         )
         interruption = stack.enter_context(interruptible())
         started_s = time.perf_counter()
-        try:
-            _run_to_end(request, host, results, trace, interruption)
-        except Exception as e:
-            if trace is not None:  # the run up to the failure replays, and fails in the same way
-                trace.finish(end_of(host.outcome(), failures={"run": failure_text(e)}))
-            raise
+        _run_to_end(request, host, results, trace, interruption)
         wall_s = time.perf_counter() - started_s
         results.finish(host.now)
         outcome = host.outcome()

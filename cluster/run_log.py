@@ -12,6 +12,9 @@ from structlog.typing import EventDict, WrappedLogger
 
 from cluster.input_error import InputError
 
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # they hold whole machines
+)
 _SHOWN = frozenset({"warning", "error", "critical", "exception"})
 
 
@@ -34,7 +37,7 @@ class RunLog:
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
-                structlog.processors.dict_tracebacks,
+                _TRACEBACKS,
                 _show_on_terminal,
                 structlog.processors.JSONRenderer(default=str),
             ],
