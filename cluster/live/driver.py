@@ -1,0 +1,137 @@
+"""The driver of a live run: polls the actors, keeps their logs, knows when it is over.
+
+Over is: Mattern's four counters. Two waves of polls, one after the other, find every actor idle
+and as many messages taken in as sent, the same number in both: then nothing was on its way.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+from cluster.live.host import Last, Status
+from cluster.live.outcome import Kill, LiveError
+from cluster.trace_writer import TraceWriter
+
+_STATUS = msgspec.msgpack.Decoder(Status)
+_LAST = msgspec.msgpack.Decoder(Last)
+#: an actor that does not answer for so long is taken for stuck
+_ANSWER_S = 60.0
+#: pause between two waves: at least, at most, and times the last wave took
+_PAUSE_S = (0.02, 0.1)
+_PAUSE_WAVES = 3.0
+
+
+class ActorLostError(Exception):
+    """An actor's process is gone; carries its id."""
+
+    def __init__(self, actor: int) -> None:
+        super().__init__(actor)
+        self.actor = actor
+
+
+class Driver:
+    """Follows one live run from its begin to its end."""
+
+    def __init__(
+        self, names: tuple[str, ...], actors: list[Any], writer: TraceWriter | None
+    ) -> None:
+        """Take over actors that are connected to each other and have not begun."""
+        self.names = names
+        self.actors = actors
+        self.writer = writer
+        self.handled = 0
+        self.polls = 0
+        self._before: tuple[int, int] | None = None
+
+    def run(
+        self,
+        *,
+        limit: int | None,
+        on_progress: Callable[[int], None] | None,
+        stop: Callable[[], bool] | None,
+        kill: Kill | None,
+    ) -> bool:
+        """Poll until the run is quiescent (True), or has to stop for a limit or a failure (False).
+
+        Raises:
+            ActorLostError: an actor's process is gone.
+            LiveError: the transport failed.
+        """
+        for actor in self.actors:
+            actor.begin.remote()
+        while True:
+            started_s = time.perf_counter()
+            statuses = self._poll()
+            if on_progress is not None:
+                on_progress(self.handled)
+            if self._quiescent(statuses):
+                return True
+            over = limit is not None and self.handled >= limit
+            if over or any(s.failed for s in statuses) or (stop is not None and stop()):
+                return False
+            if kill is not None and self.handled >= kill.after:
+                ray.kill(self.actors[self.names.index(kill.actor)], no_restart=True)
+                kill = None
+            wave_s = time.perf_counter() - started_s
+            time.sleep(min(max(_PAUSE_S[0], _PAUSE_WAVES * wave_s), _PAUSE_S[1]))
+
+    def finish(self) -> list[Last | None]:
+        """Stop all actors and take the rest of their logs; None for those that are gone."""
+        lasts: list[Last | None] = []
+        for actor, reference in enumerate([a.stop.remote() for a in self.actors]):
+            try:
+                last = _LAST.decode(self._answer(actor, reference))
+            except (ActorLostError, LiveError):
+                lasts.append(None)
+                continue
+            self._keep(last.status)
+            lasts.append(last)
+        self.handled = sum(last.status.handled for last in lasts if last is not None)
+        return lasts
+
+    def _poll(self) -> list[Status]:
+        """Ask all actors how they stand, and keep their logs before anything else is done."""
+        statuses: list[Status] = []
+        lost: ActorLostError | None = None
+        for actor, reference in enumerate([a.status.remote() for a in self.actors]):
+            try:
+                status = _STATUS.decode(self._answer(actor, reference))
+            except ActorLostError as e:
+                lost = lost or e
+                continue
+            self._keep(status)
+            statuses.append(status)
+        self.polls += 1
+        if lost is not None:
+            raise lost
+        for name, status in zip(self.names, statuses, strict=True):
+            if status.broken:
+                raise LiveError(f"{name}: {status.broken}")
+        self.handled = sum(s.handled for s in statuses)
+        return statuses
+
+    def _answer(self, actor: int, reference: "ray.ObjectRef[bytes]") -> bytes:
+        try:
+            answer = ray.get(reference, timeout=_ANSWER_S)
+        except RayActorError as e:
+            raise ActorLostError(actor) from e
+        except GetTimeoutError as e:
+            raise LiveError(f"{self.names[actor]} has not answered for {_ANSWER_S:.0f} s") from e
+        except RayTaskError as e:
+            raise LiveError(f"{self.names[actor]} can not answer: {e.cause!r}") from e
+        return answer
+
+    def _keep(self, status: Status) -> None:
+        if self.writer is not None and status.log:
+            self.writer.append(status.log)
+
+    def _quiescent(self, statuses: list[Status]) -> bool:
+        counters = (sum(s.sent for s in statuses), sum(s.taken_in for s in statuses))
+        idle = counters[0] == counters[1] and all(s.idle and not s.failed for s in statuses)
+        same = counters == self._before
+        self._before = counters if idle else None
+        return idle and same
