@@ -157,14 +157,14 @@ class Work(Message, frozen=True, tag=17):
 
 
 class Sleep(Message, frozen=True, tag=18):
-    """core, pagedaemon <- vm: the operation sleeps (`why`, an OpState) until Wakeup."""
+    """core <- vm: the operation sleeps (`why`, an OpState) until Wakeup."""
 
     why: int
     ns: int
 
 
 class Wakeup(Message, frozen=True, tag=19):
-    """core, pagedaemon <- vm: the operation may go on: send Step when it runs again."""
+    """core <- vm: the operation may go on: send Step when it runs again."""
 
 
 # Shootdown.
@@ -235,7 +235,7 @@ class Free(Message, frozen=True, tag=27):
 
 
 class ZeroFrames(Message, frozen=True, tag=28):
-    """core, pagedaemon <- vm: zero these frames (pfn, chunks done), then Step."""
+    """core <- vm: zero these frames (pfn, chunks done), then Step."""
 
     asid: int
     frames: tuple[tuple[int, int, int], ...]
@@ -290,14 +290,22 @@ class PageZeroed(Message, frozen=True, tag=35):
 
 
 class Steal(Message, frozen=True, tag=36):
-    """zeroer <- vm: give up these pages; say how far you are when your own chunks are done."""
+    """zeroer <- vm: give up these pages to operation `thief`, once your own chunks are done.
 
+    Sent on the zeroing thread's own lane, so that it can not overtake the Taken of these pages.
+    """
+
+    thief: int
     keys: tuple[PageKey, ...]
 
 
 class Ceded(Message, frozen=True, tag=37):
-    """vm <- zeroer: they are yours; (key, chunks done)."""
+    """vm <- zeroer: they are yours, operation `thief`; (key, chunks done).
 
+    Sent on the zeroing thread's own lane, so that it can not overtake a PageZeroed of these pages.
+    """
+
+    thief: int
     pages: tuple[tuple[PageKey, int], ...]
 
 

@@ -84,8 +84,8 @@ class Vm(VmState):
             if op.phase >= len(phases):
                 break
             if fine:
-                self.ops[op.op] = op
-                out.append(Send(self.me, Step(op.op)))
+                self.ops[op.op] = replace(op, ns=0) if op.ns else op
+                out.append(Send(self.me, Step(op.op), op.ns))
                 return out
             if op.ns >= self.settings.interrupt_quantum_ns:
                 self.ops[op.op] = replace(op, state=OpState.WORK, ns=0)
@@ -108,8 +108,8 @@ class Vm(VmState):
             )
         return self._run(op, [])
 
-    def _in_flight(self, message: Message, *states: OpState) -> Op:
-        op = self.ops.get(message.op)
+    def _in_flight(self, message: Message, lane: int, *states: OpState) -> Op:
+        op = self.ops.get(lane)
         if op is None or op.state not in states:
             raise ProtocolError(f"vm {self.me} must not get {message!r} now: operation is {op}")
         return op
@@ -125,7 +125,10 @@ class Vm(VmState):
             if m.write and not self.settings.fine:
                 pte |= pte_bits.D
             space.pmap.ptes[m.vpn] = pte
-            return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.walk_ns, 0))]
+            walk_ns = self.settings.costs.walk_ns
+            if self.settings.fine:  # the entry is read now and gets there when the walk is done
+                return [Send(src, Translation(m.op, m.vpn, pte, 0, 0), walk_ns)]
+            return [Send(src, Translation(m.op, m.vpn, pte, walk_ns, 0))]
         if self.settings.fine:
             return [Send(src, PageFault(m.op, m.vpn))]
         return self._fault(src, Fault(m.op, m.asid, m.vpn, m.write))
@@ -153,16 +156,16 @@ class Vm(VmState):
         return self._begin(op)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
-        op = self._in_flight(m, OpState.READY, OpState.WORK, *SLEEPING)
+        op = self._in_flight(m, m.op, OpState.READY, OpState.WORK, *SLEEPING)
         return self._run(replace(op, state=OpState.READY), [])
 
     def _invalidated(self, _src: int, m: Invalidated) -> list[Effect]:
-        op = self._in_flight(m, OpState.ACKS)
+        op = self._in_flight(m, m.op, OpState.ACKS)
         op = replace(op, state=OpState.READY, round=op.round + 1)
         return self._run(advance(op), [])
 
     def _frame(self, _src: int, m: Frame) -> list[Effect]:
-        op = self._in_flight(m, OpState.FRAME)
+        op = self._in_flight(m, m.op, OpState.FRAME)
         out: list[Effect] = []
         op = fault.got_frame(self, self.spaces[op.asid], op, m.pfn, m.zeroed, out)
         if op.state is not OpState.READY:
@@ -215,7 +218,7 @@ class Vm(VmState):
         return out
 
     def _ceded(self, _src: int, m: Ceded) -> list[Effect]:
-        op = self._in_flight(m, OpState.ZEROING)
+        op = self._in_flight(m, m.thief, OpState.ZEROING)
         out: list[Effect] = []
         return self._run(advise_zero.ceded(self, op, m.pages, out), out)
 

@@ -48,6 +48,7 @@ class Zeroer(Machine):
         self.hand: deque[HeldPage] = deque()
         self.group: tuple[HeldPage, ...] = ()
         self.chunk = 0
+        self.in_flight = False
         #: steals that wait for the chunk in flight: (op, keys)
         self.steals: deque[tuple[int, int, tuple[PageKey, ...]]] = deque()
 
@@ -59,6 +60,7 @@ class Zeroer(Machine):
             tuple(self.hand),
             self.group,
             self.chunk,
+            self.in_flight,
             tuple(self.steals),
         )
 
@@ -74,7 +76,7 @@ class Zeroer(Machine):
 
     def _ask(self) -> list[Effect]:
         """Ask for the next batch, of one vm, when nothing is in hand."""
-        if self.asking or self.group or self.hand or not self.queue:
+        if self.asking or self.in_flight or self.hand or not self.queue:
             return []
         vm = self.queue[0][0]
         keys: list[PageKey] = []
@@ -90,7 +92,7 @@ class Zeroer(Machine):
 
     def _group(self) -> list[Effect]:
         """Start the next group of pages: of one memory and one address space."""
-        if not self.hand:
+        if self.in_flight or not self.hand:
             return self._ask()
         group = [self.hand.popleft()]
         near = (self.settings.memory_of(group[0][3]), group[0][1])
@@ -104,6 +106,7 @@ class Zeroer(Machine):
         return self._zero_chunk()
 
     def _zero_chunk(self) -> list[Effect]:
+        self.in_flight = True
         _, asid, _, pfn = self.group[0]
         frames = tuple((vpn, pfn) for _, _, vpn, pfn in self.group)
         page_ns = self.settings.costs.zero_page_ns // self.settings.chunks
@@ -114,6 +117,7 @@ class Zeroer(Machine):
 
     def _chunk_zeroed(self, _src: int, _m: ChunkZeroed) -> list[Effect]:
         self.chunk += 1
+        self.in_flight = False
         out: list[Effect] = []
         steals, self.steals = self.steals, deque()
         for src, op, keys in steals:
@@ -131,10 +135,10 @@ class Zeroer(Machine):
         busy = {key for key, _, _, _ in self.group}
         careless = self.settings.hazards & Hazard.STEAL_WITHOUT_WAITING
         if busy.intersection(m.keys) and not careless:
-            self.steals.append((src, m.op, m.keys))
+            self.steals.append((src, m.thief, m.keys))
             return []
         out: list[Effect] = []
-        self._cede(src, m.op, m.keys, out)
+        self._cede(src, m.thief, m.keys, out)
         return out
 
     def _cede(self, src: int, op: int, keys: tuple[PageKey, ...], out: list[Effect]) -> None:
@@ -147,9 +151,8 @@ class Zeroer(Machine):
         )
         gone = set(keys)
         self.hand = deque(page for page in self.hand if page[0] not in gone)
-        if not self.settings.hazards & Hazard.STEAL_WITHOUT_WAITING:
-            self.group = tuple(page for page in self.group if page[0] not in gone)
-        out.append(Send(src, Ceded(op, done)))
+        self.group = tuple(page for page in self.group if page[0] not in gone)
+        out.append(Send(src, Ceded(self.lane, op, done)))
 
     HANDLERS: ClassVar[dict[type, Handler]] = {
         ZeroJob: _job,

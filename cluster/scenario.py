@@ -5,6 +5,7 @@
     [workload]  file = "x.hzw", timing = "recorded" | "asap" | "scaled:0.5", mapping, ...
     [[thread]]  name, process, core, initial, run = ["map 0 4", "store 0", ...]   (instead of a file)
     [run]       seed, hazards = ["free-before-acks"]
+    [costs], [latencies]   single values of the cost profile, to ask "what if" (integer ns)
 
 `--set key=value` overrides any of them (`--set machine.cores=8`; a policy key may stand alone).
 """
@@ -82,6 +83,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     workload: WorkloadTable = WorkloadTable()
     thread: list[ThreadTable] = []
     run: RunTable = RunTable()
+    costs: dict[str, int] = {}
+    latencies: dict[str, int] = {}
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -233,9 +236,29 @@ def load_profile(name: str) -> Profile:
         profile: Profile = msgspec.convert(read_toml(path), Profile)
     except msgspec.ValidationError as e:
         raise InputError(f"{path}: {e}") from e
-    if min(msgspec.structs.astuple(profile.latencies)) <= 0:
-        raise InputError(f"{path}: every latency must be above 0 ns")
+    _check_profile(profile, str(path))
     return profile
+
+
+def _adjusted(profile: Profile, scenario: Scenario, where: str) -> Profile:
+    """Apply `[costs]` and `[latencies]` on top of the profile."""
+    data = msgspec.to_builtins(profile)
+    data["costs"].update(scenario.costs)
+    data["latencies"].update(scenario.latencies)
+    try:
+        adjusted: Profile = msgspec.convert(data, Profile)
+    except msgspec.ValidationError as e:
+        names = [*profile.costs.__struct_fields__, *profile.latencies.__struct_fields__]
+        raise InputError(f"{where}: {e}{_nearest(str(e), names)}") from e
+    _check_profile(adjusted, where)
+    return adjusted
+
+
+def _check_profile(profile: Profile, where: str) -> None:
+    if min(msgspec.structs.astuple(profile.latencies)) <= 0:
+        raise InputError(f"{where}: latencies: each must be above 0 ns")
+    if min(msgspec.structs.astuple(profile.costs)) < 0:
+        raise InputError(f"{where}: costs: none may be below 0")
 
 
 def script_guest(threads: list[ThreadTable], where: str) -> Script:
@@ -307,7 +330,7 @@ def prepare(scenario: Scenario, where: str = "scenario", guest: Guest | None = N
     machine, workload = scenario.machine, scenario.workload
     _check_machine(machine)
     preset, policy = policy_of(scenario.policy, where)
-    profile = load_profile(machine.profile)
+    profile = _adjusted(load_profile(machine.profile), scenario, where)
     if guest is None:
         guest = _guest(scenario, where)
     if workload.mapping not in ("policy", "recorded"):

@@ -273,8 +273,8 @@ ILLEGAL: frozenset[tuple[HoleState, HoleEvent]] = frozenset(
 )
 
 
-class IllegalTransition(Exception):
-    """An operation raised an event that the page's state forbids."""
+class IllegalTransition(AssertionError):
+    """An operation raised an event that the page's state forbids: an invariant of ours broke."""
 
 
 def transition(state: HoleState, event: HoleEvent) -> tuple[HoleState | None, tuple[Action, ...]]:

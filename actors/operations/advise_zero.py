@@ -14,6 +14,7 @@ from actors.messages import PageKey, Steal, ZeroFrames
 from actors.operations import advise_hole, range_scan, shootdown
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene
+from actors.settings import KERNEL_LANE
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
@@ -93,7 +94,8 @@ def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if not op.wanted:
         return advance(op)
     keys = tuple(key for key, _ in op.wanted)
-    out.append(Send(vm.settings.zeroer_of(op.asid), Steal(op.op, keys)))
+    zeroer = vm.settings.zeroer_of(op.asid)
+    out.append(Send(zeroer, Steal(KERNEL_LANE + zeroer, op.op, keys)))
     return replace(op, state=OpState.ZEROING)
 
 

@@ -23,10 +23,11 @@ def zero_generations(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> 
     if not op.vpns:
         return advance(op)
     out.append(Note(EntriesGone(op.op, op.asid, op.vpns)))
+    word_ns = vm.settings.costs.pte_ns
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
-        return advance(replace(op, value=space.pmap.active))
+        return advance(replace(op, value=space.pmap.active), word_ns)
     _zero_generations(space, op)
-    return advance(op)
+    return advance(op, word_ns)
 
 
 def _zero_generations(space: VmSpace, op: Op) -> None:

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable
-from hashlib import blake2b
 
 import msgspec
 
@@ -61,7 +60,7 @@ def explore(
     progress: called now and then with (states, frontier).
     """
     first = World(setup)
-    seen = {_fingerprint(first)}
+    seen = {first.fingerprint()}
     frontier = deque([(first, _Node(None, None), 0)])
     search = Search(
         states=1, transitions=0, depth=0, complete=True, quiescent=0, found=[], unpromised={}
@@ -85,7 +84,7 @@ def explore(
                     search.complete = False
                     return search
                 continue
-            fingerprint = _fingerprint(after)
+            fingerprint = after.fingerprint()
             if fingerprint in seen:
                 continue
             if search.states >= budget:
@@ -97,11 +96,6 @@ def explore(
                 progress(search.states, len(frontier))
             frontier.append((after, step, depth + 1))
     return search
-
-
-def _fingerprint(world: World) -> bytes:
-    """Hash the canonical state: 128 bits, so that a cache of millions of states stays small."""
-    return blake2b(repr(world.key()).encode(), digest_size=16).digest()
 
 
 def _broken(world: World, node: _Node, search: Search) -> bool:

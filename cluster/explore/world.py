@@ -6,6 +6,9 @@ Timers are always enabled, since exploring ignores time.
 """
 
 from collections.abc import Hashable
+from hashlib import blake2b
+
+import msgspec
 
 from actors.machine import Effect, Machine, ProtocolError, Send, Timer
 from actors.messages import Message
@@ -32,8 +35,8 @@ class World:
         self.error = ""
         for machine in self.machines:
             self._put(machine.me, machine.start())
-        #: canonical states of the machines, kept as they change one at a time
-        self.frozen: list[Hashable] = [m.freeze() for m in self.machines]
+        #: canonical states of the machines, coded; kept as they change one at a time
+        self.frozen = [_coded(m.freeze()) for m in self.machines]
 
     def enabled(self) -> list[Channel]:
         """List the channels with a message, in a fixed order."""
@@ -61,7 +64,7 @@ class World:
         except (ProtocolError, AssertionError) as e:
             twin.error = f"{type(e).__name__}: {e}"
             return twin
-        twin.frozen[dst] = machine.freeze()
+        twin.frozen[dst] = _coded(machine.freeze())
         twin.checker.delivered(0, dst, src, seq, message, effects)
         twin._put(dst, effects)
         return twin
@@ -79,12 +82,21 @@ class World:
             channel = (src, effect.message.op, dst, timer)
             self.channels[channel] = (*self.channels.get(channel, ()), (seq, effect.message))
 
-    def key(self) -> Hashable:
-        """Give the canonical state: machines, messages, and what verdicts may still depend on."""
+    def fingerprint(self) -> bytes:
+        """Hash the canonical state: machines, messages, and what verdicts may still depend on.
+
+        128 bits: a cache of millions of states stays small.
+        """
         channels = sorted(self.channels.items())
         in_flight = [(c[0], c[2], seq) for c, held in channels for seq, _ in held]
-        return (
-            tuple(self.frozen),
-            tuple((c, tuple(m for _, m in held)) for c, held in channels),
-            self.checker.freeze(in_flight),
-        )
+        messages = tuple((c, tuple(m for _, m in held)) for c, held in channels)
+        whole = blake2b(b"".join(self.frozen), digest_size=16)
+        whole.update(_coded((messages, self.checker.freeze(in_flight))))
+        return whole.digest()
+
+
+def _coded(state: Hashable) -> bytes:
+    return _ENCODER.encode(state)
+
+
+_ENCODER = msgspec.msgpack.Encoder()

@@ -4,7 +4,7 @@ It sees what every message says and when, in any order that respects happens-bef
 not depend on which. It reads a machine's state only right after that machine's own delivery.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from actors.facts import EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
@@ -289,11 +289,15 @@ class Checker:
         twin._vm_deliveries = self._vm_deliveries
         return twin
 
-    def freeze(self) -> Hashable:
-        """Give, canonically, all that a later verdict may depend on."""
+    def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
+        """Give, canonically, all that a later verdict may depend on.
+
+        in_flight: (src, dst, seq) of all messages in flight, in an order that the caller's own
+        state decides.
+        """
         return canonical(
             (
-                self.clocks.retained(),
+                self.clocks.retained(in_flight),
                 self.contents.retained(),
                 self.translations.retained(),
                 tuple((op, clock) for op, (_, clock) in sorted(self.calls.items())),

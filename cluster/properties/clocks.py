@@ -6,6 +6,7 @@ stated with nothing but these comparisons and each actor's own order, so any ord
 that respects happens-before gives the same verdicts.
 """
 
+from bisect import bisect_right
 from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
@@ -63,12 +64,9 @@ class Clocks:
         twin._sent = self._sent.copy()
         return twin
 
-    def retained(self) -> Hashable:
-        """Give what a later verdict may depend on; messages in flight by their order in a channel."""
-        return (
-            tuple(self.now),
-            tuple(clock for _, clock in sorted(self.in_flight.items())),
-        )
+    def retained(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
+        """Give what a later verdict may depend on; `in_flight` orders the messages canonically."""
+        return tuple(self.now), tuple(self.in_flight[key] for key in in_flight)
 
 
 def canonical(facts: Any) -> Hashable:
@@ -79,34 +77,43 @@ def canonical(facts: Any) -> Hashable:
     """
     referred: dict[int, set[int]] = {}
     _collect(facts, referred)
-    ranks = {
-        actor: {index: rank for rank, index in enumerate(sorted(found), 1)}
-        for actor, found in referred.items()
-    }
-    order = {actor: sorted(found) for actor, found in referred.items()}
-    return _renamed(facts, ranks, order)
+    order = sorted((actor, sorted(found)) for actor, found in referred.items())
+    return _Renaming(order).of(facts)
 
 
 def _collect(value: Any, referred: dict[int, set[int]]) -> None:
-    kind = value.__class__
-    if kind is At:
-        referred.setdefault(value.actor, set()).add(value.index)
-    elif kind is tuple:
-        for part in value:
+    for part in value:
+        kind = part.__class__
+        if kind is tuple:
             _collect(part, referred)
+        elif kind is At:
+            referred.setdefault(part.actor, set()).add(part.index)
 
 
-def _renamed(value: Any, ranks: dict[int, dict[int, int]], order: dict[int, list[int]]) -> Hashable:
-    kind = value.__class__
-    if kind is At:
-        return (value.actor, ranks[value.actor][value.index])
-    if kind is Clock:
-        return tuple(_below(order.get(actor, ()), index) for actor, index in enumerate(value))
-    if kind is tuple:
-        return tuple(_renamed(part, ranks, order) for part in value)
-    hashable: Hashable = value
-    return hashable
+class _Renaming:
+    """Ranks by actor; equal clocks are renamed once."""
 
+    def __init__(self, order: list[tuple[int, list[int]]]) -> None:
+        self._order = order
+        self._of_actor = dict(order)
+        self._clocks: dict[Clock, Hashable] = {}
 
-def _below(order: Iterable[int], index: int) -> int:
-    return sum(1 for i in order if i <= index)
+    def of(self, value: tuple[Any, ...]) -> Hashable:
+        renamed = []
+        for part in value:
+            kind = part.__class__
+            if kind is tuple:
+                renamed.append(self.of(part))
+            elif kind is Clock:
+                renamed.append(self._clocks.get(part) or self._clock(part))
+            elif kind is At:
+                rank = bisect_right(self._of_actor[part.actor], part.index)
+                renamed.append((part.actor, rank))
+            else:
+                renamed.append(part)
+        return tuple(renamed)
+
+    def _clock(self, clock: Clock) -> Hashable:
+        found = tuple([bisect_right(order, clock[actor]) for actor, order in self._order])
+        self._clocks[clock] = found or (0,)
+        return self._clocks[clock]

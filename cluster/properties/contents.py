@@ -64,6 +64,8 @@ class Contents:
         """Memory performs a stretch of loads."""
         for (cell, pfn), value in zip(m.items, stamps, strict=True):
             vpn = cell >> CELL_SHIFT
+            if not self._owned(m.op, m.asid, vpn, pfn, "loaded from", Property.TRANSLATION):
+                continue
             if value != ZERO and self._foreign(m, cell, pfn, value):
                 continue
             self._fatal(m.op, m.asid, vpn, issued, clock)
@@ -83,12 +85,22 @@ class Contents:
 
     # ISOLATE.
 
-    def _owned(self, op: int, asid: int, vpn: int, pfn: int, what: str) -> None:
+    def _owned(
+        self,
+        op: int,
+        asid: int,
+        vpn: int,
+        pfn: int,
+        what: str,
+        broken: Property = Property.ISOLATE,
+    ) -> bool:
         owner = self.owner.get(pfn)
-        if owner != (asid, vpn):
-            whose = "is free" if owner is None else f"belongs to page {owner[1]:#x} of p{owner[0]}"
-            text = f"frame {pfn:#x} was {what} as page {vpn:#x} of p{asid}, but it {whose}"
-            self.reports.add(Property.ISOLATE, text, asid, vpn, (op,))
+        if owner == (asid, vpn):
+            return True
+        whose = "is free" if owner is None else f"belongs to page {owner[1]:#x} of p{owner[0]}"
+        text = f"frame {pfn:#x} was {what} as page {vpn:#x} of p{asid}, but it {whose}"
+        self.reports.add(broken, text, asid, vpn, (op,))
+        return False
 
     def _foreign(self, m: Load, cell: int, pfn: int, value: int) -> bool:
         vpn = cell >> CELL_SHIFT
