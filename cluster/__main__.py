@@ -15,9 +15,11 @@ from cluster.commands.trace import trace_group
 from cluster.importers.commands import import_group
 from cluster.input_error import InputError
 from cluster.judged_run import RunFailedError
+from cluster.live.outcome import LiveError, WorkerDiedError
 from cluster.model import release
 
 BAD_INPUT = 2
+WORKER_DIED = 4
 SOFTWARE_ERROR = 70
 INTERRUPTED = 130
 #: what a shell shows for a program that a closed pipe ended
@@ -125,6 +127,10 @@ def _run(args: list[str]) -> int:
         return _say(str(e), BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)
+    except WorkerDiedError as e:
+        return _say(str(e), WORKER_DIED)
+    except LiveError as e:
+        return _say(str(e), SOFTWARE_ERROR)
     except RunFailedError as e:
         return _say(f"the run failed: {e}\n  kept: {e.directory}\n  log:  {e.log}", SOFTWARE_ERROR)
     return code if isinstance(code, int) else 0

@@ -32,6 +32,7 @@ class _Ears(msgspec.Struct, frozen=True):
     listeners: tuple[Listener, ...]
     record: DeliveryHook | None
     progress: Callable[[int], None] | None
+    attach: Callable[[list[Machine]], None] | None
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,7 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[str]
 
 
-def replay(
+def replay(  # noqa: PLR0913 - what to take, and who hears of it
     source: Path | TraceReader,
     *,
     observers: tuple[Observer, ...] = (),
@@ -64,6 +65,7 @@ def replay(
     allow_prefix: bool = False,
     record: DeliveryHook | None = None,
     progress: Callable[[int], None] | None = None,
+    attach: Callable[[list[Machine]], None] | None = None,
 ) -> ReplayResult:
     """Replay a trace up to its end or to the first difference.
 
@@ -73,11 +75,12 @@ def replay(
     allow_prefix: take a trace without its last record, up to where it goes.
     record: told (dst, digested bytes, whether a timer's) of each delivery before it is handled.
     progress: told the number of deliveries so far, now and then.
+    attach: given the machines before the first delivery, for observers that read them.
 
     Raises:
         InputError: the trace, or the workload, can not be used.
     """
-    ears = _Ears(observers, listeners, record, progress)
+    ears = _Ears(observers, listeners, record, progress, attach)
     if isinstance(source, TraceReader):
         return _replay(source, workload, ears)
     with TraceReader(source, allow_prefix=allow_prefix) as reader:
@@ -101,6 +104,8 @@ def _replay_inline(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResu
         progress=ears.progress,
     )
     host, difference = inline.host, None
+    if ears.attach is not None:
+        ears.attach(host.machines)
     try:
         inline.run()
         outcome = host.outcome()
@@ -128,6 +133,8 @@ def _replay_inline(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResu
 def _replay_live(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResult:
     story, hook = Story(reader.header), ears.record
     machines = build(setup.wiring, setup.settings, setup.guest)
+    if ears.attach is not None:
+        ears.attach(machines)
     run = FreeRun(
         machines,
         observers=(story, *ears.observers),

@@ -4,7 +4,7 @@ import msgspec
 
 
 class ResidentSet(msgspec.Struct, frozen=True, kw_only=True):
-    """Resident pages over a run; the mean is weighted by simulated time."""
+    """Resident pages over a run; the mean is weighted by simulated time, 0 if there is none."""
 
     peak_pages: int = 0
     mean_pages: float = 0.0
@@ -36,7 +36,7 @@ class _Level:
             self.peak = pages
 
     def resident_set(self) -> ResidentSet:
-        mean = round(self.area / self.since, 3) if self.since else float(self.pages)
+        mean = round(self.area / self.since, 3) if self.since else 0.0
         return ResidentSet(peak_pages=self.peak, mean_pages=mean, pages=self.pages)
 
 

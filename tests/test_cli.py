@@ -12,6 +12,8 @@ from typing import Any, cast
 import pytest
 
 from cluster.__main__ import main
+from cluster.causal_cut import Cut
+from cluster.live.outcome import WorkerDiedError
 from cluster.results import SOMETIMES
 from cluster.scenario import load, prepare
 from cluster.trace import End, header_of
@@ -254,6 +256,19 @@ def test_an_error_of_the_program_keeps_the_folder_and_exits_70(
     assert "Traceback" not in shown.err
     assert "a machine is wrong" in Path("runs/latest/log.jsonl").read_text()
     assert not Path("runs/latest/summary.json").exists()
+
+
+def test_a_worker_that_dies_exits_4(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise WorkerDiedError("core1", Path("x.trace"), Cut(12, 3, ""))
+
+    monkeypatch.setattr("cluster.commands.run.engine_of", lambda _: die)
+    assert main(["run", "small.toml"]) == 4
+    error = capsys.readouterr().err
+    assert error.startswith("holezero: the process of core1 died: x.trace keeps 12 deliveries")
+    assert Path("runs/latest/manifest.json").exists()
 
 
 # Processes.

@@ -30,8 +30,8 @@ def duration(ns: int) -> str:
 
 
 def _spread(spread: Spread | None) -> str:
-    if spread is None or not spread.count:
-        return "-"
+    if spread is None or not spread.max_ns:
+        return "-"  # none, or a free run, which has no simulated time
     return f"{duration(spread.p50_ns)} / {duration(spread.p99_ns)}"
 
 
@@ -61,7 +61,10 @@ def _run(runs: Sequence[Summary]) -> Section:
     ]
     rows += [
         ("ran to its end", _each(runs, lambda s: "yes" if s.complete else "no")),
-        ("simulated time", _each(runs, lambda s: duration(s.simulated_ns))),
+        (
+            "simulated time",
+            _each(runs, lambda s: duration(s.simulated_ns) if s.simulated_ns else "-"),
+        ),
         ("wall time", _each(runs, lambda s: duration(round(s.wall_s * 1e9)))),
         ("deliveries", _each(runs, lambda s: f"{s.deliveries:,}")),
         ("deliveries/s", _each(runs, lambda s: f"{s.deliveries_per_s:,}")),
@@ -113,7 +116,25 @@ def _memory(runs: Sequence[Summary]) -> Section:
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],
         ),
         ("resident, peak", [f"{m.resident.peak_pages:,}" for m in metrics]),
-        ("resident, mean", [f"{m.resident.mean_pages:,.0f}" for m in metrics]),
+        (
+            "resident, mean",
+            [
+                f"{one.metrics.resident.mean_pages:,.0f}" if one.simulated_ns else "-"
+                for one in runs
+            ],
+        ),
+    ]
+
+
+def _transport(runs: Sequence[Summary]) -> Section:
+    """Give what Ray did; inline runs have no transport."""
+    if not any(one.host for one in runs):
+        return "", []
+    hosts = [one.host for one in runs]
+    return "Ray", [
+        ("start-up", [f"{host['startup_s']:.1f} s" for host in hosts]),
+        ("calls", [f"{host['calls']:,}" for host in hosts]),
+        ("messages a call", [f"{host['messages_per_call']:.1f}" for host in hosts]),
     ]
 
 
@@ -135,5 +156,5 @@ def _left_out(runs: Sequence[Summary]) -> Section:
 
 def sections(runs: Sequence[Summary]) -> list[Section]:
     """Give all sections that have rows, for one run or for several side by side."""
-    makers = (_run, _calls, _faults, _shootdowns, _memory, _sometimes, _left_out)
+    makers = (_run, _transport, _calls, _faults, _shootdowns, _memory, _sometimes, _left_out)
     return [section for section in (make(runs) for make in makers) if section[1]]

@@ -14,6 +14,7 @@ from cluster.commands.target import Target, find
 from cluster.inline_run import run_inline
 from cluster.input_error import InputError
 from cluster.judged_run import INLINE, RAY_FREE, Engine, Finished, Options, Request, judge
+from cluster.live.outcome import LiveError
 from cluster.summary import Summary, Verdict, encode
 
 #: what `holezero compare` compares unless told otherwise
@@ -213,13 +214,16 @@ def _run_one(request: Request, choices: Choices, server: MetricsServer | None) -
     with progress(title, quiet=choices.quiet) as shown:
         watches = shown if server is None else (*shown, feed(server, request))
         request = msgspec.structs.replace(request, watches=watches)
-        return judge(request, engine_of(request.options.engine), (InputError,))
+        return judge(request, engine_of(request.options.engine), (InputError, LiveError))
 
 
 def engine_of(name: str) -> Engine:
     """Find the engine; only a live one imports Ray."""
-    assert name == INLINE
-    return run_inline
+    if name == INLINE:
+        return run_inline
+    from cluster.live.engine import run_on_ray  # noqa: PLC0415 - importing ray takes seconds
+
+    return run_on_ray
 
 
 def _print_json(summaries: list[Summary], *, several: bool) -> None:

@@ -1,0 +1,89 @@
+"""The Ray engine of the command line: run live, then judge and measure the trace by its replay.
+
+The machines' facts stay where the machines are while they run; the replay states them all again, in
+an order that respects happens-before, to the same observers that an inline run has. Until then
+progress and metrics know the deliveries only.
+"""
+
+from pathlib import Path
+
+from actors.machine import Machine
+from cluster.interruption import interruptible
+from cluster.judged_run import Place, Ran, Request
+from cluster.live.launch import run_live
+from cluster.live.outcome import LiveError, LiveOutcome
+from cluster.properties.checker import Checker
+from cluster.replay import replay
+from cluster.results import Results
+
+
+def run_on_ray(request: Request, place: Place) -> Ran:
+    """Run a setup with every machine as an actor process, to quiescence or about its limit.
+
+    Raises:
+        WorkerDiedError: an actor's process is gone; the trace keeps what replays.
+        LiveError: Ray failed, a machine raised, or the trace does not replay.
+    """
+    options = request.options
+    nothing = Results()
+
+    def on_progress(deliveries: int) -> None:
+        for watch in request.watches:
+            watch(deliveries, 0, nothing)
+
+    with interruptible() as interruption:
+        outcome = run_live(
+            request.setup,
+            out=place.trace,
+            kind="full" if options.trace == "full" else "order",
+            limit=options.limit_ops,
+            on_progress=on_progress,
+            stop=lambda: bool(interruption.number),
+        )
+    place.log.info("live run ends", deliveries=outcome.deliveries, startup_s=outcome.startup_s)
+    ran = _judged(request, place, outcome, interruption.number)
+    for watch in request.watches:
+        watch(outcome.deliveries, 0, ran.results)
+    if options.trace == "off":
+        place.trace.unlink()
+    return ran
+
+
+def _judged(request: Request, place: Place, outcome: LiveOutcome, signal: int) -> Ran:
+    """Replay the trace for its facts and for the checker."""
+    results = Results()
+    checker = Checker(request.setup) if request.options.check else None
+    machines: list[Machine] = []
+
+    def attach(replayed: list[Machine]) -> None:
+        machines.extend(replayed)
+        if checker is not None:
+            checker.attach(replayed)
+
+    file = request.setup.scenario.workload.file
+    replayed = replay(
+        place.trace,
+        observers=(checker,) if checker is not None else (),
+        listeners=(results,),
+        workload=Path(file) if file else None,
+        attach=attach,
+    )
+    if replayed.difference is not None:
+        raise LiveError(f"{place.trace}: does not replay:\n{replayed.difference.text()}")
+    if checker is not None:
+        checker.finish(outcome.complete, machines)
+    return Ran(
+        outcome=outcome,
+        results=results,
+        wall_s=outcome.wall_s,
+        violations=None if checker is None else list(checker.violations),
+        not_promised={} if checker is None else dict(checker.broken_unpromised),
+        signal=signal,
+        host={
+            "startup_s": round(outcome.startup_s, 3),
+            "calls": outcome.calls,
+            "messages_per_call": round(outcome.messages_per_call, 2),
+            "polls": outcome.polls,
+            "busy_ns": outcome.busy_ns,
+        },
+    )
