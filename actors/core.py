@@ -115,6 +115,7 @@ class Core(CoreMemory):
             out.append(Send(vm, Step(self.thread)))
         else:
             self.phase = Phase.RUN
+        self.threads[self.thread] = _ON_CORE
 
     def _switched(self, _src: int, m: Switched) -> list[Effect]:
         """Load the root, set curpmap, clear the own bit in the old pm_active."""
@@ -411,6 +412,8 @@ class Core(CoreMemory):
 
 
 _EXIT = Exit()
+#: stands for the running thread among the others: its state is in the core's own fields
+_ON_CORE = Thread()
 Core.EXECUTE = {
     Access: Core._access,
     Think: Core._think,

@@ -93,22 +93,21 @@ class FreeNode:
         self._inbox.extend(messages)
         self.taken_in += len(messages)
 
+    def drain(self, most: int) -> bool:
+        """Handle up to `most` messages; True if the mailbox is empty then."""
+        for _ in range(most):
+            if self.failed or not self._inbox:
+                break
+            src, seq, message = self._choose()
+            self._handle(src, src, seq, message)
+        return not self._inbox
+
     def pump(self, most: int) -> None:
-        """Handle up to `most` messages; or one timer, if the mailbox is drained.
+        """Handle up to `most` messages, then one timer, if the mailbox is drained.
 
         Only one: what has arrived meanwhile goes before the next.
         """
-        for _ in range(most):
-            if self.failed:
-                return
-            if self._inbox:
-                src, seq, message = self._choose()
-                self._handle(src, src, seq, message)
-            else:
-                break
-        else:
-            return
-        if self._timers and not self.failed:
+        if self.drain(most) and self._timers and not self.failed:
             seq, message = self._timers.popleft()
             self._handle(TIMER, self.me, seq, message)
 

@@ -1,9 +1,10 @@
 """A machine as a Ray actor: a process of its own that others reach only by batches of messages.
 
-`deliver` only takes a batch into the mailbox. Handling is done by `pump`, a call that the actor
-makes to itself: it waits its turn behind the calls that are already there, so the batches that came
-meanwhile are handled together and answered by one batch to each receiver. One Ray call costs a
-millisecond whatever it carries; that is all the batching there is.
+`deliver` takes a batch in, handles it and answers with one batch to each receiver: one Ray call
+costs a millisecond whatever it carries. What it leaves (timers, a mailbox above the bound) is done
+by `pump`, a call that the actor makes to itself: it waits its turn behind the calls that are there
+already, so a timer goes after all that has arrived. With jitter `deliver` only takes in: `pump`
+then has several messages to choose from.
 
 No method raises: what goes wrong is told by `status`, since nobody waits for the other calls.
 """
@@ -24,7 +25,7 @@ from cluster.live.own_code import OwnCode, own_code, why_other_code
 from cluster.receiver_log import ReceiverLog
 from cluster.workload import Workload
 
-#: messages handled by one pump: bounds how long a poll waits
+#: messages handled by one call: bounds how long a poll waits
 _PUMP_MOST = 512
 #: an actor whose log the driver has not taken away at this size waits until it has
 _LOG_BYTES_MAX = 4 * 1024 * 1024
@@ -86,6 +87,7 @@ class MachineHost:
         self._pumping = False
         self._peers: list[Any] = []
         self._calls = 0
+        self._jitter = part.jitter is not None
         guest: Guest = part.guest if part.guest is not None else _NO_GUEST
         if workload is not None:
             guest = Workload.from_bytes(workload)
@@ -108,18 +110,20 @@ class MachineHost:
 
     @ray.method(num_returns=0)
     def deliver(self, batch: bytes) -> None:
-        """Take a batch into the mailbox."""
+        """Take a batch into the mailbox, and handle it unless that is left to `pump`."""
         self._calls += 1
         self._guarded(lambda: self._node.enqueue(batch))
+        if not (self._pumping or self._jitter or self._stopped or self._log_is_full()):
+            self._guarded(lambda: self._node.drain(_PUMP_MOST))
+            self._send()
         self._wake()
 
     @ray.method(num_returns=0)
     def pump(self) -> None:
-        """Handle what is in the mailbox, then send what comes of it."""
+        """Handle what is in the mailbox, then a timer."""
         self._pumping = False
         if not self._stopped:
-            self._guarded(lambda: self._node.pump(_PUMP_MOST))
-            # the log has what was taken in before anything that follows from it leaves
+            self._guarded(lambda: self._node.pump(1 if self._jitter else _PUMP_MOST))
             self._send()
         self._wake()
 
@@ -163,7 +167,11 @@ class MachineHost:
             self._broken = failure_text(e)
             self._stopped = True
 
+    def _log_is_full(self) -> bool:
+        return self._node.log.size > _LOG_BYTES_MAX
+
     def _send(self) -> None:
+        """Send what came of it; the log has already what it came from."""
         for dst, batch in self._node.outgoing():
             self._peers[dst].deliver.remote(batch)
 
@@ -171,7 +179,7 @@ class MachineHost:
         """See to it that a pump is pending if there is anything to do."""
         if self._pumping or self._stopped or self._node.idle:
             return
-        if self._node.log.size > _LOG_BYTES_MAX:
+        if self._log_is_full():
             return  # the next poll takes the log away and wakes us
         self._pumping = True
         self._self.pump.remote()
