@@ -18,8 +18,6 @@ from kernel.units import CELL_SHIFT, GRANULE
 
 _PTE_DOMAIN_SHIFT = DOMAIN_SHIFT + pte_bits.PFN_SHIFT
 _GRANULE_SHIFT = GRANULE.bit_length() - 1
-#: granules in one message, whatever the quantum
-_STRETCH_MAX = 256
 
 
 class CoreMemory(CoreInterrupt):
@@ -33,7 +31,7 @@ class CoreMemory(CoreInterrupt):
         if i.write and len(self.buffer) >= settings.store_buffer:
             self.phase = Phase.DRAIN
             return False
-        limit = self.part + (1 if settings.fine else self._stretch_max())
+        limit = self.part + self.stretch_max
         items, missing = self._hits(i, min(i.count, limit))
         if not items:
             self._miss(missing, i, out)
@@ -45,10 +43,6 @@ class CoreMemory(CoreInterrupt):
             self.push(Buffered(self.thread, self.asid, tuple(items)), out)
             return True
         return self._read([(cell, pfn) for cell, pfn, _ in items], out)
-
-    def _stretch_max(self) -> int:
-        quantum = self.settings.interrupt_quantum_ns // max(self.settings.costs.access_ns, 1)
-        return max(1, min(_STRETCH_MAX, quantum))
 
     def _hits(self, i: Access, end: int) -> tuple[list[StoreItem], int]:
         """Give the items of the stretch of TLB hits from here, and the page that misses after it.

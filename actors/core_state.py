@@ -19,6 +19,8 @@ from kernel.tlb import Tlb
 
 NO_THREAD = -1
 NO_SPACE = -1
+#: granules in one message, whatever the quantum
+_STRETCH_MAX = 256
 
 
 class Phase(IntEnum):
@@ -98,6 +100,9 @@ class CoreState(Machine):
         self.pc = 0
         self.part = 0
         self.phase = Phase.DONE
+        #: granules in one stretch of accesses
+        quantum = settings.interrupt_quantum_ns // max(settings.costs.access_ns, 1)
+        self.stretch_max = 1 if settings.fine else max(1, min(_STRETCH_MAX, quantum))
         #: curpmap
         self.asid = NO_SPACE
         self.tlb = Tlb(settings.tlb_entries)

@@ -66,6 +66,8 @@ class InlineHost:
         heap, machines, busy = self._heap, self.machines, self._busy
         add, record, observers = self.digest.add, self.record, self.observers
         apply = self._apply
+        # what Machine.on does, without a call of its own for each delivery
+        handlers = [machine.HANDLERS for machine in machines]
         count = self.deliveries
         stop = count + pause_after if pause_after is not None else None
         if self.limit is not None:
@@ -83,7 +85,9 @@ class InlineHost:
             if record is not None:
                 record(dst, data)
             try:
-                effects = machines[dst].on(src, message)
+                handler = handlers[dst].get(message.__class__)
+                machine = machines[dst]
+                effects = (handler or type(machine).on)(machine, src, message)
             except Exception as e:
                 self.deliveries = count
                 e.add_note(f"delivery {count} at {start} ns: {message!r}")
