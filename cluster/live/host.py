@@ -160,7 +160,7 @@ class MachineHost:
             self._calls,
         )
 
-    def _guarded(self, action: Callable[[], None]) -> None:
+    def _guarded(self, action: Callable[[], object]) -> None:
         try:
             action()
         except Exception as e:  # noqa: BLE001 - nobody waits for this call: `status` tells it
