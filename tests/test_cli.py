@@ -1,5 +1,6 @@
 """The command line from outside: exit codes, messages, and files that make a run again."""
 
+import errno
 import json
 import os
 import signal
@@ -222,6 +223,18 @@ def test_an_unwritable_folder_is_bad_input(capsys: pytest.CaptureFixture[str]) -
     Path("runs").write_text("in the way")
     assert main(["run", "small.toml"]) == 2
     assert "can not be written" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("cluster.run_directory.os.fsync", full)
+    assert main(["run", "small.toml", "--out", "full"]) == 2
+    assert "full/manifest.json: can not be written: No space left" in capsys.readouterr().err
+    assert list(Path("full").iterdir()) == []
 
 
 def test_a_replay_is_the_same_or_exits_3(capsys: pytest.CaptureFixture[str]) -> None:
