@@ -1,6 +1,5 @@
 """`holezero run` and `holezero compare`: scenarios, recorded workloads and kept runs."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import msgspec
 
 from cluster.commands.context import Composition, MetricsServer, feed
 from cluster.commands.progress import progress
+from cluster.commands.run_options import Choices, run_options
 from cluster.commands.tables import print_runs
 from cluster.commands.target import Target, find
 from cluster.inline_run import run_inline
@@ -20,105 +20,9 @@ from cluster.summary import Summary, Verdict, encode
 #: what `holezero compare` compares unless told otherwise
 COMPARED = ("fatal-hole", "flag-only", "madv-free", "dontneed-linux")
 
-_Command = Callable[..., None]
-
-
-class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of both commands, as click gives them."""
-
-    engine: str
-    sync: str
-    presets: tuple[str, ...]
-    settings: tuple[str, ...]
-    seed: int | None
-    out: Path | None
-    trace: str
-    check: str
-    limit_ops: int | None
-    metrics_port: int | None
-    as_json: bool
-    quiet: bool
-
-
-def _options(command: _Command) -> _Command:
-    for option in reversed(
-        (
-            click.argument("scenario"),
-            click.option(
-                "--engine",
-                type=click.Choice(["inline", "ray"]),
-                default="inline",
-                show_default=True,
-                help="inline: one process, simulated time, reproducible. ray: every machine is a "
-                "Ray actor process of its own and the order is what really happens.",
-            ),
-            click.option(
-                "--sync",
-                type=click.Choice(["free"]),
-                default="free",
-                show_default=True,
-                help="How Ray actors are kept together: free lets them run.",
-            ),
-            click.option(
-                "--preset",
-                "presets",
-                multiple=True,
-                metavar="NAME",
-                help="Policy to run under (`holezero policies` lists them); replaces the "
-                "scenario's [policy] table. Several make a comparison.",
-            ),
-            click.option(
-                "--set",
-                "settings",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="Override a key of the scenario: machine.cores=8, workload.timing=asap; a key "
-                "of the policy may stand alone: zeroing=inline.",
-            ),
-            click.option("--seed", type=click.IntRange(min=0), help="Seed of the run."),
-            click.option(
-                "--out",
-                type=click.Path(path_type=Path, file_okay=False),
-                metavar="DIR",
-                help="Folder of the run, instead of a new one under runs/; a comparison makes one "
-                "in it for each preset.",
-            ),
-            click.option(
-                "--trace",
-                type=click.Choice(["full", "order", "off"]),
-                default="order",
-                show_default=True,
-                help="full keeps every message; order what replay needs (inline: checkpoints).",
-            ),
-            click.option(
-                "--check",
-                type=click.Choice(["on", "off"]),
-                default="on",
-                show_default=True,
-                help="Judge the run against the protocol's promises; costs time.",
-            ),
-            click.option(
-                "--limit-ops",
-                type=click.IntRange(min=1),
-                metavar="N",
-                help="Stop after N deliveries of messages.",
-            ),
-            click.option(
-                "--metrics-port",
-                type=click.IntRange(0, 65535),
-                metavar="PORT",
-                help="Serve Prometheus metrics on 127.0.0.1:PORT while it runs (0: a free port).",
-            ),
-            click.option("--json", "as_json", is_flag=True, help="Print summary.json instead."),
-            click.option("-q", "--quiet", is_flag=True, help="No progress on standard error."),
-        )
-    ):
-        command = option(command)
-    return command
-
 
 @click.command("run", short_help="Run a scenario or a recorded workload, and judge it.")
-@_options
+@run_options
 @click.pass_context
 def run_command(context: click.Context, /, scenario: str, **given: object) -> None:
     """Run a scenario, a recorded workload or a kept run's manifest, and judge it.
@@ -142,7 +46,7 @@ def run_command(context: click.Context, /, scenario: str, **given: object) -> No
 
 
 @click.command("compare", short_help="Run several policies, side by side in one table.")
-@_options
+@run_options
 @click.pass_context
 def compare_command(context: click.Context, /, scenario: str, **given: object) -> None:
     """Run a scenario under several presets and print them side by side.

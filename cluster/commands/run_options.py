@@ -1,0 +1,105 @@
+"""What `holezero run` and `holezero compare` can be told; the same for both."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+
+_Command = Callable[..., None]
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of both commands, as click gives them."""
+
+    engine: str
+    sync: str
+    presets: tuple[str, ...]
+    settings: tuple[str, ...]
+    seed: int | None
+    out: Path | None
+    trace: str
+    check: str
+    limit_ops: int | None
+    metrics_port: int | None
+    as_json: bool
+    quiet: bool
+
+
+_OPTIONS = (
+    click.argument("scenario"),
+    click.option(
+        "--engine",
+        type=click.Choice(["inline", "ray"]),
+        default="inline",
+        show_default=True,
+        help="inline: one process, simulated time, reproducible. ray: every machine is a "
+        "Ray actor process of its own and the order is what really happens.",
+    ),
+    click.option(
+        "--sync",
+        type=click.Choice(["free"]),
+        default="free",
+        show_default=True,
+        help="How Ray actors are kept together: free lets them run.",
+    ),
+    click.option(
+        "--preset",
+        "presets",
+        multiple=True,
+        metavar="NAME",
+        help="Policy to run under (`holezero policies` lists them); replaces the "
+        "scenario's [policy] table. Several make a comparison.",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override a key of the scenario: machine.cores=8, workload.timing=asap; a key "
+        "of the policy may stand alone: zeroing=inline.",
+    ),
+    click.option("--seed", type=click.IntRange(min=0), help="Seed of the run."),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Folder of the run, instead of a new one under runs/; a comparison makes one "
+        "in it for each preset.",
+    ),
+    click.option(
+        "--trace",
+        type=click.Choice(["full", "order", "off"]),
+        default="order",
+        show_default=True,
+        help="full keeps every message; order what replay needs (inline: checkpoints).",
+    ),
+    click.option(
+        "--check",
+        type=click.Choice(["on", "off"]),
+        default="on",
+        show_default=True,
+        help="Judge the run against the protocol's promises; costs time.",
+    ),
+    click.option(
+        "--limit-ops",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Stop after N deliveries of messages.",
+    ),
+    click.option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        metavar="PORT",
+        help="Serve Prometheus metrics on 127.0.0.1:PORT while it runs (0: a free port).",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print summary.json instead."),
+    click.option("-q", "--quiet", is_flag=True, help="No progress on standard error."),
+)
+
+
+def run_options(command: _Command) -> _Command:
+    """Give a command the argument SCENARIO and all options of a run."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
