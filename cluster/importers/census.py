@@ -29,6 +29,11 @@ class Process(msgspec.Struct):
     #: distinct threads with events since the last exec
     threads: set[Hashable] = set()
 
+    @property
+    def inherits(self) -> bool:
+        """Whether it still lives in the memory that a fork gave it."""
+        return self.forked and not self.execs
+
     def exec(self, line: int, now_ns: int, program: str) -> None:
         """Begin again with an empty address space."""
         self.exec_line, self.begin_ns, self.program = line, now_ns, program
@@ -60,7 +65,11 @@ class Census(Generic[K]):
         return found
 
     def choose(self, name: str, wanted: int | None) -> K:
-        """Give the process to import: the wanted one, or the one with most memory events.
+        """Give the process to import: the wanted one, or the main one.
+
+        The main process is the one with most memory events of those that began in the recording's
+        own way or by an exec. A forked child that never did an exec is left to `wanted`, however
+        busy it is (a save child, a test's worker): what it inherited is not in its own events.
 
         Raises:
             InputError: there is no such process, or nothing to import.
@@ -70,6 +79,9 @@ class Census(Generic[K]):
             for key, process in self.processes.items()
             if process.events and wanted in (None, process.pid)
         ]
+        if wanted is None:
+            own = [key for key in chosen if not self.processes[key].inherits]
+            chosen = own or chosen  # a recording that shows nothing but children
         if chosen:
             # The first of equals: dicts keep the order of the recording.
             return max(chosen, key=lambda key: self.processes[key].events)
@@ -94,7 +106,7 @@ class Census(Generic[K]):
             )
         if process.execs > 1:
             said.append(f"only what follows the last of {process.execs} execs is imported")
-        if process.forked and not process.execs:
+        if process.inherits:
             said.append(
                 "the process was forked and never did an exec: memory that it inherited is mapped "
                 "where it is first used, and starts as zeros"

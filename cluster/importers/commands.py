@@ -47,8 +47,9 @@ def _shared_options(command: _Command) -> _Command:
             "--process",
             type=click.IntRange(min=1),
             metavar="PID",
-            help="The process to import; by default the one with the most memory events. "
-            "Everything before its last exec is left out.",
+            help="The process to import; by default the one with the most memory events among "
+            "those that are no forked child, or did an exec. Everything before its last exec is "
+            "left out.",
         ),
         click.option(
             "-o",

@@ -24,7 +24,7 @@ class AssumedTouch(StrEnum):
 class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Choices of an import; the defaults are those of the command line."""
 
-    #: the process to import; None: the one with the most memory events
+    #: the process to import; None: the one with most memory events that is no fork without exec
     process: int | None = None
     reuse: ReuseRange = ReuseRange.RANGE
     #: keep faults in file mappings (faults only)
