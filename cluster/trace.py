@@ -1,7 +1,7 @@
 """Trace files (`.trace`), version 1: what writer and reader agree on, and how a run is rebuilt.
 
     magic    8 bytes
-    block    BLOCK_HEAD, then one zstd frame; the digest is of the uncompressed bytes
+    block    BLOCK_HEAD, then one zstd frame; the digest is of the tag and the compressed bytes
              HEAD  the first: one msgpack map (`Header`)
              BODY  any number: whole msgpack records, each an array `[kind, ...]`
              LAST  one msgpack map (`End`); nothing follows it
@@ -42,7 +42,7 @@ SCHEMA = "holezero-trace"
 VERSION = 1
 SUFFIX = ".trace"
 
-#: tag, raw bytes, stored bytes, raw digest (`workload_format.raw_digest`)
+#: tag, raw bytes, stored bytes, `block_digest`
 BLOCK_HEAD = struct.Struct("<4sII16s")
 HEAD_TAG = b"HEAD"
 BODY_TAG = b"BODY"
@@ -167,6 +167,11 @@ class RunCheckpoint(msgspec.Struct, frozen=True, array_like=True, tag=5, gc=Fals
 
 
 Record = Delivery | TimerDelivery | Order | ReceiverCheckpoint | RunCheckpoint
+
+
+def block_digest(tag: bytes, stored: bytes) -> bytes:
+    """Name what a block holds by 16 bytes."""
+    return blake2b(tag + stored, digest_size=16).digest()
 
 
 def pack(records: Iterable[Record]) -> bytes:

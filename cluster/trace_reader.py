@@ -29,8 +29,9 @@ from cluster.trace import (
     Order,
     Record,
     RunCheckpoint,
+    block_digest,
 )
-from cluster.workload_format import FormatError, inflate, raw_digest, require
+from cluster.workload_format import FormatError, inflate, require
 
 
 class TraceReader:
@@ -194,12 +195,12 @@ class TraceReader:
         head, after = self._head(offset)
         if head is None or after > self._size:
             raise self._cut_short(f"at byte {self._size:,}")
-        _, raw_bytes, stored_bytes, digest = head
+        tag, raw_bytes, stored_bytes, digest = head
         try:
             require(stored_bytes <= 2 * limit, f"claims {stored_bytes:,} bytes")
             stored = os.pread(self._fd, stored_bytes, offset + BLOCK_HEAD.size)
+            require(block_digest(tag, stored) == digest, "does not match its checksum")
             raw = inflate(stored, raw_bytes, limit)
-            require(raw_digest(raw) == digest, "does not match its checksum")
         except FormatError as e:
             raise self._damaged(offset, str(e)) from e
         return raw, after

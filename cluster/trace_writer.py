@@ -35,8 +35,8 @@ from cluster.trace import (
     Header,
     Record,
     RunCheckpoint,
+    block_digest,
 )
-from cluster.workload_format import raw_digest
 
 #: a block is written at least this often, if there is anything to write and someone writes
 _FLUSH_EVERY_S = 1.0
@@ -157,7 +157,7 @@ class TraceWriter:
 
     def _block(self, tag: bytes, raw: bytes) -> None:
         stored = self._compressor.compress(raw)
-        self._write(BLOCK_HEAD.pack(tag, len(raw), len(stored), raw_digest(raw)) + stored)
+        self._write(BLOCK_HEAD.pack(tag, len(raw), len(stored), block_digest(tag, stored)) + stored)
 
     def _write(self, data: bytes) -> None:
         try:
