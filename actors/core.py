@@ -8,13 +8,13 @@ does on an idle core: interrupts for it keep coming.
 from collections.abc import Callable
 from typing import ClassVar
 
-from actors.core_memory import CoreMemory
-from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread, Zeroing
+from actors.core_kernel import CoreKernel
+from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread
 from actors.facts import CallEnded, CallStarted
 from actors.guest.calls import calls, is_call
 from actors.guest.program import Access, Await, Create, Exit, Fence, Instruction, Think
-from actors.initiator import acknowledge, shoot
 from actors.machine import Effect, Handler, Note, ProtocolError, Send, Spend, Timer
+from actors.message import Message
 from actors.messages import (
     AwaitIndex,
     Call,
@@ -26,7 +26,6 @@ from actors.messages import (
     Ipi,
     IpiAck,
     Loaded,
-    Message,
     PageFault,
     Reached,
     Resolved,
@@ -37,19 +36,18 @@ from actors.messages import (
     Spawn,
     Step,
     Stored,
-    SwitchIn,
     Switched,
+    SwitchIn,
     SwitchOut,
     Translation,
     Wake,
     Wakeup,
     Work,
-    ZeroChunk,
     ZeroFrames,
 )
 
 
-class Core(CoreMemory):
+class Core(CoreKernel):
     """Behaviour: scheduling and the kernel's entry and exit."""
 
     RECEIVES = (
@@ -235,7 +233,14 @@ class Core(CoreMemory):
         out.append(Send(vm, Call(self.thread, self.pc, kind, self.asid, start, end, arg)))
         return False
 
-    EXECUTE: ClassVar[dict[type, Callable[["Core", object, list[Effect]], bool]]] = {}
+    EXECUTE: ClassVar[dict[type, Callable[..., bool]]] = {
+        Access: CoreKernel.access,
+        Think: _think,
+        Await: _await,
+        Create: _create,
+        Exit: _exit,
+        Fence: _fence,
+    }
 
     # Answers.
 
@@ -315,9 +320,6 @@ class Core(CoreMemory):
         self.part += 1
         return self._goes_on([Spend(m.ns), Note(CallEnded(m.op, kind, m.error))])
 
-    def _work(self, src: int, m: Work) -> list[Effect]:
-        return [Spend(m.ns), Send(src, Step(m.op))]
-
     def _sleep(self, _src: int, m: Sleep) -> list[Effect]:
         out: list[Effect] = [Spend(m.ns)]
         self._expect(m, Phase.CALL, Phase.FAULT, Phase.WALK)
@@ -332,58 +334,6 @@ class Core(CoreMemory):
     def _wake(self, _src: int, m: Wake) -> list[Effect]:
         return self._ready(m.op, Phase.RUN, [])
 
-    # Kernel work for an operation.
-
-    def _shoot(self, src: int, m: Shoot) -> list[Effect]:
-        out: list[Effect] = [Spend(m.ns)]
-        costs = self.settings.costs
-        own = Spend(costs.local_invalidate_page_ns * len(m.vpns) or costs.local_flush_ns)
-        if not m.targets:
-            out.append(own)
-        shoot(self.rounds, src, m, costs, out)
-        self.drop(m.op, m.asid, m.vpns, out)
-        if m.targets:
-            out.append(own)  # overlaps the wait for the others
-        return out
-
-    def _ipi_ack(self, src: int, m: IpiAck) -> list[Effect]:
-        out: list[Effect] = []
-        acknowledge(self.rounds, src, m, out)
-        return out
-
-    def _zero_frames(self, src: int, m: ZeroFrames) -> list[Effect]:
-        """Zero frames chunk by chunk, in groups that keep within the interrupt quantum."""
-        chunks = self.settings.chunks
-        todo = tuple((v, p, c) for v, p, done in m.frames for c in range(done, chunks))
-        self.zeroing[m.op] = Zeroing(src, m.asid, todo)
-        return [Spend(m.ns), *self._zero_some(m.op)]
-
-    def _zero_some(self, op: int) -> list[Effect]:
-        job = self.zeroing[op]
-        if not job.todo:
-            del self.zeroing[op]
-            return [Send(job.vm, Step(op))]
-        settings = self.settings
-        page_ns = settings.costs.zero_page_ns // settings.chunks
-        most = 1 if settings.fine else max(1, settings.interrupt_quantum_ns // max(page_ns, 1))
-        memory = settings.memory_of(job.todo[0][1])
-        chunk = job.todo[0][2]
-        count = 0
-        while count < min(most, len(job.todo)):
-            _, pfn, c = job.todo[count]
-            if c != chunk or settings.memory_of(pfn) != memory:
-                break
-            count += 1
-        frames = tuple((v, p) for v, p, _ in job.todo[:count])
-        self.zeroing[op] = Zeroing(job.vm, job.asid, job.todo[count:])
-        return [
-            Spend(page_ns * count),
-            Send(memory, ZeroChunk(op, job.asid, frames, chunk)),
-        ]
-
-    def _chunk_zeroed(self, _src: int, m: ChunkZeroed) -> list[Effect]:
-        return self._zero_some(m.op)
-
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Go: _go,
         Translation: _translation,
@@ -394,15 +344,15 @@ class Core(CoreMemory):
         Resolved: _resolved,
         Signal: _signal,
         Return: _return,
-        Work: _work,
+        Work: CoreKernel.work,
         Sleep: _sleep,
         Wakeup: _wakeup,
-        Shoot: _shoot,
-        Ipi: CoreMemory._ipi,
-        IpiAck: _ipi_ack,
-        Flush: CoreMemory._flush,
-        ZeroFrames: _zero_frames,
-        ChunkZeroed: _chunk_zeroed,
+        Shoot: CoreKernel.shoot_down,
+        Ipi: CoreKernel.take_ipi,
+        IpiAck: CoreKernel.count_ack,
+        Flush: CoreKernel.flush_late,
+        ZeroFrames: CoreKernel.zero_frames,
+        ChunkZeroed: CoreKernel.chunk_zeroed,
         Switched: _switched,
         Spawn: _spawn,
         AwaitIndex: _await_index,
@@ -414,11 +364,3 @@ class Core(CoreMemory):
 _EXIT = Exit()
 #: stands for the running thread among the others: its state is in the core's own fields
 _ON_CORE = Thread()
-Core.EXECUTE = {
-    Access: Core._access,
-    Think: Core._think,
-    Await: Core._await,
-    Create: Core._create,
-    Exit: Core._exit,
-    Fence: Core._fence,
-}

@@ -18,7 +18,8 @@ _UNINTERRUPTIBLE = (Phase.LOAD, Phase.SWITCH)
 class CoreInterrupt(CoreState):
     """Interrupt handling."""
 
-    def _ipi(self, src: int, m: Ipi) -> list[Effect]:
+    def take_ipi(self, src: int, m: Ipi) -> list[Effect]:
+        """Take an interrupt now, or hold it until the instruction or the switch is complete."""
         out: list[Effect] = []
         if self.phase in _UNINTERRUPTIBLE:
             self.held.append((src, m))
@@ -65,7 +66,8 @@ class CoreInterrupt(CoreState):
         if self.walk_vpn >= 0 and asid == self.asid and killing:
             self.walk_killed = not self.settings.hazards & Hazard.WALK_SURVIVES_FLUSH
 
-    def _flush(self, _src: int, m: Flush) -> list[Effect]:
+    def flush_late(self, _src: int, m: Flush) -> list[Effect]:
+        """Invalidate what was acknowledged before (a hazard)."""
         out: list[Effect] = []
         self.invalidate(m, out)
         return out

@@ -10,7 +10,8 @@ from actors.core_state import Buffered, Phase
 from actors.facts import Touched
 from actors.guest.program import Access
 from actors.machine import Effect, Note, Send, Spend
-from actors.messages import Load, LoadItem, SetDirty, StoreItem, Walk
+from actors.message import LoadItem, StoreItem
+from actors.messages import Load, SetDirty, Walk
 from actors.settings import DOMAIN_SHIFT
 from kernel import pte as pte_bits
 from kernel.stamp import stamp
@@ -23,7 +24,7 @@ _GRANULE_SHIFT = GRANULE.bit_length() - 1
 class CoreMemory(CoreInterrupt):
     """Guest accesses."""
 
-    def _access(self, i: Access, out: list[Effect]) -> bool:
+    def access(self, i: Access, out: list[Effect]) -> bool:
         """Execute the access run from the current element on; say whether the thread goes on."""
         if self.part >= i.count:
             return self._next(out)

@@ -13,7 +13,8 @@ import msgspec
 from actors.guest.program import Guest
 from actors.initiator import Round
 from actors.machine import Effect, Machine, Send
-from actors.messages import Drain, IpiAck, Message, Store, StoreItem
+from actors.message import StoreItem
+from actors.messages import Drain, Ipi, IpiAck, Store
 from actors.settings import Settings
 from kernel.tlb import Tlb
 
@@ -105,14 +106,14 @@ class CoreState(Machine):
         self.stretch_max = 1 if settings.fine else max(1, min(_STRETCH_MAX, quantum))
         #: curpmap
         self.asid = NO_SPACE
-        self.tlb = Tlb(settings.tlb_entries)
+        self.tlb = Tlb(settings.tlb_entries, settings.seed << 12 | me)
         #: page of the walk in flight, and whether an invalidation has killed it
         self.walk_vpn = -1
         self.walk_killed = False
         self.buffer: deque[Buffered] = deque()
         self.store_in_flight = False
         #: interrupts that arrived while interrupts are off or an instruction is not complete
-        self.held: list[tuple[int, Message]] = []
+        self.held: list[tuple[int, Ipi]] = []
         self.rounds: dict[int, Round] = {}
         self.zeroing: dict[int, Zeroing] = {}
         #: other cores' threads that wait for ours: (thread, index) -> (core, op)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from actors.facts import Fact
-from actors.messages import Message
+from actors.message import Message
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +31,7 @@ class Spend(msgspec.Struct, frozen=True, gc=False):
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False):
-    """Send `message` to oneself in `after_ns`: a class of its own, since hosts order timers apart."""
+    """Send `message` to oneself in `after_ns`; hosts order timers apart from messages."""
 
     after_ns: int
     message: Message

@@ -1,8 +1,6 @@
 """Messages for readers and codecs: all classes by tag, and a line of text for each message."""
 
-from typing import Any
-
-from actors.messages import Message
+from actors.message import Message
 
 
 def message_classes() -> tuple[type[Message], ...]:
@@ -14,7 +12,7 @@ def message_classes() -> tuple[type[Message], ...]:
 def fields_text(message: Message) -> str:
     """Render a message for a reader: its class and its fields but `op`."""
 
-    def value(v: Any) -> str:
+    def value(v: object) -> str:
         if isinstance(v, tuple):
             return "(" + " ".join(value(x) for x in v) + ")"
         return str(v)

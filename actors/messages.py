@@ -20,20 +20,7 @@ The initiator of an operation is the machine that its kernel code runs on: a cor
 thread. `ns` in a message to an initiator is the kernel work that it shall charge to itself.
 """
 
-import msgspec
-
-#: (cell, pfn, stamp) of a store, (cell, pfn) of a load; `cell` is virtual, `pfn` what the TLB said
-StoreItem = tuple[int, int, int]
-LoadItem = tuple[int, int]
-#: (object id, page index) of a vm_page
-PageKey = tuple[int, int]
-
-
-class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Base of all messages."""
-
-    op: int
-
+from actors.message import LoadItem, Message, PageKey, StoreItem
 
 # Guest accesses.
 
@@ -51,7 +38,7 @@ class Walk(Message, frozen=True, tag=2):
 
 
 class Translation(Message, frozen=True, tag=3):
-    """core <- vm: the entry that the walk found; `ns` and `cause` if a fault was resolved on the way."""
+    """core <- vm: the entry that the walk found; `ns`, `cause` if a fault was resolved first."""
 
     vpn: int
     pte: int
@@ -316,7 +303,7 @@ class Hint(Message, frozen=True, tag=38):
 
 
 class Reclaim(Message, frozen=True, tag=39):
-    """vm <- pagedaemon: reclaim these pages if they are still holes or free, and nobody holds them."""
+    """vm <- pagedaemon: reclaim these pages if they are still holes or free, and not held."""
 
     keys: tuple[PageKey, ...]
 

@@ -1,7 +1,7 @@
 """The page daemon of one memory domain: reclaims holes and MADV_FREE pages from hints.
 
-Hints are kept as they come, each page once; when memory presses, hints are turned into reclaims, one at a time,
-until the shortage is met or no hint is left. It is the initiator of its shootdowns. Pages that are
+Hints are kept as they come, each page once; when memory presses, they are turned into reclaims,
+one at a time, until the shortage is met or no hint is left. It initiates its shootdowns. Pages that are
 neither holes nor free, and swap, come with the whole page daemon.
 Source: FreeBSD vm_pageout.c, one worker a domain.
 """
@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from actors.initiator import Round, acknowledge, shoot
 from actors.machine import Effect, Handler, Machine, Send, Spend
+from actors.message import PageKey
 from actors.messages import (
     Hint,
     IpiAck,
-    PageKey,
     Pressure,
     Reclaim,
     Return,

@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: pages that the zeroing thread asks for at once, and zeroes at a time
     zero_batch: int = 64
     zero_group: int = 16
+    #: of the generators that machines hold (TLB eviction)
+    seed: int = 0
     #: think time is multiplied by numerator / denominator (0: as soon as possible)
     think_scale: tuple[int, int] = (1, 1)
 

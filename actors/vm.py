@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from actors.facts import BackgroundZeroed
 from actors.machine import Effect, Handler, Note, ProtocolError, Send
+from actors.message import Message
 from actors.messages import (
     Call,
     Ceded,
     Fault,
     Frame,
     Invalidated,
-    Message,
     PageFault,
     PageZeroed,
     Reclaim,
@@ -167,7 +167,7 @@ class Vm(VmState):
     def _frame(self, _src: int, m: Frame) -> list[Effect]:
         op = self._in_flight(m, m.op, OpState.FRAME)
         out: list[Effect] = []
-        op = fault.got_frame(self, self.spaces[op.asid], op, m.pfn, m.zeroed, out)
+        op = fault.got_frame(self, self.spaces[op.asid], op, m, out)
         if op.state is not OpState.READY:
             self.ops[op.op] = op
             return out

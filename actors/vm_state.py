@@ -9,7 +9,13 @@ from typing import Self
 
 from actors.facts import Resident
 from actors.machine import Effect, Machine, Note, Send
-from actors.messages import Hint, PageKey, Sleep, Wakeup, ZeroJob
+from actors.message import PageKey
+from actors.messages import (
+    Hint,
+    Sleep,
+    Wakeup,
+    ZeroJob,
+)
 from actors.operations.operation import Op, OpState, replace
 from actors.settings import Settings
 from kernel import pte as pte_bits

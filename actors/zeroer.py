@@ -12,10 +12,10 @@ from collections.abc import Hashable
 from typing import ClassVar
 
 from actors.machine import Effect, Handler, Machine, Send, Spend
+from actors.message import PageKey
 from actors.messages import (
     Ceded,
     ChunkZeroed,
-    PageKey,
     PageZeroed,
     Steal,
     Take,

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from actors.message import Message
 from actors.message_text import message_classes
-from actors.messages import Message
 
 #: every message class, for typed decoders
 UNION: Any = reduce(or_, message_classes())

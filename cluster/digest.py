@@ -7,7 +7,7 @@ run's digest combines the receivers' in the order of their ids. Free runs leave 
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from actors.messages import Message
+from actors.message import Message
 from cluster.codec import ENCODER
 
 _SIZE = 16

@@ -6,7 +6,7 @@ import msgspec
 
 from actors.facts import Fact
 from actors.machine import Effect
-from actors.messages import Message
+from actors.message import Message
 
 
 class Listener(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 
 from actors.machine import Effect, Machine, Note, ProtocolError, Send, Spend, Timer
-from actors.messages import Message
+from actors.message import Message
 from actors.wiring import Wiring
 from cluster.digest import RunDigest
 from cluster.host import Listener, Observer, Outcome

@@ -88,5 +88,5 @@ def _verdict(
 ) -> tuple[list[Violation] | None, dict[str, int]]:
     if checker is None:
         return None, {}
-    checker.finish(complete, machines)
+    checker.finish(machines, complete=complete)
     return list(checker.violations), dict(checker.broken_unpromised)

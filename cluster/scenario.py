@@ -3,7 +3,7 @@
     [machine]   cores, domains, zeroers, frames, tlb_entries, grain = "fused" | "fine", ...
     [policy]    preset = "fatal-hole", and any key of the policy on top of it
     [workload]  file = "x.hzw", timing = "recorded" | "asap" | "scaled:0.5", mapping, ...
-    [[thread]]  name, process, core, initial, run = ["map 0 4", "store 0", ...]   (instead of a file)
+    [[thread]]  name, process, core, initial, run = ["map 0 4", "store 0", ...], instead of a file
     [run]       seed, hazards = ["free-before-acks"]
     [costs], [latencies]   single values of the cost profile, to ask "what if" (integer ns)
 
@@ -195,7 +195,7 @@ def override(scenario: Scenario, settings: list[str], preset: str | None) -> Sce
     return parse(data, "--set")
 
 
-def _value(text: str, *, text_only: bool) -> Any:
+def _value(text: str, *, text_only: bool) -> object:
     if text_only:
         return text
     try:
@@ -358,6 +358,7 @@ def prepare(scenario: Scenario, where: str = "scenario", guest: Guest | None = N
         interrupt_quantum_ns=machine.interrupt_quantum_ns,
         zero_batch=machine.zero_batch,
         zero_group=machine.zero_group,
+        seed=scenario.run.seed,
         think_scale=_think_scale(workload.timing),
         recorded_calls=workload.mapping == "recorded",
     )

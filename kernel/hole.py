@@ -111,7 +111,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.LIVE, _E.TAKE): (_S.LIVE, (_A.REFUSE,)),
     (_S.LIVE, _E.DISCARD): (_GONE, (_A.ACCOUNT_OUT, _A.FREE_FRAME)),
     (_S.LIVE, _E.RECLAIM): (_GONE, (_A.ACCOUNT_OUT, _A.FREE_FRAME)),
-    #
     (_S.FLUSHING, _E.HOLE): (_S.FLUSHING, (_A.WAIT,)),
     (_S.FLUSHING, _E.FLUSHED): (_S.IDLE, (_A.HINT,)),
     (_S.FLUSHING, _E.TAKE): (_S.FLUSHING, (_A.REFUSE,)),
@@ -121,7 +120,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.FLUSHING, _E.ROGUE): (_S.FLUSHING, (_A.WAIT,)),
     (_S.FLUSHING, _E.RECLAIM): (_S.FLUSHING, (_A.NOTHING,)),
     (_S.FLUSHING, _E.DISCARD): (_S.FLUSHING, (_A.WAIT,)),
-    #
     (_S.IDLE, _E.HOLE): (_S.FLUSHING, (_A.NOTHING,)),
     (_S.IDLE, _E.OFFER): (_S.QUEUED, (_A.NOTHING,)),
     (_S.IDLE, _E.TAKE): (_S.IDLE, (_A.REFUSE,)),
@@ -130,7 +128,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.IDLE, _E.ROGUE): (_S.LIVE, (_A.ACCOUNT_IN,)),
     (_S.IDLE, _E.RECLAIM): (_GONE, (_A.FREE_FRAME,)),
     (_S.IDLE, _E.DISCARD): (_GONE, (_A.FREE_FRAME,)),
-    #
     (_S.QUEUED, _E.HOLE): (_S.QUEUED, (_A.NOTHING,)),
     (_S.QUEUED, _E.TAKE): (_S.ZEROING, (_A.NOTHING,)),
     (_S.QUEUED, _E.ZERO): (_S.INLINE, (_A.ZERO_INLINE,)),
@@ -138,7 +135,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.QUEUED, _E.ROGUE): (_S.LIVE, (_A.ACCOUNT_IN,)),
     (_S.QUEUED, _E.RECLAIM): (_GONE, (_A.FREE_FRAME,)),
     (_S.QUEUED, _E.DISCARD): (_GONE, (_A.FREE_FRAME,)),
-    #
     (_S.ZEROING, _E.HOLE): (_S.ZEROING, (_A.NOTHING,)),
     (_S.ZEROING, _E.TAKE): (_S.ZEROING, (_A.REFUSE,)),
     (_S.ZEROING, _E.DONE): (_S.ZEROED, (_A.NOTHING,)),
@@ -148,7 +144,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.ZEROING, _E.ROGUE): (_S.ZEROING, (_A.WAIT,)),
     (_S.ZEROING, _E.RECLAIM): (_S.ZEROING, (_A.NOTHING,)),
     (_S.ZEROING, _E.DISCARD): (_S.ZEROING, (_A.WAIT,)),
-    #
     (_S.STEALING, _E.HOLE): (_S.STEALING, (_A.NOTHING,)),
     (_S.STEALING, _E.TAKE): (_S.STEALING, (_A.REFUSE,)),
     (_S.STEALING, _E.DONE): (_S.STEALING, (_A.NOTHING,)),
@@ -159,7 +154,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.STEALING, _E.ROGUE): (_S.STEALING, (_A.WAIT,)),
     (_S.STEALING, _E.RECLAIM): (_S.STEALING, (_A.NOTHING,)),
     (_S.STEALING, _E.DISCARD): (_S.STEALING, (_A.WAIT,)),
-    #
     (_S.INLINE, _E.HOLE): (_S.INLINE, (_A.WAIT,)),
     (_S.INLINE, _E.FLUSHED): (_S.INLINE, (_A.NOTHING,)),
     (_S.INLINE, _E.TAKE): (_S.INLINE, (_A.REFUSE,)),
@@ -169,7 +163,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.INLINE, _E.ROGUE): (_S.INLINE, (_A.WAIT,)),
     (_S.INLINE, _E.RECLAIM): (_S.INLINE, (_A.NOTHING,)),
     (_S.INLINE, _E.DISCARD): (_S.INLINE, (_A.WAIT,)),
-    #
     (_S.ZEROED, _E.HOLE): (_S.ZEROED, (_A.NOTHING,)),
     (_S.ZEROED, _E.TAKE): (_S.ZEROED, (_A.REFUSE,)),
     (_S.ZEROED, _E.ZERO): (_S.ZEROED, (_A.SKIP_ZERO,)),
@@ -273,7 +266,7 @@ ILLEGAL: frozenset[tuple[HoleState, HoleEvent]] = frozenset(
 )
 
 
-class IllegalTransition(AssertionError):
+class IllegalTransitionError(AssertionError):
     """An operation raised an event that the page's state forbids: an invariant of ours broke."""
 
 
@@ -281,9 +274,9 @@ def transition(state: HoleState, event: HoleEvent) -> tuple[HoleState | None, tu
     """Look a pair up.
 
     Raises:
-        IllegalTransition: the pair is in ILLEGAL.
+        IllegalTransitionError: the pair is in ILLEGAL.
     """
     row = TABLE.get((state, event))
     if row is None:
-        raise IllegalTransition(f"{event.name} on a page that is {state.name}")
+        raise IllegalTransitionError(f"{event.name} on a page that is {state.name}")
     return row

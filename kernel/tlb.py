@@ -2,33 +2,38 @@
 
 Entries are copies of page-table entries, with the W and D bits that they had when they were
 loaded; nothing but an invalidation, an eviction or a dirty-bit update by the same core changes
-them. Eviction takes the oldest entry (first in, first out): a rule, so that runs repeat.
+them. A full buffer evicts one of its four oldest entries, chosen by a generator that is seeded with
+the run and part of the state: pseudo-random as in hardware, and repeatable.
 """
 
 from collections.abc import Hashable, Iterable
+from itertools import islice
 from typing import Self
 
 from kernel import pte as pte_bits
 
 _ASID_SHIFT = 40
+_DRAW_MASK = (1 << 64) - 1
 
 
 class Tlb:
     """Entries of one core, keyed by (asid, vpn) packed into one integer."""
 
-    __slots__ = ("capacity", "entries")
+    __slots__ = ("capacity", "draw", "entries")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, seed: int = 0) -> None:
         """Make an empty buffer of `capacity` entries."""
         self.capacity = capacity
         self.entries: dict[int, int] = {}
+        #: state of the generator (a linear congruential one: only its high bits are used)
+        self.draw = seed & _DRAW_MASK
 
     def get(self, asid: int, vpn: int) -> int:
         """Give the cached entry, or 0."""
         return self.entries.get(asid << _ASID_SHIFT | vpn, 0)
 
     def load(self, asid: int, vpn: int, pte: int) -> None:
-        """Cache an entry that a walk found; the oldest makes room.
+        """Cache an entry that a walk found; one of the oldest makes room.
 
         Non-present entries are never cached.
         """
@@ -36,7 +41,8 @@ class Tlb:
         key = asid << _ASID_SHIFT | vpn
         entries = self.entries
         if key not in entries and len(entries) >= self.capacity:
-            del entries[next(iter(entries))]
+            self.draw = (self.draw * 6364136223846793005 + 1442695040888963407) & _DRAW_MASK
+            del entries[next(islice(entries, (self.draw >> 60) % len(entries) & 3, None))]
         entries[key] = pte
 
     def invalidate(self, asid: int, vpns: Iterable[int]) -> None:
@@ -68,10 +74,11 @@ class Tlb:
         twin = object.__new__(type(self))
         twin.capacity = self.capacity
         twin.entries = self.entries.copy()
+        twin.draw = self.draw
         return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state; the order of loading decides evictions, so it is part of it."""
         if len(self.entries) < self.capacity:
-            return tuple(sorted(self.entries.items()))
-        return tuple(self.entries.items())
+            return self.draw, tuple(sorted(self.entries.items()))
+        return self.draw, tuple(self.entries.items())

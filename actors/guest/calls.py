@@ -1,10 +1,11 @@
 """Which system calls an instruction makes under the policy that is studied.
 
-| recorded                        | hole-zero | free           | dontneed-linux | unmap  | recorded      |
-|---------------------------------|-----------|----------------|----------------|--------|---------------|
-| Release: FREE, DONTNEED or NONE | HOLE      | MADV_FREE      | MADV_DONTNEED  | munmap | the same calls|
-| Reuse: mprotect RW              | ZERO      | nothing        | nothing        | mmap   | mprotect RW   |
-| Reuse: implied by a touch       | ZERO      | nothing        | nothing        | mmap   | nothing       |
+| recorded                  | hole-zero | free      | dontneed-linux | unmap  | recorded       |
+|---------------------------|-----------|-----------|----------------|--------|----------------|
+| Release: FREE, DONTNEED,  |           |           |                |        |                |
+| PROT_NONE                 | HOLE      | MADV_FREE | MADV_DONTNEED  | munmap | the same calls |
+| Reuse: mprotect RW        | ZERO      | nothing   | nothing        | mmap   | mprotect RW    |
+| Reuse: implied by a touch | ZERO      | nothing   | nothing        | mmap   | nothing        |
 
 The last column is what `mapping = "recorded"` asks for. The allocator's own mprotect pairs are a
 part of the release and reuse that they belong to, so they are not made besides.

@@ -157,8 +157,15 @@ class ThreadInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Guest(Protocol):
     """An immutable program of one or more threads, bound by its digest."""
 
-    threads: tuple[ThreadInfo, ...]
-    digest: bytes
+    @property
+    def threads(self) -> tuple[ThreadInfo, ...]:
+        """Give the threads, in the order of their numbers."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """Give the digest that binds the whole program."""
+        ...
 
     def at(self, thread: int, index: int) -> Instruction | None:
         """Give instruction `index` of `thread`, or None behind its end (an implicit `Exit`)."""

@@ -2,7 +2,7 @@
 
     map PAGE COUNT [PROT]      protect PAGE COUNT PROT     unmap PAGE COUNT
     hole PAGE COUNT            zero PAGE COUNT             free PAGE COUNT     dontneed PAGE COUNT
-    release PAGE COUNT         reuse PAGE COUNT            (what these become is the policy's advice)
+    release PAGE COUNT         reuse PAGE COUNT            (the policy's advice for them)
     store PAGE[.GRANULE] [COUNT [STRIDE]]                  load PAGE[.GRANULE] [COUNT [STRIDE]]
     think NS                   await THREAD INDEX          create THREAD       fence       exit
 

@@ -7,7 +7,7 @@ The page daemon drops a marked page only if its entry is still clean when it is 
 """
 
 from actors.machine import Effect
-from actors.messages import PageKey
+from actors.message import PageKey
 from actors.operations import discard, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene

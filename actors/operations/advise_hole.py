@@ -9,7 +9,7 @@ a second HOLE of the same page waits for it (rule H-2: "nothing to do" must stil
 
 from actors.facts import HoleSettled
 from actors.machine import Effect, Note
-from actors.messages import PageKey
+from actors.message import PageKey
 from actors.operations import range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene

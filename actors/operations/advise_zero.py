@@ -10,7 +10,8 @@ Source: issue 1318, davidchisnall's step 4; nwf: ZERO without HOLE does the HOLE
 
 from actors.facts import Granted, ZeroCase
 from actors.machine import Effect, Note, Send
-from actors.messages import PageKey, Steal, ZeroFrames
+from actors.message import PageKey
+from actors.messages import Steal, ZeroFrames
 from actors.operations import advise_hole, range_scan, shootdown
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene

@@ -7,7 +7,8 @@ map write lock; Linux's zap_page_range works under the shared lock.
 """
 
 from actors.machine import Effect, Send
-from actors.messages import Free, PageKey
+from actors.message import PageKey
+from actors.messages import Free
 from actors.operations import range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene

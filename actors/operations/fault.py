@@ -9,7 +9,15 @@ unbusied; who meets a busy page drops everything, sleeps and starts over from th
 
 from actors.facts import Faulted, Segv
 from actors.machine import Effect, Note, Send
-from actors.messages import Allocate, Message, PageKey, Resolved, Signal, Translation, ZeroFrames
+from actors.message import Message, PageKey
+from actors.messages import (
+    Allocate,
+    Frame,
+    Resolved,
+    Signal,
+    Translation,
+    ZeroFrames,
+)
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
@@ -78,14 +86,14 @@ def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effe
     return replace(op, state=OpState.FRAME)
 
 
-def got_frame(vm: VmState, space: VmSpace, op: Op, pfn: int, zeroed: bool, out: list[Effect]) -> Op:
+def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
     """Take the frame that memory gave: zero it unless it is known to be zero."""
     key, page = _own_page(vm, space, op)
-    vm.put(key, Page(pfn, page.vpn, page.busy, page.hole))
+    vm.put(key, Page(frame.pfn, page.vpn, page.busy, page.hole))
     op = advance(replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL))
-    if zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
+    if frame.zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
         return advance(op)
-    out.append(Send(op.by, ZeroFrames(op.op, op.asid, ((op.start, pfn, 0),), op.ns)))
+    out.append(Send(op.by, ZeroFrames(op.op, op.asid, ((op.start, frame.pfn, 0),), op.ns)))
     return replace(op, state=OpState.WORK, ns=0, phase=op.phase + 1)
 
 

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import msgspec
 
-from actors.messages import PageKey
+from actors.message import PageKey
 
 
 class OpKind(IntEnum):
@@ -28,7 +28,7 @@ class OpKind(IntEnum):
 
 
 class OpState(IntEnum):
-    """READY, or what the operation waits for; the sleeping ones can be interrupted by nothing yet."""
+    """READY, or what the operation waits for; nothing interrupts a sleep yet."""
 
     READY = 0
     #: the map lock

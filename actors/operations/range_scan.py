@@ -8,7 +8,7 @@ that the scan looks again at the same page, with everything re-evaluated.
 from collections.abc import Callable
 
 from actors.machine import Effect
-from actors.messages import PageKey
+from actors.message import PageKey
 from actors.operations.operation import Op, advance, replace
 from actors.vm_state import VmState
 from kernel.page import Page
@@ -42,7 +42,7 @@ class Found:
 
 
 class Scene:
-    """Where a visit happens: the vm, the address space, the operation, its findings, its effects."""
+    """Where a visit happens: vm, address space, operation, findings, effects."""
 
     __slots__ = ("found", "op", "out", "space", "vm")
 

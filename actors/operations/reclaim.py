@@ -1,4 +1,4 @@
-"""The page daemon takes frames: pages of holes whatever their dirty bit says, MADV_FREE pages if clean.
+"""The page daemon takes frames: pages of holes, dirty or not, and MADV_FREE pages if clean.
 
     page by page: try busy (never sleep), look again whether it is still a hole or free, veto if
     wired, remove the entry; shoot down; free what is still free to go

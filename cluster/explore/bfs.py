@@ -110,7 +110,7 @@ def _broken(world: World, node: _Node, search: Search) -> bool:
 
 
 def _finish(world: World, node: _Node, search: Search) -> None:
-    world.checker.finish(True, world.machines)
+    world.checker.finish(world.machines, complete=True)
     if world.checker.violations:
         search.found.append(Found(world.checker.violations[0], node.path()))
     _count(world, search)

@@ -11,7 +11,7 @@ from hashlib import blake2b
 import msgspec
 
 from actors.machine import Effect, Machine, ProtocolError, Send, Timer
-from actors.messages import Message
+from actors.message import Message
 from actors.wiring import build
 from cluster.properties.checker import Checker
 from cluster.scenario import Setup

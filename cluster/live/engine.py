@@ -71,7 +71,7 @@ def _judged(request: Request, place: Place, outcome: LiveOutcome, signal: int) -
     if replayed.difference is not None:
         raise LiveError(f"{place.trace}: does not replay:\n{replayed.difference.text()}")
     if checker is not None:
-        checker.finish(outcome.complete, machines)
+        checker.finish(machines, complete=outcome.complete)
     return Ran(
         outcome=outcome,
         results=results,

@@ -15,7 +15,8 @@ def recount(vm: Vm, reports: Reports) -> None:
         live[vm.owner[oid]] += sum(1 for p in pages.values() if p.hole is HoleState.LIVE)
     for asid, space in vm.spaces.items():
         if space.resident != live[asid]:
-            text = f"the resident set of p{asid} is {space.resident} pages, a full count gives {live[asid]}"
+            counted = live[asid]
+            text = f"the resident set of p{asid} is {space.resident} pages, counted are {counted}"
             reports.add(Property.ACCOUNT, text, asid, -1, tuple(sorted(vm.ops)))
 
 

@@ -5,10 +5,11 @@ not depend on which. It reads a machine's state only right after that machine's 
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
+from typing import ClassVar
 
 from actors.facts import EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
 from actors.machine import Effect, Machine, Note, Send, Timer
+from actors.message import Message
 from actors.messages import (
     Allocate,
     Call,
@@ -17,7 +18,6 @@ from actors.messages import (
     Invalidated,
     Load,
     Loaded,
-    Message,
     Return,
     Store,
     Switched,
@@ -37,7 +37,7 @@ from cluster.properties.translation import Translations
 from cluster.properties.violation import Violation
 from cluster.scenario import Setup
 from kernel.policy import Invalidate
-from kernel.promises import promises
+from kernel.promises import Property, promises
 
 #: kinds that may discard contents
 _DISCARDS = frozenset(
@@ -104,18 +104,18 @@ class Checker:
         self.reports.delivery += 1
         self.reports.actor = dst
         clock, sent = self.clocks.receive(dst, src, seq)
-        judge = _JUDGES.get(message.__class__)
+        judge = self._JUDGES.get(message.__class__)
         if judge is not None:
             judge(self, dst, src, message, effects, clock, sent)
         for effect in effects:
             kind = effect.__class__
             if kind is Send:
-                consequence = _SENDS.get(effect.message.__class__)  # type: ignore[union-attr]
+                consequence = self._SENDS.get(effect.message.__class__)  # type: ignore[union-attr]
                 if consequence is not None:
                     consequence(self, dst, effect, clock)
             elif kind is Note:
                 fact = effect.fact  # type: ignore[union-attr]
-                statement = _FACTS.get(fact.__class__)
+                statement = self._FACTS.get(fact.__class__)
                 if statement is not None:
                     statement(self, dst, fact, clock)
         self._sent(dst, effects, clock)
@@ -125,7 +125,7 @@ class Checker:
     def _sent(self, actor: int, effects: Sequence[Effect], clock: Clock) -> None:
         for effect in effects:
             if effect.__class__ is Send:
-                self.clocks.send(actor, effect.dst, clock)  # type: ignore[union-attr]
+                self.clocks.send(actor, effect.dst, clock)
             elif effect.__class__ is Timer:
                 self.clocks.send(actor, actor, clock)
 
@@ -139,7 +139,7 @@ class Checker:
         assert isinstance(machine, Vm)
         return machine
 
-    def finish(self, complete: bool, machines: list[Machine]) -> None:
+    def finish(self, machines: list[Machine], *, complete: bool) -> None:
         """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
         for machine in machines:
             if isinstance(machine, Vm):
@@ -174,7 +174,7 @@ class Checker:
     ) -> None:
         for pfn in m.pfns:
             if self.contents.owner.pop(pfn, None) is None:
-                self.reports.add(_ACCOUNT, f"frame {pfn:#x} is freed twice", 0, -1, (m.op,))
+                self.reports.add(Property.ACCOUNT, f"frame {pfn:#x} is freed twice", 0, -1, (m.op,))
 
     def _call(
         self, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
@@ -234,7 +234,7 @@ class Checker:
         assert isinstance(m, Frame)
         if m.pfn in self.contents.owner:
             text = f"frame {m.pfn:#x} is handed out twice"
-            self.reports.add(_ACCOUNT, text, 0, -1, (m.op,))
+            self.reports.add(Property.ACCOUNT, text, 0, -1, (m.op,))
         self.contents.owner[m.pfn] = self.allocations.pop(m.op)
 
     def _return(self, vm: int, send: Send, clock: Clock) -> None:
@@ -306,29 +306,29 @@ class Checker:
             )
         )
 
+    # Routing.
 
-_ACCOUNT = account.Property.ACCOUNT
-_JUDGES: dict[type, Callable[..., None]] = {
-    Load: Checker._load,
-    Store: Checker._store,
-    ZeroChunk: Checker._zero_chunk,
-    Free: Checker._freed,
-    Call: Checker._call,
-    Invalidated: Checker._invalidated,
-}
-_SENDS: dict[type, Callable[..., None]] = {
-    Translation: Checker._translation,
-    Switched: Checker._switched,
-    Taken: Checker._taken,
-    Free: Checker._free,
-    Allocate: Checker._allocate,
-    Frame: Checker._frame,
-    Return: Checker._return,
-}
-_FACTS: dict[type, Callable[[Checker, int, Any, Clock], None]] = {
-    Touched: Checker._touched,
-    Flushed: Checker._flushed,
-    EntriesGone: Checker._entries_gone,
-    HoleSettled: Checker._hole_settled,
-    Granted: Checker._granted,
-}
+    _JUDGES: ClassVar[dict[type, Callable[..., None]]] = {
+        Load: _load,
+        Store: _store,
+        ZeroChunk: _zero_chunk,
+        Free: _freed,
+        Call: _call,
+        Invalidated: _invalidated,
+    }
+    _SENDS: ClassVar[dict[type, Callable[..., None]]] = {
+        Translation: _translation,
+        Switched: _switched,
+        Taken: _taken,
+        Free: _free,
+        Allocate: _allocate,
+        Frame: _frame,
+        Return: _return,
+    }
+    _FACTS: ClassVar[dict[type, Callable[..., None]]] = {
+        Touched: _touched,
+        Flushed: _flushed,
+        EntriesGone: _entries_gone,
+        HoleSettled: _hole_settled,
+        Granted: _granted,
+    }

@@ -107,7 +107,9 @@ class SpaceHistory:
                 Discard(d.op, d.call, at, hole=False) if d.end is None and d.hole else d
                 for d in old.discards
             )
-            return PageHistory(discards, old.zeros, old.holes)
+            # a ZERO that was called before the HOLE had settled, and waited for it, ends it here
+            holes = tuple(FatalHole(h.settled, at) if h.reopened is None else h for h in old.holes)
+            return PageHistory(discards, old.zeros, holes)
 
         self._change(start, end, change)
 

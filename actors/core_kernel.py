@@ -1,0 +1,68 @@
+"""The kernel work that a core does for the operation of its thread: shootdowns, zeroing, time."""
+
+from actors.core_memory import CoreMemory
+from actors.core_state import Zeroing
+from actors.initiator import acknowledge, shoot
+from actors.machine import Effect, Send, Spend
+from actors.messages import ChunkZeroed, IpiAck, Shoot, Step, Work, ZeroChunk, ZeroFrames
+
+
+class CoreKernel(CoreMemory):
+    """The initiator's part of operations."""
+
+    def shoot_down(self, src: int, m: Shoot) -> list[Effect]:
+        """Interrupt the targets of a round and invalidate the own entries."""
+        out: list[Effect] = [Spend(m.ns)]
+        costs = self.settings.costs
+        own = Spend(costs.local_invalidate_page_ns * len(m.vpns) or costs.local_flush_ns)
+        if not m.targets:
+            out.append(own)
+        shoot(self.rounds, src, m, costs, out)
+        self.drop(m.op, m.asid, m.vpns, out)
+        if m.targets:
+            out.append(own)  # overlaps the wait for the others
+        return out
+
+    def count_ack(self, src: int, m: IpiAck) -> list[Effect]:
+        """Count an acknowledgement of a round."""
+        out: list[Effect] = []
+        acknowledge(self.rounds, src, m, out)
+        return out
+
+    def zero_frames(self, src: int, m: ZeroFrames) -> list[Effect]:
+        """Zero frames chunk by chunk, in groups that keep within the interrupt quantum."""
+        chunks = self.settings.chunks
+        todo = tuple((v, p, c) for v, p, done in m.frames for c in range(done, chunks))
+        self.zeroing[m.op] = Zeroing(src, m.asid, todo)
+        return [Spend(m.ns), *self._zero_some(m.op)]
+
+    def _zero_some(self, op: int) -> list[Effect]:
+        job = self.zeroing[op]
+        if not job.todo:
+            del self.zeroing[op]
+            return [Send(job.vm, Step(op))]
+        settings = self.settings
+        page_ns = settings.costs.zero_page_ns // settings.chunks
+        most = 1 if settings.fine else max(1, settings.interrupt_quantum_ns // max(page_ns, 1))
+        memory = settings.memory_of(job.todo[0][1])
+        chunk = job.todo[0][2]
+        count = 0
+        while count < min(most, len(job.todo)):
+            _, pfn, c = job.todo[count]
+            if c != chunk or settings.memory_of(pfn) != memory:
+                break
+            count += 1
+        frames = tuple((v, p) for v, p, _ in job.todo[:count])
+        self.zeroing[op] = Zeroing(job.vm, job.asid, job.todo[count:])
+        return [
+            Spend(page_ns * count),
+            Send(memory, ZeroChunk(op, job.asid, frames, chunk)),
+        ]
+
+    def chunk_zeroed(self, _src: int, m: ChunkZeroed) -> list[Effect]:
+        """Go on with the zeroing."""
+        return self._zero_some(m.op)
+
+    def work(self, src: int, m: Work) -> list[Effect]:
+        """Spend the time of kernel work."""
+        return [Spend(m.ns), Send(src, Step(m.op))]
