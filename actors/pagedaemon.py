@@ -1,8 +1,8 @@
 """The page daemon of one memory domain: reclaims holes and MADV_FREE pages from hints.
 
 Hints are kept as they come, each page once; when memory presses, they are turned into reclaims,
-one at a time, until the shortage is met or no hint is left. It initiates its shootdowns. Pages that are
-neither holes nor free, and swap, come with the whole page daemon.
+one at a time, until the shortage is met or no hint is left. It initiates its shootdowns. Pages
+that are neither holes nor free, and swap, come with the whole page daemon.
 Source: FreeBSD vm_pageout.c, one worker a domain.
 """
 

@@ -1,0 +1,186 @@
+"""Which thread runs: run queue, context switches, threads that wait for others.
+
+Cooperative: a thread keeps the core until it thinks, waits for another thread, sleeps in the kernel
+or ends. A switch to another address space is a chain of deliveries with interrupts off; a switch
+within one returns early. Source: amd64 pmap_activate_sw.
+"""
+
+from actors.core_kernel import CoreKernel
+from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread
+from actors.guest.program import Await, Create, Exit, Think
+from actors.machine import Effect, ProtocolError, Send, Spend, Timer
+from actors.message import Message
+from actors.messages import (
+    AwaitIndex,
+    Reached,
+    Sleep,
+    Spawn,
+    Step,
+    Switched,
+    SwitchIn,
+    SwitchOut,
+    Wake,
+    Wakeup,
+)
+
+#: stands for the running thread among the others: its state is in the core's own fields
+_ON_CORE = Thread()
+
+
+class CoreSchedule(CoreKernel):
+    """Scheduling."""
+
+    def run(self, out: list[Effect]) -> None:
+        """Run the current thread, or the next that can, until it must wait."""
+        raise NotImplementedError  # the core's own
+
+    def dispatch(self, out: list[Effect]) -> bool:
+        """Take the next thread off the run queue; switch the address space if it has another."""
+        if not self.run_queue:
+            return False
+        self.thread = self.run_queue.popleft()
+        state = self.threads[self.thread]
+        self.pc, self.part, self.phase = state.pc, state.part, state.phase
+        asid = self.settings.process_of[self.thread]
+        if asid != self.asid:
+            self.phase = Phase.SWITCH
+            out.append(Send(self.settings.vm_of[asid], SwitchIn(self.thread, asid)))
+            return True
+        self._resume(out)
+        return True
+
+    def _resume(self, out: list[Effect]) -> None:
+        """Go on with a thread that has just got the core."""
+        state = self.threads[self.thread]
+        if state.phase is Phase.WOKEN:
+            self.phase = state.resume
+            self.walk_vpn, self.walk_killed = -1, True  # whatever it had found, it walks again
+            vm = self.settings.vm_of[self.settings.process_of[self.thread]]
+            out.append(Send(vm, Step(self.thread)))
+        else:
+            self.phase = Phase.RUN
+        self.threads[self.thread] = _ON_CORE
+
+    def switched(self, _src: int, m: Switched) -> list[Effect]:
+        """Load the root, set curpmap, clear the own bit in the old pm_active."""
+        out: list[Effect] = [Spend(self.settings.costs.context_switch_ns)]
+        old, self.asid = self.asid, self.settings.process_of[m.op]
+        if not m.keep:
+            self.tlb.invalidate_all(self.asid)
+        if old != NO_SPACE:
+            out.append(Send(self.settings.vm_of[old], SwitchOut(m.op, old)))
+        self._resume(out)
+        self.run(out)
+        return out
+
+    def park(self, phase: Phase, resume: Phase = Phase.RUN) -> bool:
+        """Take the current thread off the core."""
+        self.threads[self.thread] = Thread(self.pc, self.part, phase, resume)
+        self.thread, self.phase = NO_THREAD, Phase.DONE
+        return False
+
+    def ready(self, thread: int, phase: Phase, out: list[Effect]) -> list[Effect]:
+        """Put a parked thread on the run queue."""
+        state = self.threads[thread]
+        self.threads[thread] = Thread(state.pc, state.part, phase, state.resume)
+        self.run_queue.append(thread)
+        if self.thread == NO_THREAD:
+            self.run(out)
+        return out
+
+    def _next(self, out: list[Effect]) -> bool:
+        """Go to the next instruction and tell who waits for that."""
+        done = self.pc
+        self.pc += 1
+        self.part = 0
+        if self.watchers:
+            for key in sorted(self.watchers):
+                if key[0] == self.thread and key[1] <= done:
+                    for core, op in self.watchers.pop(key):
+                        out.append(Send(core, Reached(op, self.thread, done)))
+        return True
+
+    def think(self, i: Think, out: list[Effect]) -> bool:
+        """Compute for a while: off the core, the address space stays current."""
+        times, parts = self.settings.think_scale
+        ns = i.ns * times // parts
+        self._next(out)
+        if ns <= 0:
+            return True
+        out.append(Timer(ns, Wake(self.thread)))
+        return self.park(Phase.THINK)
+
+    def wait_for(self, i: Await, out: list[Effect]) -> bool:
+        """Go on only when another thread has got so far; ask its core if it is not this one."""
+        home = self.settings.core_of[i.thread]
+        at = self.pc
+        if home == self.me:
+            reached = self.threads[i.thread].pc - 1
+            if i.thread == self.thread:
+                reached = at
+        else:
+            reached = self.reached.get(i.thread, -1)
+        if reached >= i.index:
+            return self._next(out)
+        if home == self.me:
+            key = (i.thread, i.index)
+            self.watchers[key] = (*self.watchers.get(key, ()), (self.me, self.thread))
+        else:
+            out.append(Send(home, AwaitIndex(self.thread, i.thread, i.index)))
+        return self.park(Phase.EDGE)
+
+    def await_index(self, src: int, m: AwaitIndex) -> list[Effect]:
+        """Say when a thread of this core has finished an instruction, now or later."""
+        current = m.thread == self.thread
+        done = (self.pc if current else self.threads[m.thread].pc) - 1
+        if done >= m.index:
+            return [Send(src, Reached(m.op, m.thread, done))]
+        key = (m.thread, m.index)
+        self.watchers[key] = (*self.watchers.get(key, ()), (src, m.op))
+        return []
+
+    def reached_index(self, _src: int, m: Reached) -> list[Effect]:
+        """A thread that one of ours waits for has got so far."""
+        self.reached[m.thread] = max(m.index, self.reached.get(m.thread, -1))
+        state = self.threads[m.op]
+        assert state.phase is Phase.EDGE
+        self.threads[m.op] = Thread(state.pc + 1, 0, state.phase)
+        return self.ready(m.op, Phase.RUN, [])
+
+    def create(self, i: Create, out: list[Effect]) -> bool:
+        """Start another thread, on the core that it is bound to."""
+        out.append(Send(self.settings.core_of[i.thread], Spawn(self.thread, i.thread)))
+        return self._next(out)
+
+    def spawn(self, _src: int, m: Spawn) -> list[Effect]:
+        """Start a thread that is bound to this core."""
+        return self.ready(m.thread, Phase.RUN, [])
+
+    def exit_thread(self, _i: Exit, out: list[Effect]) -> bool:
+        """End the thread."""
+        self._next(out)
+        return self.park(Phase.DONE)
+
+    def sleep(self, _src: int, m: Sleep) -> list[Effect]:
+        """The kernel has put the thread's operation to sleep: run another."""
+        out: list[Effect] = [Spend(m.ns)]
+        self.expect(m, Phase.CALL, Phase.FAULT, Phase.WALK)
+        self.walk_vpn = -1
+        self.park(Phase.SLEEP, self.phase)
+        self.run(out)
+        return out
+
+    def wakeup(self, _src: int, m: Wakeup) -> list[Effect]:
+        """A sleeper in the kernel may go on when it gets the core."""
+        return self.ready(m.op, Phase.WOKEN, [])
+
+    def wake(self, _src: int, m: Wake) -> list[Effect]:
+        """A thread has thought enough."""
+        return self.ready(m.op, Phase.RUN, [])
+
+    def expect(self, m: Message, *phases: Phase) -> None:
+        """Require that the message is for the running thread, in one of these phases."""
+        if m.op != self.thread or self.phase not in phases:
+            raise ProtocolError(
+                f"core {self.me} must not get {m!r}: thread {self.thread} is in {self.phase.name}"
+            )
