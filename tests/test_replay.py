@@ -313,3 +313,24 @@ def test_a_checkpoint_is_due_every_so_often() -> None:
     log = ReceiverLog(3, full=False, checkpoint_every=3)
     due = [log.add(0, 7, b"") for _ in range(7)]
     assert due == [*[False, False, True] * 2, False]
+
+
+def test_a_trace_of_other_machines_is_recorded_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cluster.live.retrace import retrace
+
+    path = tmp_path / "t.trace"
+    end = record_inline(path, "full")
+    assert not retrace(path)
+    with TraceReader(path) as reader:
+        header, records = reader.header, list(reader)
+    with TraceWriter(path, msgspec.structs.replace(header, model=77)) as writer:
+        for record in records:
+            writer.add(record)
+        writer.finish(end)
+    with pytest.raises(InputError, match="model 77"):
+        replay(path)
+    assert retrace(path)
+    assert replay(path).digest == end.digest
+    assert list(tmp_path.iterdir()) == [path]

@@ -37,6 +37,15 @@ CONTENDED = Scenario(
     ],
 )  # fmt: skip
 
+#: about 4,000 deliveries: long enough to be met in the middle
+LONG = msgspec.structs.replace(
+    CONTENDED,
+    thread=[
+        ThreadTable(name="a", core=0, run=["map 0x10 4", *["store 0x10 4", "hole 0x10 4"] * 60]),
+        ThreadTable(name="b", core=1, run=["await a 0", *["zero 0x10 4", "load 0x11"] * 60]),
+    ],
+)
+
 
 def contended() -> Setup:
     return prepare(CONTENDED)
