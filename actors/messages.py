@@ -154,9 +154,6 @@ class Wakeup(Message, frozen=True, tag=19):
     """core <- vm: the operation may go on: send Step when it runs again."""
 
 
-# Shootdown.
-
-
 class Shoot(Message, frozen=True, tag=20):
     """core, pagedaemon <- vm: invalidate these pages at `targets` and at oneself, then Invalidated.
 
@@ -195,9 +192,6 @@ class Invalidated(Message, frozen=True, tag=24):
     """vm <- core, pagedaemon: every target of the round has acknowledged."""
 
     round: int
-
-
-# Frames.
 
 
 class Allocate(Message, frozen=True, tag=25):

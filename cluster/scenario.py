@@ -13,7 +13,6 @@
 import tomllib
 from difflib import get_close_matches
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from actors.guest.script import Script, ScriptError, parse_line
 from actors.settings import Settings
 from actors.wiring import Shape, Wiring, latency_table, place_threads, wire
 from cluster.input_error import InputError
+from cluster.profile import adjusted, load_profile
+from cluster.shipped import nearest, read_toml, shipped
 from cluster.workload import Workload
 from kernel.costs import Profile
 from kernel.hazards import BY_NAME, Hazard
@@ -102,35 +103,6 @@ class Setup(msgspec.Struct, frozen=True):
         return latency_table(self.wiring.roles, self.profile.latencies)
 
 
-def shipped(kind: str, suffix: str) -> dict[str, Path]:
-    """List shipped files: kind `scenarios`, `profiles` or `workloads`, by name without suffix."""
-    folder = Path(str(files("cluster") / kind))
-    return {p.name.removesuffix(suffix): p for p in sorted(folder.glob(f"*{suffix}"))}
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        InputError: missing, unreadable, not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read: {e.strerror}") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise InputError(f"{path}: is no TOML file: {e}") from e
-
-
-def _nearest(message: str, names: list[str]) -> str:
-    """Name the known key that an unknown one resembles."""
-    if "unknown field" not in message:
-        return ""
-    word = message.split("`")[1]
-    close = get_close_matches(word, names, 1)
-    return f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(names)}"
-
-
 def _table_names(message: str) -> list[str]:
     tables: dict[str, type[msgspec.Struct]] = {
         "$.machine": MachineTable,
@@ -154,7 +126,7 @@ def parse(data: dict[str, Any], where: str) -> Scenario:
         scenario: Scenario = msgspec.convert(data, Scenario)
     except msgspec.ValidationError as e:
         text = str(e)
-        raise InputError(f"{where}: {text}{_nearest(text, _table_names(text))}") from e
+        raise InputError(f"{where}: {text}{nearest(text, _table_names(text))}") from e
     return scenario
 
 
@@ -217,48 +189,11 @@ def policy_of(table: dict[str, str], where: str) -> tuple[str, Policy]:
         policy: Policy = msgspec.convert(data, Policy)
     except msgspec.ValidationError as e:
         names = list(msgspec.to_builtins(PRESETS[name]))
-        raise InputError(f"{where}: policy: {e}{_nearest(str(e), names)}") from e
+        raise InputError(f"{where}: policy: {e}{nearest(str(e), names)}") from e
     refused = refusals(policy)
     if refused:
         raise InputError(f"{where}: this policy makes no sense: " + "; ".join(refused))
     return name, policy
-
-
-def load_profile(name: str) -> Profile:
-    """Read a cost profile: a shipped one by name, or a file."""
-    known = shipped("profiles", ".toml")
-    path = known.get(name, Path(name))
-    if name not in known and not path.exists():
-        raise InputError(
-            f"no cost profile {name!r}: shipped are {', '.join(known)}, or give a file"
-        )
-    try:
-        profile: Profile = msgspec.convert(read_toml(path), Profile)
-    except msgspec.ValidationError as e:
-        raise InputError(f"{path}: {e}") from e
-    _check_profile(profile, str(path))
-    return profile
-
-
-def _adjusted(profile: Profile, scenario: Scenario, where: str) -> Profile:
-    """Apply `[costs]` and `[latencies]` on top of the profile."""
-    data = msgspec.to_builtins(profile)
-    data["costs"].update(scenario.costs)
-    data["latencies"].update(scenario.latencies)
-    try:
-        adjusted: Profile = msgspec.convert(data, Profile)
-    except msgspec.ValidationError as e:
-        names = [*profile.costs.__struct_fields__, *profile.latencies.__struct_fields__]
-        raise InputError(f"{where}: {e}{_nearest(str(e), names)}") from e
-    _check_profile(adjusted, where)
-    return adjusted
-
-
-def _check_profile(profile: Profile, where: str) -> None:
-    if min(msgspec.structs.astuple(profile.latencies)) <= 0:
-        raise InputError(f"{where}: latencies: each must be above 0 ns")
-    if min(msgspec.structs.astuple(profile.costs)) < 0:
-        raise InputError(f"{where}: costs: none may be below 0")
 
 
 def script_guest(threads: list[ThreadTable], where: str) -> Script:
@@ -330,7 +265,7 @@ def prepare(scenario: Scenario, where: str = "scenario", guest: Guest | None = N
     machine, workload = scenario.machine, scenario.workload
     _check_machine(machine)
     preset, policy = policy_of(scenario.policy, where)
-    profile = _adjusted(load_profile(machine.profile), scenario, where)
+    profile = adjusted(load_profile(machine.profile), scenario.costs, scenario.latencies, where)
     if guest is None:
         guest = _guest(scenario, where)
     if workload.mapping not in ("policy", "recorded"):

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from cluster.commands.tables import console, plain_table
 from cluster.input_error import InputError
-from cluster.scenario import load, shipped
+from cluster.scenario import load
+from cluster.shipped import shipped
 from cluster.workload import Workload
 from kernel.hazards import CATALOGUE
 from kernel.policy import PRESET_ABOUT, PRESETS, Policy

@@ -1,0 +1,38 @@
+"""What ships with holezero, and reading TOML: scenarios, workloads, cost profiles."""
+
+import tomllib
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from cluster.input_error import InputError
+
+
+def shipped(kind: str, suffix: str) -> dict[str, Path]:
+    """List shipped files: kind `scenarios`, `profiles` or `workloads`, by name without suffix."""
+    folder = Path(str(files("cluster") / kind))
+    return {p.name.removesuffix(suffix): p for p in sorted(folder.glob(f"*{suffix}"))}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        InputError: missing, unreadable, not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read: {e.strerror}") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"{path}: is no TOML file: {e}") from e
+
+
+def nearest(message: str, names: list[str]) -> str:
+    """Name the known key that an unknown one resembles."""
+    if "unknown field" not in message:
+        return ""
+    word = message.split("`")[1]
+    close = get_close_matches(word, names, 1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(names)}"
