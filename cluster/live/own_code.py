@@ -42,6 +42,9 @@ def why_other_code(here: OwnCode, driver: OwnCode) -> str:
     return "; ".join(
         f"package `{name}` comes from {here.places[name]}, which holds other code than the "
         f"driver's {driver.places[name]}"
+        if here.places[name] != driver.places[name]
+        else f"the files of package `{name}` in {here.places[name]} changed meanwhile, or are "
+        "others on its node"
         for name in driver.digests
         if here.digests.get(name) != driver.digests[name]
     )
