@@ -114,7 +114,7 @@ def _run_options(
 
 
 def _run_one(request: Request, choices: Choices, server: MetricsServer | None) -> Finished:
-    title = f"{request.name} under {request.setup.preset}"
+    title = request.setup.preset
     with progress(title, quiet=choices.quiet) as shown:
         watches = shown if server is None else (*shown, feed(server, request))
         request = msgspec.structs.replace(request, watches=watches)
