@@ -4,7 +4,7 @@ from enum import IntEnum
 
 import msgspec
 
-from cluster.importers.intervals import IntervalMap
+from cluster.intervals import IntervalMap
 from kernel.units import VPN_LIMIT
 
 #: Memory that no traced call mapped is taken to be mapped in aligned blocks of so many pages.

@@ -6,7 +6,7 @@ touches since, of other threads on any of its pages; a touch waits for the last 
 Calls are remembered by interval, touches by touched page, both until the next call covers them.
 """
 
-from cluster.importers.intervals import IntervalMap
+from cluster.intervals import IntervalMap
 
 #: Ranges of calls remembered at most; beyond it they are forgotten, and waits with them.
 REMEMBERED_RANGES = 1 << 18

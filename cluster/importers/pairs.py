@@ -9,7 +9,7 @@ is remembered with the release that it belongs to, so that reusing a part leaves
 import msgspec
 
 from actors.guest.program import How
-from cluster.importers.intervals import IntervalMap
+from cluster.intervals import IntervalMap
 
 # `How` as plain numbers: an operation on an IntFlag costs a microsecond.
 FREE = int(How.FREE)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 
 import msgspec
 
-from cluster.importers.intervals import IntervalMap
+from cluster.intervals import IntervalMap
 from cluster.properties.clocks import At, Clock
 
 _KEEP = 4
