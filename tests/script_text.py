@@ -1,0 +1,256 @@
+"""How scripts print messages and machines: names instead of numbers, no costs, no log lines."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from actors.core import Core
+from actors.core_state import Buffered, Phase
+from actors.machine import Machine
+from actors.memory import Memory
+from actors.messages import Message, Step
+from actors.operations.operation import Op, OpKind, OpState
+from actors.pagedaemon import PageDaemon
+from actors.settings import KERNEL_LANE
+from actors.vm import Vm
+from actors.zeroer import Zeroer
+from cluster.explore.world import Channel
+from cluster.scenario import Setup
+from kernel import pte as pte_bits
+from kernel.errors import Errno, FaultCause, SegvCode
+from kernel.page import NOBODY, Page
+from kernel.stamp import JUNK, ZERO, writer
+from kernel.units import CELL_MASK, CELL_SHIFT
+from kernel.vmspace import VmSpace
+
+_PROT = {0: "none", 1: "r", 3: "rw"}
+#: costs are no part of a protocol, and lanes are in the channel's name
+_LEFT_OUT = frozenset({"op", "ns"})
+
+
+def span(start: int, end: int) -> str:
+    """Give a half-open range of pages."""
+    return str(start) if end == start + 1 else f"{start}-{end}"
+
+
+def cell(value: int) -> str:
+    """Give a granule as page, or page.granule."""
+    granule = value & CELL_MASK
+    return f"{value >> CELL_SHIFT}.{granule}" if granule else str(value >> CELL_SHIFT)
+
+
+def entry(pte: int) -> str:
+    """Give a page-table entry: frame and bits, each of PWADU as a letter or a dash."""
+    return f"f{pte_bits.pfn_of(pte)}:{pte_bits.bits_text(pte)}" if pte else "none"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Join with commas."""
+    return ",".join(parts) or "none"
+
+
+class Words:
+    """The names of one setup."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.several = len(setup.settings.vm_of) > 1
+        self.fields: dict[str, Callable[[Any], str]] = {
+            "pte": entry,
+            "kind": lambda v: OpKind(v).name,
+            "why": lambda v: OpState(v).name,
+            "cause": lambda v: FaultCause(v).name,
+            "code": lambda v: SegvCode(v).name,
+            "error": lambda v: Errno(v).name,
+            "targets": lambda v: listed(map(self.actor, v)),
+            "vpns": lambda v: listed(map(str, v)),
+            "stamps": lambda v: listed(map(self.stamp, v)),
+            "items": self._items,
+            "thief": self.lane,
+            "thread": self.lane,
+            "keys": lambda v: listed(f"o{oid}.{index}" for oid, index in v),
+            "pages": self._pages,
+            "frames": lambda v: listed(":".join(map(str, row)) for row in v),
+            "pfns": lambda v: listed(f"f{pfn}" for pfn in v),
+            "pfn": lambda v: f"f{v}",
+        }
+
+    def actor(self, number: int) -> str:
+        return self.setup.wiring.names[number]
+
+    def lane(self, op: int) -> str:
+        if op >= KERNEL_LANE:
+            return self.actor(op - KERNEL_LANE)
+        return "nobody" if op < 0 else self.setup.guest.threads[op].name
+
+    def channel(self, c: Channel) -> str:
+        src, lane, dst, timer = c
+        way = f"timer:{self.actor(dst)}" if timer else f"{self.actor(src)}->{self.actor(dst)}"
+        return f"{way}/{self.lane(lane)}"
+
+    def stamp(self, value: int) -> str:
+        if value in (ZERO, JUNK):
+            return "0" if value == ZERO else "junk"
+        thread, index, element = writer(value)
+        return f"{self.lane(thread)}#{index}" + (f".{element}" if element else "")
+
+    def message(self, m: Message, to: Machine | None = None) -> str:
+        """Render a message: class, then fields by name; for a Step what `to` would do."""
+        words = [type(m).__name__]
+        if isinstance(m, Step) and isinstance(to, Vm) and m.op in to.ops:
+            op = to.ops[m.op]
+            words.append(f"{op.kind.name}.{to._phases(op)[op.phase].__name__}")
+        for name in m.__struct_fields__:
+            if name in _LEFT_OUT or (name == "asid" and not self.several):
+                continue
+            render = self.fields.get(name, str)
+            words.append(f"{name}={render(getattr(m, name))}")
+        return " ".join(words)
+
+    def _items(self, items: tuple[tuple[int, ...], ...]) -> str:
+        return listed(
+            f"{cell(i[0])}@f{i[1]}" + (f"={self.stamp(i[2])}" if len(i) > 2 else "") for i in items
+        )
+
+    def _pages(self, pages: tuple[Any, ...]) -> str:
+        rows = []
+        for row in pages:
+            (oid, index), *rest = row
+            # Taken: asid, vpn, pfn; Ceded: chunks done
+            tail = f"page {rest[1]} f{rest[2]}" if len(rest) == 3 else f"{rest[0]} chunks done"
+            rows.append(f"o{oid}.{index}({tail})")
+        return listed(rows)
+
+    # Machines.
+
+    def machine(self, machine: Machine) -> list[str]:
+        """Render the state of a machine."""
+        if isinstance(machine, Vm):
+            return self._vm(machine)
+        if isinstance(machine, Core):
+            return self._core(machine)
+        if isinstance(machine, Zeroer):
+            return self._zeroer(machine)
+        if isinstance(machine, PageDaemon):
+            return self._daemon(machine)
+        assert isinstance(machine, Memory)
+        return self.frames(machine)
+
+    def _vm(self, vm: Vm) -> list[str]:
+        rows = []
+        for asid, space in vm.spaces.items():
+            rows += [f"p{asid} {row}" for row in self._space(space)]
+            rows += [f"p{asid} {row}" for row in self._page_rows(vm, asid)]
+        rows += [self._op(op) for _, op in sorted(vm.ops.items())]
+        for (oid, index), waiters in sorted(vm.busy_waiters.items()):
+            rows.append(f"o{oid}.{index} is awaited by {listed(map(self.lane, waiters))}")
+        return rows
+
+    def _space(self, space: VmSpace) -> list[str]:
+        rows = []
+        for e in space.map.entries:
+            hole = " hole" if e.hole else ""
+            rows.append(f"map {span(e.start, e.end)} {_PROT[e.prot]} o{e.oid}+{e.offset}{hole}")
+        lock = space.lock
+        if not lock.idle():
+            held = self.lane(lock.writer) if lock.writer >= 0 else ""
+            readers = listed(map(self.lane, lock.readers))
+            text = f"held by {held}" if held else f"shared by {readers}"
+            for waiter, write in lock.waiters:
+                text += f", {self.lane(waiter)} waits ({'exclusive' if write else 'shared'})"
+            rows.append(f"lock {text}")
+        pmap = space.pmap
+        rows.append(
+            f"resident {space.resident}, active {self._cpus(pmap.active)}, "
+            f"generations good on {self._cpus(pmap.gens)}"
+        )
+        return rows
+
+    def _cpus(self, mask: int) -> str:
+        return listed(self.actor(c) for c in range(mask.bit_length()) if mask >> c & 1)
+
+    def _page_rows(self, vm: Vm, asid: int) -> list[str]:
+        ptes = dict(vm.spaces[asid].pmap.ptes)
+        rows = []
+        for oid, pages in sorted(vm.objects.items()):
+            if vm.owner[oid] == asid:
+                rows += [(p.vpn, self._page(p, ptes.pop(p.vpn, 0))) for p in pages.values()]
+        rows += [(vpn, f"page {vpn}: no page, pte {entry(pte)}") for vpn, pte in ptes.items()]
+        return [text for _, text in sorted(rows)]
+
+    def _page(self, page: Page, pte: int) -> str:
+        frame = f"f{page.pfn}" if page.pfn >= 0 else "no frame yet"
+        busy = f", busy for {self.lane(page.busy)}" if page.busy != NOBODY else ""
+        free = ", free" if page.lazy_free else ""
+        return f"page {page.vpn}: {frame} {page.hole.name}, pte {entry(pte)}{busy}{free}"
+
+    def _op(self, op: Op) -> str:
+        text = f"{self.lane(op.op)}: {op.kind.name} {span(op.start, op.end)} {op.state.name}"
+        if op.pages:
+            text += f", holds {listed(str(vpn) for _, vpn in op.pages)}"
+        if op.wanted and op.kind is OpKind.ZERO:
+            text += f", wants {listed(str(vpn) for _, vpn in op.wanted)}"
+        if op.vpns:
+            text += f", entries gone {listed(map(str, op.vpns))}"
+        return text
+
+    def _core(self, core: Core) -> list[str]:
+        rows = []
+        if core.thread >= 0:
+            rows.append(f"runs {self.lane(core.thread)} at {core.pc}: {core.phase.name}")
+        for thread, state in sorted(core.threads.items()):
+            if thread != core.thread and state.phase is not Phase.DONE:
+                rows.append(f"{self.lane(thread)} at {state.pc}: {state.phase.name}")
+        if core.walk_vpn >= 0:
+            killed = ", killed" if core.walk_killed else ""
+            rows.append(f"walks page {core.walk_vpn}{killed}")
+        if core.buffer:
+            rows.append("buffer " + " | ".join(map(self._buffered, core.buffer)))
+        rows += [f"holds back {self.message(m)} from {self.actor(s)}" for s, m in core.held]
+        for op, r in sorted(core.rounds.items()):
+            lacking = listed(self.actor(c) for c in sorted(r.pending))
+            rows.append(f"shootdown of {self.lane(op)} lacks {lacking}")
+        return rows or ["idle"]
+
+    def _buffered(self, b: Buffered) -> str:
+        return f"ack to {self.actor(b.ack_to)}" if b.ack_to >= 0 else self._items(b.items)
+
+    def _zeroer(self, z: Zeroer) -> list[str]:
+        def keys(found: Iterable[Any]) -> str:
+            return listed(f"o{oid}.{index}" for oid, index in found)
+
+        rows = [
+            f"queue {keys(k for _, k in z.queue)}{', asks' if z.asking else ''}",
+            f"hand {keys(p[0] for p in z.hand)}, zeroes {keys(p[0] for p in z.group)}"
+            + (f" chunk {z.chunk}" if z.group else ""),
+        ]
+        rows += [f"steal of {self.lane(op)} waits: {keys(k)}" for _, op, k in z.steals]
+        return rows
+
+    def _daemon(self, d: PageDaemon) -> list[str]:
+        hints = listed(f"o{oid}.{index}" for _, (oid, index) in d.hints)
+        busy = ", reclaims" if d.reclaiming else ""
+        return [f"hints {hints}, shortage {d.shortage}{busy}"]
+
+    def frames(self, memory: Memory) -> list[str]:
+        """Render the contents of the frames in use, and the free lists."""
+        rows = []
+        for pfn, contents in sorted(memory.contents.items()):
+            bases = "|".join(self.stamp(b) for b in contents.bases)
+            cells = [f"{g}={self.stamp(v)}" for g, v in sorted(contents.cells.items())]
+            rows.append(" ".join([f"f{pfn}: {bases}", *cells]))
+        if memory.freed or memory.freed_zeroed:
+            freed = listed(f"f{p}" for p in memory.freed)
+            rows.append(f"free {freed}, known zero {listed(f'f{p}' for p in memory.freed_zeroed)}")
+        rows += [f"{self.lane(op)} waits for a frame" for _, op in memory.waiters]
+        return rows or ["nothing was used"]
+
+    def pages(self, vm: Vm) -> list[str]:
+        """Render the resident pages of all address spaces."""
+        return [f"p{asid} {row}" for asid in vm.spaces for row in self._page_rows(vm, asid)] or [
+            "no page is resident"
+        ]
+
+    def tlb(self, core: Core) -> list[str]:
+        """Render what a core has cached."""
+        rows = [f"p{asid} page {vpn}: {entry(pte)}" for asid, vpn, pte in core.tlb.rows()]
+        return rows or ["empty"]
