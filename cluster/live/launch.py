@@ -83,6 +83,9 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
             quiescent = driver.run(limit=limit, on_progress=on_progress, stop=stop, kill=kill)
         except ActorLostError as e:
             raise _worker_died(setup, driver, e.actor) from e
+        except LiveError:
+            driver.finish()  # what the actors know: the trace stays a prefix, but as long as can be
+            raise
         wall_s = time.perf_counter() - begun_s
         outcome = _end(setup, driver, quiescent=quiescent)
     outcome.startup_s = begun_s - started_s
@@ -120,7 +123,13 @@ def connected(setup: Setup, address: str | None) -> Iterator[bytes | None]:
         ray.init(**options)
         yield workload
     except (RayError, ConnectionError) as e:
-        raise LiveError(f"Ray: {e}") from e
+        hint = ""
+        if address is not None:
+            hint = (
+                f" (is there a cluster at {address}, and does it want RAY_AUTH_MODE=token and the "
+                "token of its head node, from `ray get-auth-token`?)"
+            )
+        raise LiveError(f"Ray: {e}{hint}") from e
     finally:
         # ends the cluster that this process started, or leaves the one that it joined
         ray.shutdown()
