@@ -3,7 +3,10 @@
 import contextlib
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -32,6 +35,12 @@ class _PipeClosedError(Exception):
 
 class _Commands(click.Group):
     """The group; click would end with 1, which means a broken promise, when a pipe closes."""
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:  # noqa: ANN401 - click's own
+        try:
+            return super().make_context(*args, **more)
+        except BrokenPipeError:
+            raise _PipeClosedError from None
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -112,8 +121,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the interpreter flushes once more at its end: give it something that takes it
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = PIPE_CLOSED
+        return PIPE_CLOSED
+    except Exception as e:  # noqa: BLE001 - the last resort
+        return _unexpected(e)
     return code
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell an error of the program outside a run; its traceback goes to a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="holezero-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    return _say(f"{type(error).__name__}: {error}\n  log: {file.name}", SOFTWARE_ERROR)
 
 
 def _run(args: list[str]) -> int:

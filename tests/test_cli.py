@@ -303,18 +303,41 @@ def test_an_interrupt_keeps_what_is_there() -> None:
     assert replayed.returncode == 0, replayed.stderr
 
 
-def test_a_closed_pipe_is_no_news() -> None:
-    command = [*HOLEZERO, "trace", "show", "runs/latest"]
+@pytest.mark.parametrize(
+    "command",
+    ["trace show runs/latest", "run small.toml", "run small.toml --json", "hazards", "--help"],
+)
+def test_a_closed_pipe_is_no_news(command: str) -> None:
     assert main(["run", "small.toml", "--trace", "full", "--quiet"]) == 0
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*HOLEZERO, *command.split()],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()
         assert running.stderr.read() == b""
         assert running.wait(30) == 141
+
+
+def test_output_that_can_not_be_written_is_an_error_without_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*HOLEZERO, "hazards"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(Path.cwd())},
+        )
+    assert done.returncode == 70
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    (log,) = Path.cwd().glob("holezero-*.log")
+    assert "Traceback" in log.read_text()
 
 
 def test_help_and_version() -> None:

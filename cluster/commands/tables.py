@@ -16,12 +16,18 @@ _VERDICT_STYLE = {"held": "green", "violated": "bold red", "unchecked": "yellow"
 _VIOLATIONS_SHOWN = 5
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # rich would end the program with 1, which means a broken promise
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Give the console for results."""
-    out = Console(highlight=False, emoji=False, markup=False)
+    out = _Console(highlight=False, emoji=False, markup=False)
     if out.is_terminal:
         return out
-    return Console(highlight=False, emoji=False, markup=False, width=_PIPE_COLUMNS)
+    return _Console(highlight=False, emoji=False, markup=False, width=_PIPE_COLUMNS)
 
 
 def plain_table(out: Console, *headings: str) -> Table:

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cluster.commands.tables import console
 from cluster.importers.faults import import_faults
 from cluster.importers.lines import Progress as ShowProgress
 from cluster.importers.lines import no_progress
@@ -137,17 +138,17 @@ def _run(
     if as_json:
         click.echo(report.to_json())
     else:
-        Console().print(report_table(report))
+        console().print(report_table(report))
 
 
 @contextmanager
 def _progress_bar(name: str) -> Iterator[ShowProgress]:
     """Show a bar on standard error if somebody watches; standard output is for the report."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    watched = Console(stderr=True)
+    if not watched.is_terminal:
         yield no_progress
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=watched, transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
