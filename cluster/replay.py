@@ -135,8 +135,6 @@ def _replay_live(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResult
     machines = build(setup.wiring, setup.settings, setup.guest)
     if ears.attach is not None:
         ears.attach(machines)
-    if ears.attach is not None:
-        ears.attach(machines)
     run = FreeRun(
         machines,
         observers=(story, *ears.observers),

@@ -3,10 +3,8 @@
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -282,72 +280,6 @@ def test_a_worker_that_dies_exits_4(
     error = capsys.readouterr().err
     assert error.startswith("holezero: the process of core1 died: x.trace keeps 12 deliveries")
     assert Path("runs/latest/manifest.json").exists()
-
-
-# Processes.
-
-
-def test_an_interrupt_keeps_what_is_there() -> None:
-    command = [*HOLEZERO, "run", "gitrepack-snmalloc", "--out", "cut", "--trace", "full"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as running:
-        trace = Path("cut/run.trace")
-        while not trace.exists() or trace.stat().st_size < 100_000:
-            assert running.poll() is None
-            time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
-        assert running.wait(30) == 130
-    summary = json.loads(Path("cut/summary.json").read_text())
-    assert (summary["interrupted"], summary["complete"]) == (True, False)
-    replayed = process("replay", "cut")
-    assert replayed.returncode == 0, replayed.stderr
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["trace show runs/latest", "run small.toml", "run small.toml --json", "hazards", "--help"],
-)
-def test_a_closed_pipe_is_no_news(command: str) -> None:
-    assert main(["run", "small.toml", "--trace", "full", "--quiet"]) == 0
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [*HOLEZERO, *command.split()],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as running:
-        assert running.stdout is not None
-        assert running.stderr is not None
-        running.stdout.close()
-        assert running.stderr.read() == b""
-        assert running.wait(30) == 141
-
-
-def test_output_that_can_not_be_written_is_an_error_without_traceback() -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*HOLEZERO, "hazards"],
-            check=False,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(Path.cwd())},
-        )
-    assert done.returncode == 70
-    assert "No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
-    (log,) = Path.cwd().glob("holezero-*.log")
-    assert "Traceback" in log.read_text()
-
-
-def test_help_and_version() -> None:
-    version = process("--version")
-    assert version.returncode == 0
-    assert version.stdout.startswith("holezero, version ")
-    for command in ([], ["run"], ["compare"], ["replay"], ["trace", "show"], ["import", "faults"]):
-        shown = process(*command, "--help")
-        assert shown.returncode == 0
-        assert "Usage: holezero" in shown.stdout
 
 
 @pytest.mark.parametrize("command", ["scenarios", "policies", "hazards", "policies fatal-hole"])
