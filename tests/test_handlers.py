@@ -6,8 +6,8 @@ from types import UnionType
 import pytest
 
 from actors.machine import Machine, ProtocolError
+from actors.message import Message
 from actors.message_text import message_classes
-from actors.messages import Message
 from actors.wiring import build
 from cluster.scenario import RunTable, Scenario, ThreadTable, prepare
 
