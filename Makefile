@@ -70,10 +70,10 @@ format: env  ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff format .
 
 bench: env  ## measure
-	$(BIN)/holezero bench
+	$(BIN)/python tests/bench/inline.py
 
 retrace: env  ## record the kept traces anew
-	$(BIN)/holezero retrace
+	$(BIN)/python -m cluster.live.retrace tests/traces/*.trace
 
 lock:  ## write the lock files anew (maintainers; needs uv: UV=/path/to/uv; UPGRADE=1 takes newer releases)
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev -o requirements-dev.lock pyproject.toml

@@ -1,6 +1,7 @@
 """Record kept traces anew, after the machines have changed on purpose."""
 
 import os
+import sys
 from pathlib import Path
 
 from actors.wiring import build
@@ -52,3 +53,9 @@ def _run_inline(setup: Setup, path: Path, kind: str) -> None:
         while not trace.run(host):
             pass
         trace.finish(end_of(host.outcome()))
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        changed = retrace(Path(name))
+        sys.stdout.write(f"{name}: {'recorded anew' if changed else 'still replays'}\n")
