@@ -12,10 +12,11 @@ from cluster.importers.lines import RecordingLines
 from cluster.importers.memory_calls import translate_call
 from cluster.importers.options import ImportOptions, ReuseRange
 from cluster.importers.process_memory import ProcessMemory
-from cluster.importers.recorded import Birth, Call, Event, Touch
+from cluster.importers.recorded import Birth, Call, Death, Event, Touch
 from cluster.importers.report import ImportReport
 from cluster.importers.tally import Tally, ordered
 from cluster.importers.thread_streams import ThreadStreams
+from cluster.importers.witness import Witness
 from cluster.input_error import InputError
 from cluster.workload_format import WorkloadMeta
 from cluster.workload_writer import WorkloadWriter
@@ -35,15 +36,28 @@ _REUSE = {
 }
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """What is imported from where to where, and who listens."""
+
+    source: Path
+    out: Path
+    #: of the recording: `faults` or `strace`
+    kind: str
+    process: Process
+    options: ImportOptions
+    witness: Witness | None = None
+
+
 class Translation:
     """Events of one process on their way into a workload file."""
 
-    def __init__(self, writer: WorkloadWriter, process: Process, options: ImportOptions) -> None:
+    def __init__(self, writer: WorkloadWriter, plan: Plan) -> None:
+        process, self._witness = plan.process, plan.witness
         concurrent = len(process.threads) > 1 or bool(process.births)
         self.tally = Tally()
         self.streams = ThreadStreams(writer, concurrent=concurrent)
         self.order = IssueOrder(self._perform)
-        self._memory = ProcessMemory(self.streams, self.tally, options)
+        self._memory = ProcessMemory(self.streams, self.tally, plan.options, plan.witness)
         program = Path(process.program).name
         self.streams.start(process.pid, program, max(0, process.begin_ns))
 
@@ -52,6 +66,8 @@ class Translation:
         if tally.begin_ns < 0:
             tally.begin_ns = event.start_ns
         tally.end_ns = max(tally.end_ns, event.start_ns)
+        if self._witness is not None:
+            self._witness.event(event, self._memory)
         if isinstance(event, Touch):
             self._memory.touch(event)
         elif isinstance(event, Call):
@@ -59,7 +75,7 @@ class Translation:
             translate_call(self._memory, event)
         elif isinstance(event, Birth):
             self.streams.born(event.tid, event.child, event.start_ns)
-        else:
+        elif isinstance(event, Death):
             self.streams.died(event.tid, event.start_ns)
 
 
@@ -72,23 +88,17 @@ class Reading(msgspec.Struct, kw_only=True):
     warnings: list[str] = []
 
 
-def write_workload(
-    source: Path,
-    out: Path,
-    kind: str,
-    process: Process,
-    options: ImportOptions,
-    read: Callable[[Translation], Reading],
-) -> ImportReport:
-    """Let `read` feed a translation and put the result into `out`.
+def write_workload(plan: Plan, read: Callable[[Translation], Reading]) -> ImportReport:
+    """Let `read` feed a translation and put the result into the plan's `out`.
 
     Raises:
-        InputError: `source` can not be read or `out` can not be written.
+        InputError: the source can not be read or `out` can not be written.
     """
+    source, out, kind, process = plan.source, plan.out, plan.kind, plan.process
     if out.exists() and out.samefile(source):
         raise InputError(f"{out}: is the recording itself; choose another file with -o.")
     with WorkloadWriter(out, TOOL) as writer:
-        translation = Translation(writer, process, options)
+        translation = Translation(writer, plan)
         reading = read(translation)
         dropped = translation.order.close()
         tally = translation.tally
@@ -100,7 +110,7 @@ def write_workload(
             program=process.program,
             left_out=ordered(tally.left_out),
             approximated=ordered(tally.approximated),
-            assumptions=_assumptions(kind, options),
+            assumptions=_assumptions(kind, plan.options),
             recorded_faults=ordered(tally.faults),
             pages=len(tally.touched),
             duration_ns=tally.duration_ns,

@@ -39,6 +39,10 @@ class Edges:
             return []
         return self._new(waiter, {call >> _INDEX_BITS: call & _INDEX_MASK})
 
+    def behind(self, waiter: int, thread: int, index: int) -> Waits:
+        """Give what `waiter` must await to be behind one operation."""
+        return [] if thread == waiter else self._new(waiter, {thread: index})
+
     def before_call(self, waiter: int, start: int, end: int) -> Waits:
         """Give what `waiter` must await before a call on the pages `[start, end)`."""
         latest: dict[int, int] = {}

@@ -11,14 +11,15 @@ from pathlib import Path
 import msgspec
 
 from cluster.importers import linux
-from cluster.importers.assembly import Reading, Translation, write_workload
+from cluster.importers.assembly import Plan, Reading, Translation, write_workload
 from cluster.importers.census import Census
 from cluster.importers.issue_order import counts_from_entry
 from cluster.importers.lines import ForeignLineError, Progress, RecordingLines, open_recording
 from cluster.importers.options import AssumedTouch, ImportOptions
-from cluster.importers.recorded import Birth, Call, Death, Touch
+from cluster.importers.recorded import Birth, Call, Death, Fork, Touch
 from cluster.importers.recording_kind import SAMPLE_LINES, require_recording
 from cluster.importers.report import ImportReport
+from cluster.importers.witness import Witness
 
 _WRITE, _PRESENT = 2, 1
 #: Fields that a line of each kind has at least.
@@ -34,12 +35,16 @@ _Key = tuple[int, int]
 
 
 def import_faults(
-    source: Path, out: Path, options: ImportOptions, progress: Progress
+    source: Path,
+    out: Path,
+    options: ImportOptions,
+    progress: Progress,
+    witness: Witness | None = None,
 ) -> ImportReport:
     """Import one process of a faults recording as the workload file `out`.
 
     `progress` is called with bytes read and bytes to read, both on disk. Equal recordings and
-    options give equal bytes.
+    options give equal bytes. `witness` hears every event, and may add accesses of its own.
 
     Raises:
         InputError: `source` is no such recording, or has no such process; or `out` fails.
@@ -58,7 +63,7 @@ def import_faults(
         _SecondReading(translation, main, process.exec_line, process.births).read(reading)
         return reading
 
-    return write_workload(source, out, "faults", process, options, read)
+    return write_workload(Plan(source, out, "faults", process, options, witness), read)
 
 
 def _split(line: bytes) -> tuple[int, int, bytes, list[bytes]]:
@@ -213,6 +218,8 @@ class _SecondReading:
                 self._kinds[kind](now_ns, tid, fields)
             elif number in self._births:
                 self._order.put(Birth(tid, self._births[number], now_ns))
+            elif kind == b"P":
+                self._order.put(Fork(tid, now_ns))
         elif kind in (b"F", b"K", b"S"):
             why = "before_exec" if mine else "other_process"
             self._left_out[f"{why}.{_text(fields[3]) if kind == b'S' else 'fault'}"] += 1

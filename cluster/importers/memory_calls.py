@@ -34,7 +34,7 @@ def _pages(memory: ProcessMemory, call: Call, va: int, length: int) -> tuple[int
     return start, end
 
 
-def _x86_prot(prot: int) -> int:
+def x86_rights(prot: int) -> int:
     """Give the rights that a page table can express: whatever may be touched may be read."""
     rights = prot & linux.PROT_BITS
     return rights | linux.PROT_READ if rights else rights
@@ -55,7 +55,7 @@ def _mmap(memory: ProcessMemory, call: Call) -> None:
         kind = Kind.STACK if flags & linux.MAP_STACK else Kind.ANONYMOUS
     if flags & linux.MAP_POPULATE:
         memory.tally.left_out["unsupported.populate"] += 1
-    memory.map(call, *pages, Mapping(_x86_prot(prot), kind))
+    memory.map(call, *pages, Mapping(x86_rights(prot), kind))
     memory.touch_after_grant(call, *pages)
 
 
@@ -154,7 +154,7 @@ def _mprotect(memory: ProcessMemory, call: Call) -> None:
     if pages is None:
         return
     memory.imply(call, *pages)
-    prot = _x86_prot(call.args[2])
+    prot = x86_rights(call.args[2])
     if prot:
         _open(memory, call, pages, prot)
     else:

@@ -13,6 +13,7 @@ from cluster.importers.pairs import CLOSED, DONTNEED, TOUCHED, Releases
 from cluster.importers.recorded import Call, Touch
 from cluster.importers.tally import Tally
 from cluster.importers.thread_streams import ThreadStreams
+from cluster.importers.witness import Witness
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 _READ, _WRITE = int(Prot.READ), int(Prot.WRITE)
@@ -24,7 +25,13 @@ _GRANULE_MASK = ~15
 class ProcessMemory:
     """Streams, address space and released ranges; every operation keeps the three in step."""
 
-    def __init__(self, streams: ThreadStreams, tally: Tally, options: ImportOptions) -> None:
+    def __init__(
+        self,
+        streams: ThreadStreams,
+        tally: Tally,
+        options: ImportOptions,
+        witness: Witness | None = None,
+    ) -> None:
         self.streams = streams
         self.tally = tally
         self.space = AddressSpace()
@@ -33,6 +40,7 @@ class ProcessMemory:
         self._reuse = options.reuse
         self._file_touches = options.file_touches
         self._fault_ns = options.fault_ns
+        self._witness = witness
 
     def operate(self, call: Call, instruction: Instruction, start: int, end: int) -> int:
         """Add an operation of `call` on the pages `[start, end)`; give its index."""
@@ -127,8 +135,10 @@ class ProcessMemory:
         thread = self.streams.thread(touch.tid)
         access = Access(touch.va & _GRANULE_MASK, 1, PAGE_SIZE, touch.write)
         end_ns = touch.start_ns + self._fault_ns
-        self.streams.touch(thread, access, page, touch.start_ns, end_ns)
+        index = self.streams.touch(thread, access, page, touch.start_ns, end_ns)
         self.tally.touched.add(page)
+        if self._witness is not None:
+            self._witness.touched(touch, mapping, (thread, index), self)
 
     def _touched_mapping(self, touch: Touch) -> Mapping | None:
         """Give what is mapped at a touch; None (and counted) where the program got a signal."""

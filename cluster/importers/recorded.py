@@ -40,4 +40,14 @@ class Death(msgspec.Struct, frozen=True, gc=False):
     start_ns: int
 
 
-Event = Touch | Call | Birth | Death
+class Fork(msgspec.Struct, frozen=True, gc=False):
+    """The process made a child process; from now on they share what is private, until written.
+
+    A vfork looks the same in a faults recording. The strace importer tells of none.
+    """
+
+    tid: int
+    start_ns: int
+
+
+Event = Touch | Call | Birth | Death | Fork

@@ -7,7 +7,7 @@ workload. The file is read twice: to tell threads from processes, then to transl
 from pathlib import Path
 
 from cluster.importers import linux
-from cluster.importers.assembly import Reading, Translation, write_workload
+from cluster.importers.assembly import Plan, Reading, Translation, write_workload
 from cluster.importers.census import Process
 from cluster.importers.issue_order import counts_from_entry
 from cluster.importers.lines import ForeignLineError, Progress, RecordingLines, open_recording
@@ -44,7 +44,7 @@ def import_strace(
         _SecondReading(translation, census, main).read(reading)
         return reading
 
-    return write_workload(source, out, "strace", process, options, read)
+    return write_workload(Plan(source, out, "strace", process, options), read)
 
 
 class _SecondReading:

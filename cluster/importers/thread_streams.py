@@ -60,14 +60,23 @@ class ThreadStreams:
         if thread is not None:
             self._writer.rename_thread(thread, f"{name}/{tid}")
 
-    def touch(self, thread: int, access: Access, page: int, start_ns: int, end_ns: int) -> None:
-        """Add an access to one page."""
+    def touch(self, thread: int, access: Access, page: int, start_ns: int, end_ns: int) -> int:
+        """Add an access to one page; give its index."""
         if self._edges is None:
-            self._append(thread, access, start_ns, end_ns, [])
-            return
+            return self._append(thread, access, start_ns, end_ns, [])
         waits = self._edges.before_touch(thread, page)
         index = self._append(thread, access, start_ns, end_ns, waits)
         self._edges.touched(thread, index, page)
+        return index
+
+    def touch_again(self, thread: int, access: Access, page: int, behind: tuple[int, int]) -> int:
+        """Add an access that takes no time, behind operation `behind` of any thread."""
+        if self._edges is None:
+            return self._append(thread, access, 0, 0, [])
+        waits = self._edges.before_touch(thread, page) + self._edges.behind(thread, *behind)
+        index = self._append(thread, access, 0, 0, waits)
+        self._edges.touched(thread, index, page)
+        return index
 
     def call(
         self,

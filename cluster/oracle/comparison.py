@@ -1,0 +1,190 @@
+"""Compare the page faults of a simulated run with those of the recording that it comes from.
+
+The simulated kernel makes the recorded calls (`mapping = recorded`) under `dontneed-linux`, the
+policy of the recorded kernel. Compared are the faults on private anonymous memory of one process;
+what is not compared is counted by reason. Beside it stands a null model that ignores advice.
+"""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from actors.guest.program import Guest, Instruction, Release, ThreadInfo
+from actors.wiring import build
+from cluster.importers.faults import import_faults
+from cluster.importers.lines import no_progress
+from cluster.importers.options import ImportOptions
+from cluster.importers.report import ImportReport
+from cluster.inline import InlineHost
+from cluster.oracle.attribution import SIGSEGV, FaultWatch
+from cluster.oracle.expected import Expectations, Label
+from cluster.scenario import MachineTable, Scenario, WorkloadTable, prepare
+from cluster.workload import Workload
+from kernel.errors import FaultCause
+
+#: The recording machine had so many.
+_CORES = 2
+#: Recorded faults that the simulation is expected to have.
+COMPARED = (
+    Label.FIRST_TOUCH,
+    Label.AFTER_DONTNEED,
+    Label.AFTER_FREE,
+    Label.AFTER_UNMAP,
+    Label.ZERO_PAGE_WRITE,
+    Label.AFTER_PROTECT,
+    Label.ALREADY_PRESENT,
+)
+_MODELLED = tuple(label for label in COMPARED if label is not Label.ZERO_PAGE_WRITE)
+EXCLUDED = (Label.FILE, Label.SHARED, Label.IMPLIED, Label.COPY_AFTER_FORK, Label.UNSURE)
+
+
+class Agreement(msgspec.Struct, frozen=True, gc=False):
+    """Accesses of one label, and how many of them faulted in the simulation."""
+
+    accesses: int
+    faulted: int
+    #: by simulated cause, `none` where the access did not fault
+    simulated: dict[str, int]
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One simulated run beside its recording."""
+
+    by_label: dict[str, Agreement]
+    #: accesses made up by a populating call, and how many faulted
+    populated: int
+    populated_faulted: int
+
+    def _sum(self, labels: tuple[Label, ...]) -> tuple[int, int]:
+        rows = [self.by_label[one.name.lower()] for one in labels]
+        return sum(row.accesses for row in rows), sum(row.faulted for row in rows)
+
+    @property
+    def recorded(self) -> int:
+        """Recorded faults that are compared."""
+        return self._sum(COMPARED)[0]
+
+    @property
+    def recall(self) -> float:
+        """Of the compared recorded faults, the part that the simulation has too."""
+        recorded, faulted = self._sum(COMPARED)
+        return faulted / max(recorded, 1)
+
+    @property
+    def recall_modelled(self) -> float:
+        """The recall without writes to the zero page, which the model does not have.
+
+        FreeBSD gives a page of its own to the first read, as the simulation does.
+        """
+        recorded, faulted = self._sum(_MODELLED)
+        return faulted / max(recorded, 1)
+
+    @property
+    def false_faults(self) -> int:
+        """Re-touches of present pages that faulted."""
+        return self._sum((Label.RETOUCH,))[1]
+
+    @property
+    def precision(self) -> float:
+        """Of the simulated faults (compared ones and re-touches), the part that was recorded."""
+        faulted = self._sum(COMPARED)[1]
+        return faulted / max(faulted + self.false_faults, 1)
+
+
+class Oracle(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording, what of it was compared, and with what result."""
+
+    report: ImportReport
+    model: Comparison
+    #: the same with every advice ignored
+    null: Comparison
+    #: recorded faults that are not compared, by reason
+    excluded: dict[str, int]
+    #: recorded faults that left no present page to touch again
+    undrawn: int
+
+
+class AdviceIgnored:
+    """A guest whose kernel ignores madvise: what is released stays."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self.threads: tuple[ThreadInfo, ...] = guest.threads
+        self.digest = guest.digest
+
+    def at(self, thread: int, index: int) -> Instruction | None:
+        """Give an instruction; a release makes no call at all, its mprotect included."""
+        found = self._guest.at(thread, index)
+        return Release(found.va, found.length, 0) if isinstance(found, Release) else found
+
+
+def compare_recording(source: Path, *, seed: int = 0, process: int | None = None) -> Oracle:
+    """Run a faults recording against the simulated kernel and compare every fault.
+
+    seed: which present pages are touched again.
+    process: pid of the process to compare, instead of the recording's main one.
+
+    Raises:
+        InputError: `source` is no faults recording.
+    """
+    expected = Expectations(seed)
+    with tempfile.TemporaryDirectory(prefix="holezero-oracle-") as folder:
+        out = Path(folder) / "w.hzw"
+        options = ImportOptions(process=process)
+        report = import_faults(source, out, options, no_progress, expected)
+        # One reader runs, another attributes: two places in each thread.
+        runs, reads = Workload.open(out), Workload.open(out)
+        model = run_beside(runs, FaultWatch(reads, expected.labels))
+        null = run_beside(AdviceIgnored(runs), FaultWatch(reads, expected.labels))
+        runs.close()
+        reads.close()
+    return Oracle(
+        report=report,
+        model=model,
+        null=null,
+        excluded=_excluded(report, expected.labels.counts),
+        undrawn=expected.undrawn,
+    )
+
+
+def run_beside(guest: Guest, watch: FaultWatch) -> Comparison:
+    """Run a guest that makes the recorded calls, and sum up what `watch` saw."""
+    scenario = Scenario(
+        machine=MachineTable(cores=_CORES),
+        policy={"preset": "dontneed-linux"},
+        workload=WorkloadTable(mapping="recorded"),
+    )
+    setup = prepare(scenario, "oracle", guest)
+    machines = build(setup.wiring, setup.settings, setup.guest)
+    host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(watch,))
+    host.start()
+    host.run()
+    outcome = host.outcome()
+    assert outcome.complete, "the run has no limit"
+    assert not outcome.waiting, f"the run hangs: {outcome.waiting[:3]}"
+    by_label: dict[Label, Counter[str]] = {label: Counter() for label in Label}
+    for (label, cause), count in watch.counts.items():
+        name = "sigsegv" if cause == SIGSEGV else FaultCause(cause).name.lower()
+        by_label[Label(label)][name] += count
+    return Comparison(
+        by_label={label.name.lower(): _agreement(found) for label, found in by_label.items()},
+        populated=watch.unlabelled.total(),
+        populated_faulted=watch.unlabelled[True],
+    )
+
+
+def _agreement(found: Counter[str]) -> Agreement:
+    faulted = found.total() - found["none"] - found["sigsegv"]
+    return Agreement(found.total(), faulted, {name: found[name] for name in sorted(found)})
+
+
+def _excluded(report: ImportReport, labels: Counter[Label]) -> dict[str, int]:
+    found = {label.name.lower(): labels[label] for label in EXCLUDED if labels[label]}
+    elsewhere = {
+        kind: count
+        for kind, count in report.left_out.items()
+        if kind.endswith(".fault") or kind.startswith("fault_")
+    }
+    return found | elsewhere

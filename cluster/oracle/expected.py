@@ -1,0 +1,136 @@
+"""What each access of a workload stands for: a recorded fault and its cause, or one made up.
+
+Every access of an imported recording was a fault, so faulting always would agree with it. Between
+the recorded faults, pages that are present are therefore touched again: those must not fault.
+"""
+
+from array import array
+from collections import Counter
+from enum import IntEnum
+from random import Random
+
+from actors.guest.program import Access, Prot
+from cluster.importers.address_space import Kind, Mapping
+from cluster.importers.process_memory import ProcessMemory
+from cluster.importers.recorded import Call, Event, Fork, Touch
+from cluster.oracle.recorded_pages import Cause, Page, RecordedPages, State
+from kernel.units import PAGE_SHIFT, PAGE_SIZE
+
+_WRITE, _READ = int(Prot.WRITE), int(Prot.READ)
+#: How often a page is drawn before a re-touch is given up.
+_DRAWS = 8
+_ANONYMOUS = frozenset({Kind.ANONYMOUS, Kind.STACK})
+
+
+class Label(IntEnum):
+    """What an access stands for; below `FILE`, a recorded fault by its `Cause`."""
+
+    FIRST_TOUCH = Cause.FIRST_TOUCH
+    AFTER_DONTNEED = Cause.AFTER_DONTNEED
+    AFTER_FREE = Cause.AFTER_FREE
+    AFTER_UNMAP = Cause.AFTER_UNMAP
+    ZERO_PAGE_WRITE = Cause.ZERO_PAGE_WRITE
+    AFTER_PROTECT = Cause.AFTER_PROTECT
+    COPY_AFTER_FORK = Cause.COPY_AFTER_FORK
+    ALREADY_PRESENT = Cause.ALREADY_PRESENT
+    UNSURE = Cause.UNSURE
+    #: a recorded fault in a file mapping
+    FILE = 16
+    #: a recorded fault in memory that processes share
+    SHARED = 17
+    #: a recorded fault in memory that no traced call mapped: program, main stack, inherited
+    IMPLIED = 18
+    #: made up: present ever since a recorded fault, so it must not fault
+    RETOUCH = 32
+    #: made up: present, but mprotect took rights away and gave them back: Linux restores the
+    #: entries, FreeBSD lets the next access fault
+    RETOUCH_REPROTECTED = 33
+
+
+_OF_KIND = {Kind.FILE: Label.FILE, Kind.SHARED: Label.SHARED, Kind.IMPLIED: Label.IMPLIED}
+
+
+class Labels:
+    """The labelled accesses of every thread in program order: indexes and their labels."""
+
+    def __init__(self) -> None:
+        self.indexes: list[array[int]] = []
+        self.labels: list[array[int]] = []
+        self.counts: Counter[Label] = Counter()
+
+    def add(self, place: tuple[int, int], label: Label) -> None:
+        """Label the access at `place` (thread, index), behind all earlier ones of its thread."""
+        thread, index = place
+        while thread >= len(self.indexes):
+            self.indexes.append(array("Q"))
+            self.labels.append(array("B"))
+        self.indexes[thread].append(index)
+        self.labels[thread].append(label)
+        self.counts[label] += 1
+
+
+class Expectations:
+    """A witness of an import that labels accesses and adds re-touches of present pages."""
+
+    def __init__(self, seed: int, *, retouch: bool = True) -> None:
+        """Draw pages by `seed`; without `retouch` nothing is added."""
+        self.labels = Labels()
+        #: recorded faults after which no present page was found to touch again
+        self.undrawn = 0
+        self._pages = RecordedPages()
+        self._random = Random(seed)
+        self._retouch = retouch
+        #: pages to draw from, each once; one that is gone is dropped when it is drawn
+        self._pool: list[int] = []
+        self._pooled: set[int] = set()
+
+    def event(self, event: Event, memory: ProcessMemory) -> None:
+        """Take in what happened to the pages."""
+        if isinstance(event, Call):
+            self._pages.call(event, memory)
+        elif isinstance(event, Fork):
+            self._pages.fork()
+
+    def touched(
+        self, touch: Touch, mapping: Mapping, place: tuple[int, int], memory: ProcessMemory
+    ) -> None:
+        """Label a recorded fault and touch another page again."""
+        if mapping.kind not in _ANONYMOUS:
+            self.labels.add(place, _OF_KIND[mapping.kind])
+            return
+        self.labels.add(place, Label(self._pages.fault(touch, place)))
+        page = touch.va >> PAGE_SHIFT
+        if self._retouch:
+            self._touch_again(place[0], page, memory)
+            if page not in self._pooled:
+                self._pooled.add(page)
+                self._pool.append(page)
+
+    def _touch_again(self, thread: int, just: int, memory: ProcessMemory) -> None:
+        """Add an access of `thread` to a present page other than `just`, if one is drawn."""
+        for _ in range(min(_DRAWS, len(self._pool))):
+            drawn = self._random.randrange(len(self._pool))
+            number = self._pool[drawn]
+            page = self._pages.get(number)
+            if page is None or page.state is not State.PRESENT:
+                self._pool[drawn] = self._pool[-1]
+                self._pool.pop()
+                self._pooled.discard(number)
+            elif number != just and (chosen := self._permitted(number, page, memory)):
+                label, write = chosen
+                access = Access(number << PAGE_SHIFT, 1, PAGE_SIZE, write)
+                index = memory.streams.touch_again(thread, access, number, page.place)
+                self.labels.add((thread, index), label)
+                return
+        self.undrawn += 1
+
+    def _permitted(
+        self, number: int, page: Page, memory: ProcessMemory
+    ) -> tuple[Label, bool] | None:
+        """Say how a present page can be touched without a fault on Linux."""
+        mapping = memory.space.value(number)
+        if mapping is None or not mapping.prot & _READ:
+            return None
+        own = page.written and not page.forked and bool(mapping.prot & _WRITE)
+        label = Label.RETOUCH_REPROTECTED if page.protected else Label.RETOUCH
+        return label, own and self._random.random() < 0.5
