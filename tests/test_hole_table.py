@@ -29,7 +29,8 @@ def test_a_pair_is_illegal_for_one_reason() -> None:
 
 @pytest.mark.parametrize(("state", "event"), sorted(ILLEGAL))
 def test_illegal_pairs_raise(state: HoleState, event: HoleEvent) -> None:
-    with pytest.raises(IllegalTransitionError, match=f"{event.name} on a page that is {state.name}"):
+    message = f"{event.name} on a page that is {state.name}"
+    with pytest.raises(IllegalTransitionError, match=message):
         transition(state, event)
 
 
