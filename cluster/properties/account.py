@@ -27,6 +27,8 @@ def every_frame_once(machines: list[Machine], reports: Reports) -> None:
         if isinstance(machine, Vm):
             for pages in machine.objects.values():
                 for page in pages.values():
+                    if page.pfn < 0:
+                        continue  # its fault still waits for a frame
                     held[page.pfn] = held.get(page.pfn, 0) + 1
     for machine in machines:
         if isinstance(machine, Memory):

@@ -1,4 +1,4 @@
-"""Deliveries a second of the inline host, as ratios within one run (machines differ, and are noisy).
+"""Deliveries a second of the inline host, as ratios within one run: machines differ, and are noisy.
 
     .venv/bin/python tests/bench/inline.py [WORKLOAD]
 
