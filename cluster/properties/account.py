@@ -1,5 +1,8 @@
 """ACCOUNT and PROGRESS: full recounts of state, and nothing left behind at the end."""
 
+from collections import Counter
+from collections.abc import Iterator
+
 from actors.machine import Machine
 from actors.memory import Memory
 from actors.vm import Vm
@@ -20,24 +23,24 @@ def recount(vm: Vm, reports: Reports) -> None:
             reports.add(Property.ACCOUNT, text, asid, -1, tuple(sorted(vm.ops)))
 
 
-def every_frame_once(machines: list[Machine], reports: Reports) -> None:
-    """At quiescence every frame that was handed out is in exactly one page, or free once."""
-    held: dict[int, int] = {}
+def _pages(machines: list[Machine]) -> Iterator[int]:
+    """Yield the frame of every resident page; one that waits for its frame holds none."""
     for machine in machines:
         if isinstance(machine, Vm):
             for pages in machine.objects.values():
-                for page in pages.values():
-                    if page.pfn < 0:
-                        continue  # its fault still waits for a frame
-                    held[page.pfn] = held.get(page.pfn, 0) + 1
-    for machine in machines:
-        if isinstance(machine, Memory):
-            for pfn in (*machine.freed, *machine.freed_zeroed):
-                held[pfn] = held.get(pfn, 0) + 1
-    twice = sorted(pfn for pfn, count in held.items() if count > 1)
-    for pfn in twice:
+                yield from (page.pfn for page in pages.values() if page.pfn >= 0)
+
+
+def every_frame_once(machines: list[Machine], reports: Reports) -> None:
+    """At quiescence every frame that was handed out is in exactly one page, or free once."""
+    memories = [m for m in machines if isinstance(m, Memory)]
+    held = Counter(_pages(machines))
+    for memory in memories:
+        held.update(memory.freed)
+        held.update(memory.freed_zeroed)
+    for pfn in sorted(pfn for pfn, count in held.items() if count > 1):
         reports.add(Property.ACCOUNT, f"frame {pfn:#x} is in {held[pfn]} places", 0, -1, ())
-    out = sum(m.fresh for m in machines if isinstance(m, Memory))
+    out = sum(memory.fresh for memory in memories)
     if len(held) != out:
         text = f"{out} frames were handed out, {len(held)} are in a page or free"
         reports.add(Property.ACCOUNT, text, 0, -1, ())
@@ -45,6 +48,14 @@ def every_frame_once(machines: list[Machine], reports: Reports) -> None:
 
 def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Reports) -> None:
     """A run that is quiet has no operation, lock, busy page, interrupt or request left."""
+    starved = sum(len(m.waiters) for m in machines if isinstance(m, Memory))
+    if starved:
+        text = (
+            f"out of memory: {starved} allocations wait for a frame and nothing is left to "
+            "reclaim; give the machine more frames (machine.frames)"
+        )
+        reports.add(Property.PROGRESS, text, 0, -1, ())
+        return
     for name, machine in zip(names, machines, strict=True):
         for what in machine.waiting():
             reports.actor = machine.me
