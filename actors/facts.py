@@ -3,8 +3,11 @@
 import msgspec
 
 
-class Fact(msgspec.Struct, frozen=True, gc=False):
-    """Base of all facts; `op` is the operation in whose course it holds."""
+class Fact(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of all facts; `op` is the operation in whose course it holds.
+
+    Tagged by the name of the class, so that live actors can send theirs to the driver.
+    """
 
     op: int
 

@@ -10,8 +10,9 @@ from random import Random
 
 import msgspec
 
+from actors.facts import Fact
 from actors.machine import Effect, Machine, Note, Send, Spend, Timer
-from actors.messages import Message
+from actors.message import Message
 from cluster.codec import ENCODER, UNION
 from cluster.digest import RunDigest
 from cluster.free_order import failure_text
@@ -48,6 +49,8 @@ class FreeNode:
         self.handled = 0
         self.busy_ns = 0
         self.facts: Counter[str] = Counter()
+        #: facts that nobody has taken away yet
+        self.news: list[Fact] = []
         #: what the machine raised, if it did: it takes nothing any more
         self.failed = ""
         self._random = None if jitter is None else Random(jitter * 65537 + me)
@@ -162,6 +165,7 @@ class FreeNode:
                 self.busy_ns += effect.ns
             elif isinstance(effect, Note):
                 self.facts[type(effect.fact).__name__] += 1
+                self.news.append(effect.fact)
 
     def _next_seq(self, dst: int) -> int:
         seq = self._seq_to.get(dst, 0)

@@ -6,18 +6,23 @@ and as many messages taken in as sent, the same number in both: then nothing was
 
 import time
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import msgspec
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
+from actors.facts import Fact
+from cluster.host import Listener
 from cluster.live.host import Last, Status
 from cluster.live.outcome import Kill, LiveError
 from cluster.trace_writer import TraceWriter
 
 _STATUS = msgspec.msgpack.Decoder(Status)
 _LAST = msgspec.msgpack.Decoder(Last)
+_FACTS = msgspec.msgpack.Decoder(list[reduce(or_, Fact.__subclasses__())])  # type: ignore[misc]
 #: an actor that does not answer for so long is taken for stuck
 _ANSWER_S = 60.0
 #: pause between two waves: at least, at most, and times the last wave took
@@ -37,12 +42,17 @@ class Driver:
     """Follows one live run from its begin to its end."""
 
     def __init__(
-        self, names: tuple[str, ...], actors: list[Any], writer: TraceWriter | None
+        self,
+        names: tuple[str, ...],
+        actors: list[Any],
+        writer: TraceWriter | None,
+        listener: Listener | None = None,
     ) -> None:
         """Take over actors that are connected to each other and have not begun."""
         self.names = names
         self.actors = actors
         self.writer = writer
+        self.listener = listener
         self.handled = 0
         self.polls = 0
         self._before: tuple[int, int] | None = None
@@ -88,7 +98,7 @@ class Driver:
             except (ActorLostError, LiveError):
                 lasts.append(None)
                 continue
-            self._keep(last.status)
+            self._keep(actor, last.status)
             lasts.append(last)
         self.handled = sum(last.status.handled for last in lasts if last is not None)
         return lasts
@@ -103,7 +113,7 @@ class Driver:
             except ActorLostError as e:
                 lost = lost or e
                 continue
-            self._keep(status)
+            self._keep(actor, status)
             statuses.append(status)
         self.polls += 1
         if lost is not None:
@@ -125,9 +135,12 @@ class Driver:
             raise LiveError(f"{self.names[actor]} can not answer: {e.cause!r}") from e
         return answer
 
-    def _keep(self, status: Status) -> None:
+    def _keep(self, actor: int, status: Status) -> None:
         if self.writer is not None and status.log:
             self.writer.append(status.log)
+        if self.listener is not None:
+            for fact in _FACTS.decode(status.facts):
+                self.listener.noted(0, actor, fact)
 
     def _quiescent(self, statuses: list[Status]) -> bool:
         counters = (sum(s.sent for s in statuses), sum(s.taken_in for s in statuses))

@@ -1,8 +1,8 @@
 """The Ray engine of the command line: run live, then judge and measure the trace by its replay.
 
-The machines' facts stay where the machines are while they run; the replay states them all again, in
-an order that respects happens-before, to the same observers that an inline run has. Until then
-progress and metrics know the deliveries only.
+While it goes on, metrics are fed with the facts that the polls of the actors bring. The replay then
+states all facts again, in an order that respects happens-before, to the same observers that an
+inline run has: the figures of a run are those.
 """
 
 from pathlib import Path
@@ -25,11 +25,11 @@ def run_on_ray(request: Request, place: Place) -> Ran:
         LiveError: Ray failed, a machine raised, or the trace does not replay.
     """
     options = request.options
-    nothing = Results()
+    heard = Results()
 
     def on_progress(deliveries: int) -> None:
         for watch in request.watches:
-            watch(deliveries, 0, nothing)
+            watch(deliveries, 0, heard)
 
     with interruptible() as interruption:
         outcome = run_live(
@@ -38,6 +38,7 @@ def run_on_ray(request: Request, place: Place) -> Ran:
             kind="full" if options.trace == "full" else "order",
             limit=options.limit_ops,
             on_progress=on_progress,
+            listener=heard,
             stop=lambda: bool(interruption.number),
         )
     place.log.info("live run ends", deliveries=outcome.deliveries, startup_s=outcome.startup_s)

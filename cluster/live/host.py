@@ -58,6 +58,8 @@ class Status(msgspec.Struct, frozen=True, array_like=True):
     log: bytes
     #: batches received
     calls: int
+    #: facts since the last time
+    facts: bytes
 
 
 class Last(msgspec.Struct, frozen=True, array_like=True):
@@ -149,6 +151,7 @@ class MachineHost:
     def _status(self) -> Status:
         node = self._node
         log = node.log.take()
+        news, node.news = node.news, []
         return Status(
             node.sent,
             node.taken_in,
@@ -158,6 +161,7 @@ class MachineHost:
             self._broken,
             log,
             self._calls,
+            msgspec.msgpack.encode(news),
         )
 
     def _guarded(self, action: Callable[[], object]) -> None:

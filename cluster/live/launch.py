@@ -21,6 +21,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskErro
 
 from cluster.causal_cut import cut_to_causes
 from cluster.digest import combine
+from cluster.host import Listener
 from cluster.input_error import InputError
 from cluster.live.driver import ActorLostError, Driver
 from cluster.live.host import Last, MachineHost, Part
@@ -49,6 +50,7 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
     kind: str = "order",
     limit: int | None = None,
     on_progress: Callable[[int], None] | None = None,
+    listener: Listener | None = None,
     stop: Callable[[], bool] | None = None,
     kill: Kill | None = None,
     jitter: int | None = None,
@@ -60,6 +62,7 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
     kind: `order` or `full`.
     limit: stop after about that many deliveries in all.
     on_progress: told the deliveries so far, some ten times a second.
+    listener: told every fact, of each actor in its order, as the polls bring them; times are 0.
     stop: asked as often; when it says so the run is stopped in good order (for signals).
     kill: a fault drill.
     jitter: seed; besides what Ray does, every actor draws the order of its mailbox.
@@ -77,7 +80,7 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
         recording = TraceWriter(out, header_of(setup, engine="ray-free", kind=kind))
     with recording as trace, connected(setup, address) as workload:
         actors = _start_actors(setup, workload, full=kind == "full", jitter=jitter)
-        driver = Driver(setup.wiring.names, actors, trace)
+        driver = Driver(setup.wiring.names, actors, trace, listener)
         begun_s = time.perf_counter()
         try:
             quiescent = driver.run(limit=limit, on_progress=on_progress, stop=stop, kill=kill)
