@@ -122,6 +122,21 @@ def test_pages_that_a_child_shares_are_touched_again_by_loads_only(tmp_path: Pat
     assert stored == set(range(8))
 
 
+def test_linux_leaves_what_madv_free_gave_back_and_restores_what_mprotect_closed(
+    compared: Compare,
+) -> None:
+    pages = [line for page in range(16) for line in write(A + page * 4096)]
+    freed = [*advise(A, 0x10000, 8), *mmap(B, 0x10000)]
+    later = [line for page in range(16) for line in write(B + page * 4096)]
+    model = compared(*mmap(A, 0x10000), *pages, *freed, *later).model
+    assert faulted(model, Label.RETOUCH_FREED) == (9, 0)
+    # FreeBSD's mprotect(PROT_NONE) removes the entries, and the next access faults.
+    closed = [*protect(A, 0x10000, 0), *protect(A, 0x10000, 3), *mmap(B, 0x10000)]
+    model = compared(*mmap(A, 0x10000), *pages, *closed, *later).model
+    assert faulted(model, Label.RETOUCH_REPROTECTED)[1] > 0
+    assert model.precision == 1.0
+
+
 def test_a_mapping_that_mprotect_cut_is_unmapped_whole(compared: Compare) -> None:
     model = compared(*mmap(A, 0x4000), *protect(A + 0x1000, 0x1000, 1), *mmap(A, 0x4000)).model
     assert model.recorded == 0

@@ -13,7 +13,7 @@ from actors.guest.program import Access, Prot
 from cluster.importers.address_space import Kind, Mapping
 from cluster.importers.process_memory import ProcessMemory
 from cluster.importers.recorded import Call, Event, Fork, Touch
-from cluster.oracle.recorded_pages import Cause, Page, RecordedPages, State
+from cluster.oracle.recorded_pages import MAPPED, Cause, Page, RecordedPages, State
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 _WRITE, _READ = int(Prot.WRITE), int(Prot.READ)
@@ -45,6 +45,8 @@ class Label(IntEnum):
     #: made up: present, but mprotect took rights away and gave them back: Linux restores the
     #: entries, FreeBSD lets the next access fault
     RETOUCH_REPROTECTED = 33
+    #: made up: given back by MADV_FREE, which Linux leaves mapped while memory is not short
+    RETOUCH_FREED = 34
 
 
 _OF_KIND = {Kind.FILE: Label.FILE, Kind.SHARED: Label.SHARED, Kind.IMPLIED: Label.IMPLIED}
@@ -112,7 +114,7 @@ class Expectations:
             drawn = self._random.randrange(len(self._pool))
             number = self._pool[drawn]
             page = self._pages.get(number)
-            if page is None or page.state is not State.PRESENT:
+            if page is None or page.state not in MAPPED:
                 self._pool[drawn] = self._pool[-1]
                 self._pool.pop()
                 self._pooled.discard(number)
@@ -132,5 +134,7 @@ class Expectations:
         if mapping is None or not mapping.prot & _READ:
             return None
         own = page.written and not page.forked and bool(mapping.prot & _WRITE)
-        label = Label.RETOUCH_REPROTECTED if page.protected else Label.RETOUCH
+        label = Label.RETOUCH_FREED if page.state is State.FREE else Label.RETOUCH
+        if page.protected:
+            label = Label.RETOUCH_REPROTECTED
         return label, own and self._random.random() < 0.5

@@ -53,7 +53,7 @@ class State(IntEnum):
 
 
 #: Linux keeps a page mapped after MADV_FREE, until it takes it.
-_THERE = frozenset({State.PRESENT, State.FREE})
+MAPPED = frozenset({State.PRESENT, State.FREE})
 _LOST = {
     State.DONTNEED: Cause.AFTER_DONTNEED,
     State.FREE: Cause.AFTER_FREE,
@@ -105,7 +105,7 @@ class RecordedPages:
         """A child shares every page from now on."""
         for pages in self._chunks.values():
             for number, page in pages.items():
-                if page.state in _THERE and not page.forked:
+                if page.state in MAPPED and not page.forked:
                     pages[number] = msgspec.structs.replace(page, forked=True)
 
     def call(self, call: Call, memory: ProcessMemory) -> None:
@@ -143,7 +143,7 @@ class RecordedPages:
 
 def _upgrade(before: Page) -> Cause:
     """Say why a present page did not permit the access."""
-    if before.state not in _THERE:
+    if before.state not in MAPPED:
         return Cause.UNSURE
     if before.forked:
         return Cause.COPY_AFTER_FORK
