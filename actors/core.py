@@ -171,15 +171,21 @@ class Core(CoreSchedule):
             out.append(Send(self.me, Drain(self.buffer[0].op)))
         else:
             self.drain(out)
-        if self.phase is Phase.DRAIN and not self.store_in_flight and not self.buffer:
-            return self._goes_on(out)
-        return out
+        return self._drained(out)
 
     def _drain(self, _src: int, _m: Drain) -> list[Effect]:
         out: list[Effect] = []
         self.drain(out)
-        if self.phase is Phase.DRAIN and not self.buffer:
+        return self._drained(out)
+
+    def _drained(self, out: list[Effect]) -> list[Effect]:
+        """Go on if what waited for the store buffer to be empty can."""
+        if self.buffer:
+            return out
+        if self.phase is Phase.DRAIN:
             return self._goes_on(out)
+        if self.thread == NO_THREAD:
+            self.run(out)
         return out
 
     def _return(self, _src: int, m: Return) -> list[Effect]:

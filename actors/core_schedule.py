@@ -35,8 +35,12 @@ class CoreSchedule(CoreKernel):
         raise NotImplementedError  # the core's own
 
     def dispatch(self, out: list[Effect]) -> bool:
-        """Take the next thread off the run queue; switch the address space if it has another."""
-        if not self.run_queue:
+        """Take the next thread off the run queue; switch the address space if it has another.
+
+        Not before the store buffer is empty: what the thread does next in the kernel (free a frame,
+        say) comes after the stores of the thread before it.
+        """
+        if self.buffer or not self.run_queue:
             return False
         self.thread = self.run_queue.popleft()
         state = self.threads[self.thread]
