@@ -138,7 +138,9 @@ class Vm(VmState):
         ptes = self.spaces[m.asid].pmap.ptes
         pte = ptes.get(m.vpn, 0)
         if pte & _DIRTY_STORE != _DIRTY_STORE or pte_bits.pfn_of(pte) != m.pfn:
-            return [Send(src, PageFault(m.op, m.vpn))]
+            if self.settings.fine:
+                return [Send(src, PageFault(m.op, m.vpn))]
+            return self._fault(src, Fault(m.op, m.asid, m.vpn, write=True))
         pte |= pte_bits.A | pte_bits.D
         ptes[m.vpn] = pte
         return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.set_dirty_ns, 0))]

@@ -37,7 +37,7 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
         # it looked before it slept, when a fault had not entered the page yet: nothing to flush
         found.frames.append(page.pfn)
         return False
-    if vm.take_access(scene.space, page.vpn, keep=False):
+    if vm.take_access(scene.space, page.vpn, op, keep=False):
         found.vpns.append(page.vpn)
     if page.pfn >= 0:
         found.frames.append(page.pfn)
@@ -85,10 +85,11 @@ def check_gaps(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
 
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the range leaves the map; objects that nothing shows any more are dropped."""
-    for entry in space.map.remove(op.start, op.end):
-        if not vm.objects[entry.oid] and all(e.oid != entry.oid for e in space.map.entries):
-            del vm.objects[entry.oid]
-            del vm.owner[entry.oid]
+    gone = {entry.oid for entry in space.map.remove(op.start, op.end)}
+    for oid in sorted(gone - {entry.oid for entry in space.map.entries}):
+        if not vm.objects[oid]:
+            del vm.objects[oid]
+            del vm.owner[oid]
     return advance(op, vm.settings.costs.map_ns)
 
 

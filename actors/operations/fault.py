@@ -51,6 +51,7 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if page.busy != NOBODY:
         vm.unlock_map(space, op, out)
         return vm.sleep_on_page(replace(op, phase=0), key, out)
+    vm.put(key, page.with_busy(op.op))  # until it is entered: nobody may take it meanwhile
     pte = space.pmap.ptes.get(op.start, 0)
     if pte_bits.permits(pte, write=bool(op.arg)):
         return replace(op, value=FaultCause.SPURIOUS, phase=ENTER)
