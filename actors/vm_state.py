@@ -239,19 +239,28 @@ class VmState(Machine):
 
     # Page-table entries.
 
-    def take_access(self, space: VmSpace, vpn: int, *, keep: bool) -> bool:
-        """Remove the entry of a page, or clear its user permission; say if a TLB may hold it."""
+    def take_access(self, space: VmSpace, vpn: int, op: Op, *, keep: bool) -> bool:
+        """Remove the entry of a page, or clear its user permission; say if a TLB may hold it.
+
+        Where another operation has taken the entry and waits for its shootdown, one may: every
+        reader of page tables honours a flush that is outstanding.
+        """
         ptes = space.pmap.ptes
         pte = ptes.get(vpn, 0)
-        if not pte & pte_bits.P:
-            return False
+        if not pte & pte_bits.P or (keep and not pte & pte_bits.U):
+            return self._flush_is_outstanding(op, vpn)
         if keep:
-            if not pte & pte_bits.U:
-                return False
             ptes[vpn] = pte & ~pte_bits.U
         else:
             del ptes[vpn]
         return True
+
+    def _flush_is_outstanding(self, op: Op, vpn: int) -> bool:
+        return any(
+            vpn in other.vpns
+            for other in self.ops.values()
+            if other.asid == op.asid and other.op != op.op
+        )
 
 
 Phase = Callable[[VmState, VmSpace, Op, list[Effect]], Op]

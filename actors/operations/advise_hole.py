@@ -55,7 +55,7 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     found.ns += costs.flag_page_ns
     if no_access is not NoAccess.NONE:
         found.ns += costs.pte_ns
-        if vm.take_access(scene.space, page.vpn, keep=no_access is NoAccess.KEEP_PTE):
+        if vm.take_access(scene.space, page.vpn, op, keep=no_access is NoAccess.KEEP_PTE):
             found.vpns.append(page.vpn)
     found.pages.append((key, page.vpn))
     return False

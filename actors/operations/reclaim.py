@@ -17,6 +17,7 @@ from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import NOBODY, Page
+from kernel.policy import zero_may_skip
 from kernel.vmspace import VmSpace
 
 _RECLAIMABLE = frozenset({HoleState.IDLE, HoleState.QUEUED, HoleState.ZEROED})
@@ -37,7 +38,7 @@ def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         held.append((key, page.vpn))
         if space.pmap.ptes.get(page.vpn, 0) & pte_bits.D:
             dirty.append(page.vpn)
-        if vm.take_access(space, page.vpn, keep=False):
+        if vm.take_access(space, page.vpn, op, keep=False):
             vpns.append(page.vpn)
         if vm.settings.fine:
             break
@@ -73,7 +74,8 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
             continue
         holes += page.hole is not HoleState.LIVE
         _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op, out)
-        known = Action.FREE_ZEROED in actions
+        trusted = zero_may_skip(vm.settings.policy) or page.vpn not in op.seen
+        known = Action.FREE_ZEROED in actions and trusted
         frames.setdefault((vm.settings.memory_of(page.pfn), known), []).append(page.pfn)
         vm.wake_page(key, out)
     out.extend(Send(m, Free(op.op, tuple(p), zeroed=z)) for (m, z), p in sorted(frames.items()))
