@@ -38,12 +38,23 @@ def hole_live_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> O
 
 
 def own_flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: the pages that this ZERO itself took into the hole are flushed, still busy."""
-    for key, _ in op.pages:
+    """Phase: the pages that this ZERO itself took into the hole are flushed.
+
+    They are unbusied: `claim` takes them again in ascending order, with the others. To keep them
+    and wait for a page below would be a deadlock with another ZERO that holds that one.
+    """
+    claimed = []
+    for key, vpn in op.pages:
         page = vm.get(key)
-        if page is not None and page.hole is HoleState.FLUSHING:
-            vm.hole_event(key, HoleEvent.FLUSHED, op, out)
-    return advance(replace(op, pages=(), vpns=()))
+        if page is None or page.busy != op.op:
+            continue  # a ZERO that does not wait has taken it over meanwhile
+        if page.hole is not HoleState.FLUSHING:
+            claimed.append((key, vpn))
+            continue
+        after, _ = vm.hole_event(key, HoleEvent.FLUSHED, op, out)
+        assert after is not None
+        vm.unbusy(key, after, out)
+    return advance(replace(op, pages=tuple(claimed), vpns=()))
 
 
 def _event(scene: Scene, page: Page) -> HoleEvent:
@@ -64,8 +75,9 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     """Decide one page by the table, and hold it busy until the grant."""
     vm, op = scene.vm, scene.op
     if page.hole is HoleState.LIVE:
-        # wired, or it came by a fault after this ZERO had looked: it is younger than the call
-        return False
+        return False  # wired
+    if (key, page.vpn) in op.pages or (key, page.vpn) in op.wanted:
+        return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)
     mine = page.busy in (NOBODY, op.op)
     if not mine and event not in (HoleEvent.STEAL, HoleEvent.ZERO_NOW):
@@ -86,8 +98,24 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
 
 
 def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: every resident page of the range."""
-    return range_scan.scan(vm, space, op, out, claim)
+    """Phase: every resident page of the range, ascending.
+
+    A page that is out of the hole again (another ZERO that this one waited for has granted it, a
+    fault has made it) sends the operation back to HOLE's part from that page on.
+    """
+    stop = next((v for v in vm.resident_in(space, op.cursor, op.end) if _is_out(vm, space, v)), -1)
+    if stop < 0:
+        return range_scan.scan(vm, space, op, out, claim)
+    after = range_scan.scan(vm, space, replace(op, end=stop), out, claim)
+    after = replace(after, end=op.end)
+    if after.phase == op.phase:
+        return after
+    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop)
+
+
+def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
+    found = vm.page_at(space, vpn)
+    return found is not None and found[1].hole is HoleState.LIVE and not found[1].wired
 
 
 def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -158,6 +186,8 @@ def _enter(space: VmSpace, vpn: int, pfn: int) -> None:
     if entry is None or not entry.prot & 1:
         return
     bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
+    # an entry that stayed may be cached with its dirty bit: to clear it needs a shootdown
+    bits |= space.pmap.ptes.get(vpn, 0) & (pte_bits.A | pte_bits.D)
     space.pmap.ptes[vpn] = pte_bits.make(pfn, bits)
 
 
