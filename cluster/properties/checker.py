@@ -186,11 +186,13 @@ class Checker:
             history.called(m.start, m.end, discard, reopens=m.kind in _REOPENS)
 
     def _invalidated(
-        self, dst: int, _src: int, m: Invalidated, _e: list[Effect], clock: Clock, _sent: Clock
+        self, dst: int, _src: int, m: Invalidated, effects: list[Effect], clock: Clock, _sent: Clock
     ) -> None:
         asid = self.translations.removed.get(m.op, (0, ()))[0]
         if asid in self._vm(dst).spaces:
-            self.translations.completed(m.op, self._vm(dst).spaces[asid], clock)
+            facts = [e.fact for e in effects if isinstance(e, Note)]
+            again = frozenset(v for f in facts if isinstance(f, EntriesGone) for v in f.vpns)
+            self.translations.completed(m.op, self._vm(dst).spaces[asid], clock, again)
 
     # What is sent.
 
@@ -247,7 +249,7 @@ class Checker:
         if call.kind in _DISCARDS:
             history.ended(call.start, call.end, call.op, at)
         if call.kind in (OpKind.MMAP, OpKind.MUNMAP):
-            history.reopened(call.start, call.end, at)
+            history.reopened(call.start, call.end, call.op, at)
         if call.kind == OpKind.ZERO:
             history.returned(call.start, call.end, call.op, at)
 

@@ -23,6 +23,7 @@ class Discard(msgspec.Struct, frozen=True):
     end: At | None
     #: HOLE stays open until a grant or a new mapping
     hole: bool
+    returned: bool = False
 
 
 class Zeroed(msgspec.Struct, frozen=True):
@@ -90,8 +91,8 @@ class SpaceHistory:
 
         def change(old: PageHistory) -> PageHistory:
             discards = tuple(
-                Discard(d.op, d.call, at, hole=False)
-                if d.end is None and d.op == op and not d.hole
+                Discard(d.op, d.call, None if d.hole else at, d.hole, returned=True)
+                if d.end is None and d.op == op
                 else d
                 for d in old.discards
             )
@@ -99,12 +100,17 @@ class SpaceHistory:
 
         self._change(start, end, change)
 
-    def reopened(self, start: int, end: int, at: At) -> None:
-        """The range is no hole any more (granted, or mapped anew): windows of HOLE are over."""
+    def reopened(self, start: int, end: int, op: int, at: At) -> None:
+        """The range is no hole any more (granted, or mapped anew by `op`): windows are over.
+
+        Not those of other calls in flight: they may yet do what they were called for.
+        """
 
         def change(old: PageHistory) -> PageHistory:
             discards = tuple(
-                Discard(d.op, d.call, at, hole=False) if d.end is None and d.hole else d
+                Discard(d.op, d.call, at, hole=False)
+                if d.end is None and d.hole and (d.returned or d.op == op)
+                else d
                 for d in old.discards
             )
             # a ZERO that was called before the HOLE had settled, and waited for it, ends it here
@@ -121,7 +127,7 @@ class SpaceHistory:
             end,
             lambda old: PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes),
         )
-        self.reopened(start, end, zero.grant)
+        self.reopened(start, end, zero.op, zero.grant)
 
     def returned(self, start: int, end: int, op: int, at: At) -> None:
         """ZERO of lane `op` returned."""
@@ -157,7 +163,7 @@ class SpaceHistory:
             (
                 low,
                 high,
-                tuple((d.op, d.call, d.end, d.hole) for d in h.discards),
+                tuple((d.op, d.call, d.end, d.hole, d.returned) for d in h.discards),
                 tuple((z.op, z.called, z.grant, z.returned) for z in h.zeros),
                 tuple((f.settled, f.reopened) for f in h.holes),
             )

@@ -27,6 +27,15 @@ class Fill(NamedTuple):
     flushed: At | None = None
     #: the vm's word, later, that the core must flush before it uses anything
     ordered: At | None = None
+    dirty: bool = False
+
+    def is_good(self, pte: int) -> bool:
+        """Say whether the page table, as it is now, gives all that the fill gives."""
+        return (
+            pte_bits.permits(pte, write=self.writable)
+            and pte_bits.pfn_of(pte) == self.pfn
+            and not (self.dirty and not pte & pte_bits.D)
+        )
 
 
 class Translations:
@@ -43,7 +52,8 @@ class Translations:
     def filled(self, asid: int, core: int, m: Translation, vm: int, clock: Clock) -> None:
         """A vm sends a translation to a core."""
         writable = pte_bits.permits(m.pte, write=True)
-        fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]))
+        dirty = bool(m.pte & pte_bits.D)
+        fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]), dirty=dirty)
         self.fills.setdefault((asid, m.vpn), {})[core] = fill
 
     def flushed(self, core: int, asid: int, vpns: tuple[int, ...], clock: Clock) -> None:
@@ -66,17 +76,31 @@ class Translations:
         """An operation took entries away; its shootdown follows."""
         self.removed[op] = (asid, vpns)
 
-    def completed(self, op: int, space: VmSpace, clock: Clock) -> None:
-        """A shootdown is complete, so its initiator says: nobody may hold the entries."""
+    def completed(self, op: int, space: VmSpace, clock: Clock, again: frozenset[int]) -> None:
+        """A shootdown is complete, so its initiator says: nobody may hold the entries.
+
+        Entries that were made anew meanwhile (by a fault, or by a walk that set A again) are good.
+        again: pages whose new entries the operation has taken away in this very delivery; the
+        shootdown of those follows.
+        """
         asid, vpns = self.removed.pop(op, (0, ()))
         for vpn in vpns:
+            if vpn in again:
+                continue
+            fills = self.fills.pop((asid, vpn), {})
+            pte = space.pmap.ptes.get(vpn, 0)
+            good = {core: fill for core, fill in fills.items() if fill.is_good(pte)}
+            self.fills[asid, vpn] = {core: f for core, f in fills.items() if core not in good}
             for core in self._holders(asid, vpn, space, clock):
                 text = (
                     f"the shootdown of page {vpn:#x} is complete, but {self.names[core]} "
                     "may still use its old entry"
                 )
                 self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
-            self.fills.pop((asid, vpn), None)
+            if good:
+                self.fills[asid, vpn] = good
+            else:
+                del self.fills[asid, vpn]
 
     def freed(self, op: int, asid: int, vpn: int, pfn: int, space: VmSpace, clock: Clock) -> None:
         """A vm frees a frame that was this page's."""
