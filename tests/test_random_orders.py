@@ -1,0 +1,73 @@
+"""Random orders of random guests: correct machines keep their promises under every policy.
+
+A sample; what it found once is kept as scripts (tests/scripts/found-*.txt).
+"""
+
+from random import Random
+
+import pytest
+
+from actors.machine import Effect, Send, Timer
+from actors.message import Message
+from actors.wiring import build
+from cluster.properties.checker import Checker
+from cluster.scenario import Setup
+from tests.contended_guests import POLICIES, contended_setup
+
+SEEDS = 4
+_TOO_LONG = 20_000
+Channel = tuple[int, int, int, bool]
+
+
+class Tumble:
+    """One run in an order drawn from a seed: channels change how eager they are as it goes."""
+
+    def __init__(self, setup: Setup, random: Random) -> None:
+        self.machines = build(setup.wiring, setup.settings, setup.guest)
+        self.checker = Checker(setup, self.machines)
+        self.random = random
+        self.channels: dict[Channel, list[tuple[int, Message]]] = {}
+        self.seqs: dict[tuple[int, int], int] = {}
+        for machine in self.machines:
+            self._put(machine.me, machine.start())
+
+    def run(self) -> Checker:
+        eager: dict[Channel, int] = {}
+        for count in range(_TOO_LONG):
+            if not self.channels:
+                self.checker.finish(self.machines, complete=True)
+                return self.checker
+            if count % 20 == 0:
+                eager = {}
+            channels = list(self.channels)
+            weights = [eager.setdefault(c, self.random.choice((1, 10, 100))) for c in channels]
+            self._deliver(self.random.choices(channels, weights)[0])
+        raise AssertionError("does not come to rest")
+
+    def _deliver(self, channel: Channel) -> None:
+        src, _, dst, _ = channel
+        seq, message = self.channels[channel].pop(0)
+        if not self.channels[channel]:
+            del self.channels[channel]
+        effects = self.machines[dst].on(src, message)
+        self.checker.delivered(0, dst, src, seq, message, effects)
+        self._put(dst, effects)
+
+    def _put(self, src: int, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send | Timer):
+                timer = isinstance(effect, Timer)
+                dst = src if timer else effect.dst
+                seq = self.seqs.get((src, dst), 0)
+                self.seqs[src, dst] = seq + 1
+                channel = (src, effect.message.op, dst, timer)
+                self.channels.setdefault(channel, []).append((seq, effect.message))
+
+
+@pytest.mark.parametrize("grain", ["fine", "fused"])
+@pytest.mark.parametrize("frames", [4, 64], ids=["few-frames", "many-frames"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept(policy: str, frames: int, grain: str) -> None:
+    for seed in range(SEEDS):
+        setup = contended_setup(seed, policy, grain=grain, frames=frames)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
