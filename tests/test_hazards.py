@@ -1,0 +1,55 @@
+"""Every hazard has a scenario that turns its property red, and its correct twin is clean."""
+
+import msgspec
+import pytest
+
+from actors.wiring import build
+from cluster.inline import InlineHost
+from cluster.properties.checker import Checker
+from cluster.scenario import Setup, load, prepare, shipped
+from kernel.hazards import BY_NAME, CATALOGUE
+
+SCENARIOS = {
+    name.removeprefix("hazard-"): path
+    for name, path in shipped("scenarios", ".toml").items()
+    if name.startswith("hazard-")
+}
+
+
+def broken(setup: Setup) -> set[str]:
+    """Run inline to rest; name the promises that were broken."""
+    machines = build(setup.wiring, setup.settings, setup.guest)
+    checker = Checker(setup, machines)
+    host = InlineHost(setup.wiring, machines, setup.latency(), observers=(checker,))
+    host.start()
+    assert host.run()
+    checker.finish(machines, complete=True)
+    return {v.property for v in checker.violations}
+
+
+def test_every_hazard_has_a_scenario() -> None:
+    assert set(SCENARIOS) == set(BY_NAME)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_hazardbreaks_what_the_catalogue_says(name: str) -> None:
+    scenario = load(SCENARIOS[name])
+    assert scenario.run.hazards == [name]
+    assert broken(prepare(scenario)) & set(breaks(name))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_correct_machine_survives_the_same_guest(name: str) -> None:
+    scenario = load(SCENARIOS[name])
+    run = msgspec.structs.replace(scenario.run, hazards=[])
+    assert broken(prepare(msgspec.structs.replace(scenario, run=run))) == set()
+
+
+def breaks(name: str) -> set[str]:
+    about = CATALOGUE[BY_NAME[name]].breaks
+    # "zero" stands for both strengths of it
+    return {
+        p
+        for word in about
+        for p in ((f"{word}-strong", f"{word}-weak") if word == "zero" else (word,))
+    }
