@@ -58,11 +58,10 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
 ) -> LiveOutcome:
     """Run a setup on Ray to quiescence, and record it.
 
-    out: trace file to write; None records nothing (then nothing can be replayed or judged).
-    kind: `order` or `full`.
+    out: trace file to write, of kind `order` or `full`; None: nothing can be replayed or judged.
     limit: stop after about that many deliveries in all.
     on_progress: told the deliveries so far, some ten times a second.
-    listener: told every fact, of each actor in its order, as the polls bring them; times are 0.
+    listener: told the facts as the polls bring them, of each actor in its order; times are 0.
     stop: asked as often; when it says so the run is stopped in good order (for signals).
     kill: a fault drill.
     jitter: seed; besides what Ray does, every actor draws the order of its mailbox.
@@ -91,8 +90,7 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
             raise
         wall_s = time.perf_counter() - begun_s
         outcome = _end(setup, driver, quiescent=quiescent)
-    outcome.startup_s = begun_s - started_s
-    outcome.wall_s = wall_s
+    outcome.startup_s, outcome.wall_s = begun_s - started_s, wall_s
     outcome.deliveries_per_s = outcome.deliveries / max(wall_s, 1e-9)
     return outcome
 
