@@ -6,7 +6,7 @@ import msgspec
 
 from actors.facts import Fact
 from actors.machine import Effect
-from actors.messages import Message
+from actors.message import Message
 from cluster.trace import Header
 from cluster.trace_text import delivery_line
 

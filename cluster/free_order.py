@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Self
 
 from actors.machine import Effect, Machine, Note, Send, Timer
-from actors.messages import Message
+from actors.message import Message
 from cluster.digest import RunDigest
 from cluster.host import Listener, Observer
 from cluster.input_error import InputError

@@ -9,7 +9,14 @@ from typing import TextIO
 
 import msgspec
 
-from actors.messages import Load, Message, Store, Taken, ZeroChunk, ZeroFrames
+from actors.message import Message
+from actors.messages import (
+    Load,
+    Store,
+    Taken,
+    ZeroChunk,
+    ZeroFrames,
+)
 from cluster.difference import Difference
 from cluster.input_error import InputError
 from cluster.replay import replay

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from actors.message import Message
 from actors.message_text import fields_text
-from actors.messages import Message
 from cluster.codec import UNION
 from cluster.trace import Header
 

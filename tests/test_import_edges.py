@@ -19,11 +19,11 @@ from actors.guest.program import (
     Reuse,
     Unmap,
 )
-from cluster.importers.intervals import IntervalMap
 from cluster.importers.lines import no_progress
 from cluster.importers.options import ImportOptions
 from cluster.importers.page_set import PageSet
 from cluster.importers.strace import import_strace
+from cluster.intervals import IntervalMap
 from cluster.workload import Workload
 
 ROOT = Path(__file__).resolve().parent.parent
