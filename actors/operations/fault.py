@@ -43,23 +43,24 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         return _fatal(vm, space, op, SegvCode.ACCERR, out)
     if entry.hole and vm.settings.policy.hole_access is HoleAccess.FATAL:
         return _fatal(vm, space, op, SegvCode.HOLE, out)
-    op = replace(op, ns=op.ns + vm.settings.costs.fault_ns)
+    costs = vm.settings.costs
     key = (entry.oid, entry.pindex(op.start))
     page = vm.get(key)
     if page is None:
-        return _new_page(vm, op, entry, key, out)
+        return _new_page(vm, replace(op, ns=op.ns + costs.fault_ns), entry, key, out)
     if page.busy != NOBODY:
         vm.unlock_map(space, op, out)
         return vm.sleep_on_page(replace(op, phase=0), key, out)
     vm.put(key, page.with_busy(op.op))  # until it is entered: nobody may take it meanwhile
     pte = space.pmap.ptes.get(op.start, 0)
     if pte_bits.permits(pte, write=bool(op.arg)):
-        return replace(op, value=FaultCause.SPURIOUS, phase=ENTER)
+        ns = op.ns + costs.spurious_fault_ns
+        return replace(op, value=FaultCause.SPURIOUS, phase=ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
         _touch(vm, key, op, out)
-    return replace(op, value=cause, phase=ENTER)
+    return replace(op, value=cause, phase=ENTER, ns=op.ns + costs.fault_ns)
 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:

@@ -11,8 +11,8 @@ from random import Random
 
 from actors.guest.program import Access, Prot
 from cluster.importers.address_space import Kind, Mapping
-from cluster.importers.process_memory import ProcessMemory
 from cluster.importers.recorded import Call, Event, Fork, Touch
+from cluster.importers.witness import RecordedMemory
 from cluster.oracle.recorded_pages import MAPPED, Cause, Page, RecordedPages, State
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
@@ -86,7 +86,7 @@ class Expectations:
         self._pool: list[int] = []
         self._pooled: set[int] = set()
 
-    def event(self, event: Event, memory: ProcessMemory) -> None:
+    def event(self, event: Event, memory: RecordedMemory) -> None:
         """Take in what happened to the pages."""
         if isinstance(event, Call):
             self._pages.call(event, memory)
@@ -94,7 +94,7 @@ class Expectations:
             self._pages.fork()
 
     def touched(
-        self, touch: Touch, mapping: Mapping, place: tuple[int, int], memory: ProcessMemory
+        self, touch: Touch, mapping: Mapping, place: tuple[int, int], memory: RecordedMemory
     ) -> None:
         """Label a recorded fault and touch another page again."""
         if mapping.kind not in _ANONYMOUS:
@@ -108,7 +108,7 @@ class Expectations:
                 self._pooled.add(page)
                 self._pool.append(page)
 
-    def _touch_again(self, thread: int, just: int, memory: ProcessMemory) -> None:
+    def _touch_again(self, thread: int, just: int, memory: RecordedMemory) -> None:
         """Add an access of `thread` to a present page other than `just`, if one is drawn."""
         for _ in range(min(_DRAWS, len(self._pool))):
             drawn = self._random.randrange(len(self._pool))
@@ -127,7 +127,7 @@ class Expectations:
         self.undrawn += 1
 
     def _permitted(
-        self, number: int, page: Page, memory: ProcessMemory
+        self, number: int, page: Page, memory: RecordedMemory
     ) -> tuple[Label, bool] | None:
         """Say how a present page can be touched without a fault on Linux."""
         mapping = memory.space.value(number)

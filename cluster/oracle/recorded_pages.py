@@ -12,8 +12,8 @@ import msgspec
 
 from cluster.importers import linux
 from cluster.importers.memory_calls import x86_rights
-from cluster.importers.process_memory import ProcessMemory
 from cluster.importers.recorded import Call, Touch
+from cluster.importers.witness import RecordedMemory
 from kernel.units import PAGE_SHIFT, page_span
 
 _CHUNK_SHIFT = 9
@@ -108,7 +108,7 @@ class RecordedPages:
                 if page.state in MAPPED and not page.forked:
                     pages[number] = msgspec.structs.replace(page, forked=True)
 
-    def call(self, call: Call, memory: ProcessMemory) -> None:
+    def call(self, call: Call, memory: RecordedMemory) -> None:
         """Take in a call that `memory` has not seen yet."""
         take = _TAKE.get(call.name)
         if take is not None:
@@ -152,29 +152,29 @@ def _upgrade(before: Page) -> Cause:
     return Cause.ALREADY_PRESENT if before.written else Cause.ZERO_PAGE_WRITE
 
 
-def _mmap(pages: RecordedPages, call: Call, _memory: ProcessMemory) -> None:
+def _mmap(pages: RecordedPages, call: Call, _memory: RecordedMemory) -> None:
     if not linux.failed(call.result):
         pages.lose(*page_span(call.result, call.args[1]), State.UNMAPPED)
 
 
-def _munmap(pages: RecordedPages, call: Call, _memory: ProcessMemory) -> None:
+def _munmap(pages: RecordedPages, call: Call, _memory: RecordedMemory) -> None:
     gone = State.UNSURE if linux.failed(call.result) else State.UNMAPPED
     pages.lose(*page_span(*call.args[:2]), gone)
 
 
-def _mremap(pages: RecordedPages, call: Call, _memory: ProcessMemory) -> None:
+def _mremap(pages: RecordedPages, call: Call, _memory: RecordedMemory) -> None:
     pages.lose(*page_span(call.args[0], max(call.args[1], 1)), State.UNSURE)
     if not linux.failed(call.result):
         pages.lose(*page_span(call.result, max(call.args[2], 1)), State.UNSURE)
 
 
-def _brk(pages: RecordedPages, call: Call, memory: ProcessMemory) -> None:
+def _brk(pages: RecordedPages, call: Call, memory: RecordedMemory) -> None:
     before, after = memory.space.break_page, page_span(call.result, 0)[1]
     if before is not None and after < before:
         pages.lose(after, before, State.UNMAPPED)
 
 
-def _mprotect(pages: RecordedPages, call: Call, memory: ProcessMemory) -> None:
+def _mprotect(pages: RecordedPages, call: Call, memory: RecordedMemory) -> None:
     start, end = page_span(*call.args[:2])
     if linux.failed(call.result):
         pages.lose(start, end, State.UNSURE)
@@ -197,14 +197,14 @@ _ADVICE = {
 }
 
 
-def _madvise(pages: RecordedPages, call: Call, _memory: ProcessMemory) -> None:
+def _madvise(pages: RecordedPages, call: Call, _memory: RecordedMemory) -> None:
     state = _ADVICE.get(call.args[2])
     if state is not None:
         failed = linux.failed(call.result)
         pages.lose(*page_span(*call.args[:2]), State.UNSURE if failed else state)
 
 
-_TAKE: dict[str, Callable[[RecordedPages, Call, ProcessMemory], None]] = {
+_TAKE: dict[str, Callable[[RecordedPages, Call, RecordedMemory], None]] = {
     "mmap": _mmap,
     "munmap": _munmap,
     "mremap": _mremap,
