@@ -72,6 +72,13 @@ class VmMap:
             at = entry.end
         return at < end
 
+    def mapped_until(self, start: int) -> int:
+        """Give the first page from `start` on that is not mapped."""
+        at = start
+        while (entry := self.lookup(at)) is not None:
+            at = entry.end
+        return at
+
     def clip(self, start: int, end: int) -> None:
         """Split entries so that none crosses `start` or `end`."""
         for at in (start, end):

@@ -10,7 +10,7 @@ a second HOLE of the same page waits for it (rule H-2: "nothing to do" must stil
 from actors.facts import HoleSettled
 from actors.machine import Effect, Note
 from actors.message import PageKey
-from actors.operations import range_scan, shootdown
+from actors.operations import discard, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
@@ -33,6 +33,7 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: note the hole in the map, if that is where the policy keeps it."""
+    op = discard.with_gap_error(vm, space, op)
     if vm.settings.policy.hole_state is not HoleRecord.MAP_ENTRY:
         return advance(op)
     space.map.change(op.start, op.end, hole=True)

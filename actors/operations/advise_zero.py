@@ -12,7 +12,7 @@ from actors.facts import Granted, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Steal, ZeroFrames
-from actors.operations import advise_hole, range_scan, shootdown
+from actors.operations import advise_hole, discard, range_scan, shootdown
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene
 from actors.settings import KERNEL_LANE
@@ -162,6 +162,7 @@ def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the pages are usable again; nothing stored from here on may be lost."""
     settings = vm.settings
+    op = discard.with_gap_error(vm, space, op)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
     if settings.policy.hole_state is HoleRecord.MAP_ENTRY:
         space.map.change(op.start, op.end, hole=False)

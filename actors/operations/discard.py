@@ -78,9 +78,14 @@ def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
 
 def check_gaps(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: an unmapped gap in the range is an error, or nothing, as the policy says."""
+    return advance(with_gap_error(vm, space, op))
+
+
+def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
+    """Give the operation with the error that it returns if its range has a gap; it goes on."""
     if vm.settings.policy.errors is Errors.LINUX and space.map.has_gap(op.start, op.end):
-        op = replace(op, error=Errno.ENOMEM)
-    return advance(op)
+        return replace(op, error=Errno.ENOMEM)
+    return op
 
 
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:

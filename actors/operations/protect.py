@@ -14,6 +14,17 @@ from kernel.vmspace import VmSpace
 _READ, _WRITE = 1, 2
 
 
+def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: where a gap is an error, what lies behind the first one keeps its protection.
+
+    Source: Linux do_mprotect_pkey, which walks the mappings and stops at a hole.
+    """
+    op = discard.with_gap_error(vm, space, op)
+    if op.error:
+        op = replace(op, end=space.map.mapped_until(op.start))
+    return advance(op)
+
+
 def change_map(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the entries of the range get the new protection."""
     space.map.change(op.start, op.end, prot=op.arg)
@@ -48,7 +59,7 @@ def flushed(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
 
 PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    discard.check_gaps,
+    stop_at_gap,
     change_map,
     change_entries,
     shootdown.zero_generations,
