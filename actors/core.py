@@ -72,9 +72,7 @@ class Core(CoreSchedule):
                 return
             if self.phase is not Phase.RUN:
                 return
-            i = self.guest.at(self.thread, self.pc)
-            if i is None:
-                i = _EXIT
+            i = self.guest.at(self.thread, self.pc) or _EXIT
             execute = self.EXECUTE.get(i.__class__, Core._system_call)
             if not execute(self, i, out):
                 if self.thread != NO_THREAD:
@@ -131,7 +129,8 @@ class Core(CoreSchedule):
 
     def _translation(self, _src: int, m: Translation) -> list[Effect]:
         """Load the entry and make the access, unless an invalidation has killed the walk."""
-        self.expect(m, Phase.WALK)
+        if m.op != self.thread or self.phase is not Phase.WALK:
+            self.expect(m, Phase.WALK)
         killed, self.walk_vpn = self.walk_killed, -1
         if not killed:
             self.tlb.load(self.asid, m.vpn, m.pte)

@@ -31,8 +31,13 @@ class CoreKernel(CoreMemory):
 
     def zero_frames(self, src: int, m: ZeroFrames) -> list[Effect]:
         """Zero frames chunk by chunk, in groups that keep within the interrupt quantum."""
-        chunks = self.settings.chunks
-        todo = tuple((v, p, c) for v, p, done in m.frames for c in range(done, chunks))
+        if len(m.frames) == self.chunks == 1:  # a zero-fill fault: one group, nothing after it
+            vpn, pfn, _ = m.frames[0]
+            self.zeroing[m.op] = Zeroing(src, m.asid, ())
+            memory = self.settings.memory_of(pfn)
+            zero = ZeroChunk(m.op, m.asid, ((vpn, pfn),), 0)
+            return [Spend(m.ns + self.chunk_ns), Send(memory, zero)]
+        todo = tuple((v, p, c) for v, p, done in m.frames for c in range(done, self.chunks))
         self.zeroing[m.op] = Zeroing(src, m.asid, todo)
         return [Spend(m.ns), *self._zero_some(m.op)]
 
@@ -41,22 +46,18 @@ class CoreKernel(CoreMemory):
         if not job.todo:
             del self.zeroing[op]
             return [Send(job.vm, Step(op))]
-        settings = self.settings
-        page_ns = settings.costs.zero_page_ns // settings.chunks
-        most = 1 if settings.fine else max(1, settings.interrupt_quantum_ns // max(page_ns, 1))
-        memory = settings.memory_of(job.todo[0][1])
-        chunk = job.todo[0][2]
-        count = 0
-        while count < min(most, len(job.todo)):
-            _, pfn, c = job.todo[count]
-            if c != chunk or settings.memory_of(pfn) != memory:
+        memory_of = self.settings.memory_of
+        _, first, chunk = job.todo[0]
+        memory = memory_of(first)
+        group = []
+        for vpn, pfn, c in job.todo[: self.chunks_max]:
+            if c != chunk or memory_of(pfn) != memory:
                 break
-            count += 1
-        frames = tuple((v, p) for v, p, _ in job.todo[:count])
-        self.zeroing[op] = Zeroing(job.vm, job.asid, job.todo[count:])
+            group.append((vpn, pfn))
+        self.zeroing[op] = Zeroing(job.vm, job.asid, job.todo[len(group) :])
         return [
-            Spend(page_ns * count),
-            Send(memory, ZeroChunk(op, job.asid, frames, chunk)),
+            Spend(self.chunk_ns * len(group)),
+            Send(memory, ZeroChunk(op, job.asid, tuple(group), chunk)),
         ]
 
     def chunk_zeroed(self, _src: int, m: ChunkZeroed) -> list[Effect]:

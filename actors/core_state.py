@@ -104,6 +104,11 @@ class CoreState(Machine):
         #: granules in one stretch of accesses
         quantum = settings.interrupt_quantum_ns // max(settings.costs.access_ns, 1)
         self.stretch_max = 1 if settings.fine else max(1, min(_STRETCH_MAX, quantum))
+        #: zeroing: chunks of a frame, ns of a chunk, chunks that keep within the quantum
+        self.chunks = settings.chunks
+        self.chunk_ns = settings.costs.zero_page_ns // self.chunks
+        within = settings.interrupt_quantum_ns // max(self.chunk_ns, 1)
+        self.chunks_max = 1 if settings.fine else max(1, within)
         #: curpmap
         self.asid = NO_SPACE
         self.tlb = Tlb(settings.tlb_entries, settings.seed << 12 | me)
