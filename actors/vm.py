@@ -131,7 +131,7 @@ class Vm(VmState):
             return [Send(src, Translation(m.op, m.vpn, pte, walk_ns, 0))]
         if self.settings.fine:
             return [Send(src, PageFault(m.op, m.vpn))]
-        return self._fault(src, Fault(m.op, m.asid, m.vpn, m.write))
+        return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
 
     def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
         """Re-check presence, permission and frame, then set D; otherwise the store faults."""
@@ -140,7 +140,7 @@ class Vm(VmState):
         if pte & _DIRTY_STORE != _DIRTY_STORE or pte_bits.pfn_of(pte) != m.pfn:
             if self.settings.fine:
                 return [Send(src, PageFault(m.op, m.vpn))]
-            return self._fault(src, Fault(m.op, m.asid, m.vpn, write=True))
+            return self._begin_fault(src, m.op, m.asid, m.vpn, write=1)
         pte |= pte_bits.A | pte_bits.D
         ptes[m.vpn] = pte
         return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.set_dirty_ns, 0))]
@@ -148,9 +148,10 @@ class Vm(VmState):
     # Operations.
 
     def _fault(self, src: int, m: Fault) -> list[Effect]:
-        return self._begin(
-            Op(m.op, src, OpKind.FAULT, m.asid, m.vpn, m.vpn + 1, int(m.write), cursor=m.vpn)
-        )
+        return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
+
+    def _begin_fault(self, src: int, lane: int, asid: int, vpn: int, *, write: int) -> list[Effect]:
+        return self._begin(Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, write, cursor=vpn))
 
     def _call(self, src: int, m: Call) -> list[Effect]:
         kind = _KINDS[m.kind]
