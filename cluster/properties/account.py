@@ -24,11 +24,16 @@ def recount(vm: Vm, reports: Reports) -> None:
 
 
 def _pages(machines: list[Machine]) -> Iterator[int]:
-    """Yield the frame of every resident page; one that waits for its frame holds none."""
+    """Yield the frame of every resident page, and those that an operation is about to free.
+
+    A page that waits for its frame holds none.
+    """
     for machine in machines:
         if isinstance(machine, Vm):
             for pages in machine.objects.values():
                 yield from (page.pfn for page in pages.values() if page.pfn >= 0)
+            for op in machine.ops.values():
+                yield from op.frames
 
 
 def every_frame_once(machines: list[Machine], reports: Reports) -> None:
