@@ -20,7 +20,7 @@ from actors.operations.operation import Op, OpState, replace
 from actors.settings import Settings
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
-from kernel.hole import Action, HoleEvent, HoleState, transition
+from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
 from kernel.page import NOBODY, Page
 from kernel.policy import zero_may_skip
 from kernel.vmspace import VmSpace
@@ -182,6 +182,14 @@ class VmState(Machine):
         elif event is HoleEvent.HOLE and self.settings.hazards & Hazard.RESIDENT_SET_DRIFT:
             self.account(op, -1, out)
         return after, actions
+
+    def table_has_it_wait(self, page: Page, event: HoleEvent) -> bool:
+        """Ask THE TABLE about a page that may be in somebody's hands: must the operation wait?"""
+        return page.hole in IN_HANDS and Action.WAIT in self.table_says(page, event)
+
+    def table_says(self, page: Page, event: HoleEvent) -> tuple[Action, ...]:
+        """Ask THE TABLE what an event would have done, without raising it."""
+        return transition(page.hole, event)[1]
 
     def account(self, op: Op, pages: int, out: list[Effect]) -> None:
         """Change the resident set of the address space that `op` works on."""

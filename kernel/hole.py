@@ -100,6 +100,9 @@ class Action(IntEnum):
     SKIP_ZERO = 10
 
 
+#: somebody works on such a page and holds it busy: what others do with it, the table says
+IN_HANDS = frozenset({HoleState.FLUSHING, HoleState.ZEROING, HoleState.STEALING, HoleState.INLINE})
+
 _S = HoleState
 _E = HoleEvent
 _A = Action

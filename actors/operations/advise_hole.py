@@ -20,8 +20,8 @@ from kernel.page import NOBODY, Page
 from kernel.policy import HoleRecord, NoAccess
 from kernel.vmspace import VmSpace
 
-#: states in which HOLE has something to do or to wait for; the zeroing thread's own go on
-_CONCERNS = frozenset({HoleState.LIVE, HoleState.FLUSHING, HoleState.INLINE, HoleState.IDLE})
+#: states in which a page may be busy for a fault, and HOLE has something to do
+_CONCERNS = frozenset({HoleState.LIVE, HoleState.IDLE})
 
 
 def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -44,9 +44,11 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     """Take one page into the hole; it stays busy until its flush is complete."""
     if page.wired:
         return False
+    vm, op, found = scene.vm, scene.op, scene.found
+    if vm.table_has_it_wait(page, HoleEvent.HOLE):
+        return True
     if page.busy != NOBODY and page.hole in _CONCERNS:
         return True
-    vm, op, found = scene.vm, scene.op, scene.found
     after, _ = vm.hole_event(key, HoleEvent.HOLE, op, scene.out)
     if after is None or after.hole is not HoleState.FLUSHING:
         return False

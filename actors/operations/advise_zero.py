@@ -24,6 +24,9 @@ from kernel.page import NOBODY, Page
 from kernel.policy import Grant, HoleRecord, NotStarted, Zeroing, zero_may_skip
 from kernel.vmspace import VmSpace
 
+#: states in which the zeroing thread holds the page
+_ZEROERS = frozenset({HoleState.ZEROING, HoleState.STEALING})
+
 
 def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
     """Make a hole of a page that is not in one; leave the others to `claim`."""
@@ -59,7 +62,7 @@ def own_flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def _event(scene: Scene, page: Page) -> HoleEvent:
     policy = scene.vm.settings.policy
-    if page.hole is HoleState.ZEROING and policy.zeroing is Zeroing.BACKGROUND_STEAL:
+    if page.hole in _ZEROERS and policy.zeroing is Zeroing.BACKGROUND_STEAL:
         return HoleEvent.STEAL
     if page.hole is HoleState.FLUSHING and policy.zero_not_started is NotStarted.ZERO_THEN_REPERMIT:
         return HoleEvent.ZERO_NOW
@@ -79,6 +82,8 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     if (key, page.vpn) in op.pages or (key, page.vpn) in op.wanted:
         return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)
+    if vm.table_has_it_wait(page, event):
+        return True
     mine = page.busy in (NOBODY, op.op)
     if not mine and event not in (HoleEvent.STEAL, HoleEvent.ZERO_NOW):
         return True

@@ -26,7 +26,7 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
     """Take one page out of its object and its entry out of the page table."""
     vm, op, found = scene.vm, scene.op, scene.found
     careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and page.vpn in op.seen
-    if page.busy != NOBODY and not careless:
+    if vm.table_has_it_wait(page, HoleEvent.DISCARD) or (page.busy != NOBODY and not careless):
         return True
     after, actions = vm.hole_event(key, HoleEvent.DISCARD, op, scene.out)
     if Action.WAIT in actions:

@@ -48,7 +48,7 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     page = vm.get(key)
     if page is None:
         return _new_page(vm, replace(op, ns=op.ns + costs.fault_ns), entry, key, out)
-    if page.busy != NOBODY:
+    if vm.table_has_it_wait(page, _touch_event(vm)) or page.busy != NOBODY:
         vm.unlock_map(space, op, out)
         return vm.sleep_on_page(replace(op, phase=0), key, out)
     vm.put(key, page.with_busy(op.op))  # until it is entered: nobody may take it meanwhile
@@ -70,10 +70,13 @@ def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect
     return replace(op, phase=len(PHASES), error=-1)
 
 
+def _touch_event(vm: VmState) -> HoleEvent:
+    reuses = vm.settings.policy.rogue is Rogue.REUSE_PAGE
+    return HoleEvent.ROGUE if reuses else HoleEvent.TOUCH
+
+
 def _touch(vm: VmState, key: PageKey, op: Op, out: list[Effect]) -> None:
-    rogue = vm.settings.policy.rogue
-    event = HoleEvent.ROGUE if rogue is Rogue.REUSE_PAGE else HoleEvent.TOUCH
-    _, actions = vm.hole_event(key, event, op, out)
+    _, actions = vm.hole_event(key, _touch_event(vm), op, out)
     assert Action.WAIT not in actions, "a page in such a state is busy"
 
 

@@ -20,7 +20,10 @@ from kernel.page import NOBODY, Page
 from kernel.policy import zero_may_skip
 from kernel.vmspace import VmSpace
 
-_RECLAIMABLE = frozenset({HoleState.IDLE, HoleState.QUEUED, HoleState.ZEROED})
+
+def _is_free_hole(vm: VmState, page: Page) -> bool:
+    leaves = Action.NOTHING not in vm.table_says(page, HoleEvent.RECLAIM)
+    return leaves and page.hole is not HoleState.LIVE
 
 
 def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -31,7 +34,7 @@ def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     while todo:
         key, _ = todo.pop(0)
         page = vm.get(key)
-        wanted = page is not None and (page.hole in _RECLAIMABLE or page.lazy_free or careless)
+        wanted = page is not None and (_is_free_hole(vm, page) or page.lazy_free or careless)
         if page is None or not wanted or page.busy != NOBODY or page.wired or page.pfn < 0:
             continue
         vm.put(key, page.with_busy(op.op))
@@ -55,7 +58,7 @@ def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
 
 
 def _goes(vm: VmState, page: Page, op: Op) -> bool:
-    if page.hole in _RECLAIMABLE:
+    if _is_free_hole(vm, page):
         return True
     if vm.settings.hazards & Hazard.DAEMON_SKIPS_RECHECK:
         return True
