@@ -210,10 +210,17 @@ class VmState(Machine):
         return not self.dirtied(space, page)
 
     def dirtied(self, space: VmSpace, page: Page) -> bool:
-        """Say whether the page's entry lets stores through and has its dirty bit set."""
-        pte = space.pmap.ptes.get(page.vpn, 0)
-        need = pte_bits.P | pte_bits.U | pte_bits.W | pte_bits.D
-        return pte & need == need
+        """Say whether the page's entry has its dirty bit set, or had when mprotect took it.
+
+        Without W, too: the store was before mprotect, or is on its way while that flushes.
+        """
+        return page.dirty or bool(space.pmap.ptes.get(page.vpn, 0) & pte_bits.D)
+
+    def note_dirty(self, space: VmSpace, vpn: int) -> None:
+        """Keep with its page the dirty bit of an entry that goes."""
+        found = self.page_at(space, vpn)
+        if found is not None:
+            self.put(found[0], found[1].with_dirty(dirty=True))
 
     def offer(self, space: VmSpace, op: Op, keys: list[PageKey], out: list[Effect]) -> None:
         """Hand flushed pages of a hole to the zeroing thread, and tell the page daemon of them."""
@@ -269,6 +276,17 @@ class VmState(Machine):
             for other in self.ops.values()
             if other.asid == op.asid and other.op != op.op
         )
+
+    def flushes_outstanding(self, op: Op) -> list[int]:
+        """List pages of the operation's range whose entry another one took and has not flushed."""
+        vpns = {
+            vpn
+            for other in self.ops.values()
+            if other.asid == op.asid and other.op != op.op
+            for vpn in other.vpns
+            if op.start <= vpn < op.end
+        }
+        return sorted(vpns.difference(op.vpns))
 
 
 Phase = Callable[[VmState, VmSpace, Op, list[Effect]], Op]

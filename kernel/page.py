@@ -23,15 +23,22 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     lazy_free: bool = False
     #: wirings veto HOLE, FREE and reclaim before anything is unmapped
     wired: int = 0
+    #: an entry that mprotect took away had its dirty bit (vm_page_dirty)
+    dirty: bool = False
 
     def with_busy(self, op: int) -> "Page":
         """Give the page busied by `op`, or unbusied for NOBODY."""
-        return Page(self.pfn, self.vpn, op, self.hole, self.lazy_free, self.wired)
+        return Page(self.pfn, self.vpn, op, self.hole, self.lazy_free, self.wired, self.dirty)
 
     def with_hole(self, hole: HoleState) -> "Page":
         """Give the page in another state of the hole table."""
-        return Page(self.pfn, self.vpn, self.busy, hole, self.lazy_free, self.wired)
+        return Page(self.pfn, self.vpn, self.busy, hole, self.lazy_free, self.wired, self.dirty)
 
     def with_lazy_free(self, *, lazy: bool) -> "Page":
         """Give the page with the MADV_FREE mark set or cleared."""
-        return Page(self.pfn, self.vpn, self.busy, self.hole, lazy, self.wired)
+        return Page(self.pfn, self.vpn, self.busy, self.hole, lazy, self.wired, self.dirty)
+
+    def with_dirty(self, *, dirty: bool) -> "Page":
+        """Give the page stored to (so MADV_FREE's mark is off), or as if it were not."""
+        lazy = self.lazy_free and not dirty
+        return Page(self.pfn, self.vpn, self.busy, self.hole, lazy, self.wired, dirty)

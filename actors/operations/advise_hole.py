@@ -52,6 +52,8 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     after, _ = vm.hole_event(key, HoleEvent.HOLE, op, scene.out)
     if after is None or after.hole is not HoleState.FLUSHING:
         return False
+    if after.dirty:  # what was stored before HOLE need not be known any more
+        after = after.with_dirty(dirty=False)
     vm.put(key, after.with_lazy_free(lazy=False).with_busy(op.op))
     no_access = vm.settings.policy.no_access
     costs = vm.settings.costs

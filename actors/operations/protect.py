@@ -1,7 +1,11 @@
 """mprotect(2): permissions are lost at once, everywhere; they are gained by faults.
 
-Source: FreeBSD vm_map_protect, pmap_protect: PROT_NONE removes the entries, losing W clears it, the
-flush completes before the map is unlocked; gaining needs no flush.
+An entry that the page daemon has just removed may still be in a TLB: its flush is awaited, too. The
+dirty bit of an entry that goes is kept with the page.
+
+Source: FreeBSD vm_map_protect, pmap_protect: PROT_NONE removes the entries (pmap_remove_pte marks
+the page dirty), losing W clears it, the flush completes before the map is unlocked; gaining needs
+no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has not flushed yet.
 """
 
 from actors.machine import Effect
@@ -39,6 +43,8 @@ def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> O
     cursor = op.end
     for vpn in entries:
         if not op.arg & _READ:
+            if ptes[vpn] & pte_bits.D:
+                vm.note_dirty(space, vpn)
             del ptes[vpn]
             lost.append(vpn)
         elif not op.arg & _WRITE and ptes[vpn] & pte_bits.W:
@@ -47,6 +53,8 @@ def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> O
         if vm.settings.fine:
             cursor = vpn + 1
             break
+    if cursor == op.end:
+        lost += vm.flushes_outstanding(op)
     op = replace(op, vpns=op.vpns + tuple(lost), cursor=cursor)
     op = replace(op, ns=op.ns + len(lost) * vm.settings.costs.pte_ns)
     return advance(op) if cursor == op.end else op

@@ -77,7 +77,8 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
             continue
         holes += page.hole is not HoleState.LIVE
         _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op, out)
-        trusted = zero_may_skip(vm.settings.policy) or page.vpn not in op.seen
+        stored = page.dirty or page.vpn in op.seen
+        trusted = zero_may_skip(vm.settings.policy) or not stored
         known = Action.FREE_ZEROED in actions and trusted
         frames.setdefault((vm.settings.memory_of(page.pfn), known), []).append(page.pfn)
         vm.wake_page(key, out)
