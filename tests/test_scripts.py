@@ -44,8 +44,6 @@ UNHIT = {
     (HoleState.INLINE, HoleEvent.FLUSHED),
     # only under background-steal is a page ever STEALING, and there ZERO comes as STEAL
     (HoleState.STEALING, HoleEvent.ZERO),
-    # needs a request that outlives a theft; random orders get there (test_random_orders)
-    (HoleState.STEALING, HoleEvent.TAKE),
 }
 
 
