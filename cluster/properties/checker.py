@@ -188,11 +188,16 @@ class Checker:
     def _invalidated(
         self, dst: int, _src: int, m: Invalidated, effects: list[Effect], clock: Clock, _sent: Clock
     ) -> None:
+        vm = self._vm(dst)
         asid = self.translations.removed.get(m.op, (0, ()))[0]
-        if asid in self._vm(dst).spaces:
+        if asid in vm.spaces:
+            # taken away once more, here or by another operation: the shootdown of that follows
             facts = [e.fact for e in effects if isinstance(e, Note)]
-            again = frozenset(v for f in facts if isinstance(f, EntriesGone) for v in f.vpns)
-            self.translations.completed(m.op, self._vm(dst).spaces[asid], clock, again)
+            again = {v for f in facts if isinstance(f, EntriesGone) for v in f.vpns}
+            for op in vm.ops.values():
+                if op.asid == asid and op.op != m.op:
+                    again.update(op.vpns)
+            self.translations.completed(m.op, vm.spaces[asid], clock, frozenset(again))
 
     # What is sent.
 

@@ -80,8 +80,7 @@ class Translations:
         """A shootdown is complete, so its initiator says: nobody may hold the entries.
 
         Entries that were made anew meanwhile (by a fault, or by a walk that set A again) are good.
-        again: pages whose new entries the operation has taken away in this very delivery; the
-        shootdown of those follows.
+        again: pages whose entries were taken away once more; the shootdown of those follows.
         """
         asid, vpns = self.removed.pop(op, (0, ()))
         for vpn in vpns:
