@@ -81,7 +81,10 @@ class SpaceHistory:
                 holes = tuple(
                     FatalHole(h.settled, discard.call) if h.reopened is None else h for h in holes
                 )
-            return PageHistory((*old.discards, discard)[-_KEEP:], old.zeros, holes)
+            # a call in flight may yet discard, however many younger ones have come and gone
+            older = tuple(d for d in old.discards[: 1 - _KEEP] if d.end is None and not d.returned)
+            discards = (*older, *old.discards[1 - _KEEP :], discard)
+            return PageHistory(discards, old.zeros, holes)
 
         self._fill(start, end)
         self._change(start, end, change)
