@@ -150,7 +150,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.STEALING, _E.HOLE): (_S.STEALING, (_A.NOTHING,)),
     (_S.STEALING, _E.TAKE): (_S.STEALING, (_A.REFUSE,)),
     (_S.STEALING, _E.DONE): (_S.STEALING, (_A.NOTHING,)),
-    (_S.STEALING, _E.ZERO): (_S.STEALING, (_A.WAIT,)),
     (_S.STEALING, _E.STEAL): (_S.STEALING, (_A.WAIT,)),
     (_S.STEALING, _E.CEDED): (_S.INLINE, (_A.ZERO_INLINE,)),
     (_S.STEALING, _E.TOUCH): (_S.STEALING, (_A.WAIT,)),
@@ -158,7 +157,6 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.STEALING, _E.RECLAIM): (_S.STEALING, (_A.NOTHING,)),
     (_S.STEALING, _E.DISCARD): (_S.STEALING, (_A.WAIT,)),
     (_S.INLINE, _E.HOLE): (_S.INLINE, (_A.WAIT,)),
-    (_S.INLINE, _E.FLUSHED): (_S.INLINE, (_A.NOTHING,)),
     (_S.INLINE, _E.TAKE): (_S.INLINE, (_A.REFUSE,)),
     (_S.INLINE, _E.ZERO): (_S.INLINE, (_A.WAIT,)),
     (_S.INLINE, _E.INLINE_DONE): (_S.ZEROED, (_A.NOTHING,)),
@@ -179,12 +177,13 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
 
 #: Pairs that no operation may raise, each row with the reason that PROTOCOL.md prints.
 ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
-    "only the operation that made the page FLUSHING (or zeroed it meanwhile) reports its flush": (
+    "only the operation whose page is FLUSHING reports its flush; who lost it to a ZERO does not": (
         (_S.LIVE, _E.FLUSHED),
         (_S.IDLE, _E.FLUSHED),
         (_S.QUEUED, _E.FLUSHED),
         (_S.ZEROING, _E.FLUSHED),
         (_S.STEALING, _E.FLUSHED),
+        (_S.INLINE, _E.FLUSHED),
         (_S.ZEROED, _E.FLUSHED),
     ),
     "only a flushed page that nobody works on is offered": (
@@ -213,6 +212,9 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.STEALING, _E.ZERO_NOW),
         (_S.INLINE, _E.ZERO_NOW),
         (_S.ZEROED, _E.ZERO_NOW),
+    ),
+    "only background-steal makes a page STEALING, and there ZERO comes as STEAL": (
+        (_S.STEALING, _E.ZERO),
     ),
     "only what the zeroing thread holds is stolen": (
         (_S.LIVE, _E.STEAL),
