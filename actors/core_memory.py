@@ -5,6 +5,8 @@ quantum, and exploring at every granule. A store retires into the store buffer a
 on; a load waits, unless an earlier store of the core still in the buffer answers it.
 """
 
+from abc import abstractmethod
+
 from actors.core_interrupt import CoreInterrupt
 from actors.core_state import Buffered, Phase
 from actors.facts import Touched
@@ -91,6 +93,6 @@ class CoreMemory(CoreInterrupt):
         self.phase = Phase.LOAD
         return False
 
+    @abstractmethod
     def _next(self, out: list[Effect]) -> bool:
         """Go to the next instruction and tell who waits for that."""
-        raise NotImplementedError

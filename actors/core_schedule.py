@@ -5,6 +5,8 @@ or ends. A switch to another address space is a chain of deliveries with interru
 within one returns early. Source: amd64 pmap_activate_sw.
 """
 
+from abc import abstractmethod
+
 from actors.core_kernel import CoreKernel
 from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread
 from actors.guest.program import Await, Create, Exit, Think
@@ -30,9 +32,9 @@ _ON_CORE = Thread()
 class CoreSchedule(CoreKernel):
     """Scheduling."""
 
+    @abstractmethod
     def run(self, out: list[Effect]) -> None:
         """Run the current thread, or the next that can, until it must wait."""
-        raise NotImplementedError  # the core's own
 
     def dispatch(self, out: list[Effect]) -> bool:
         """Take the next thread off the run queue; switch the address space if it has another.

@@ -7,6 +7,7 @@ transport. A machine's fields are dicts, lists and deques of immutable values; h
 values and never mutate them, so `clone` copies containers only and `freeze` is canonical.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Self
 
@@ -51,7 +52,7 @@ class ProtocolError(Exception):
     """A machine got a message that it must not get, here and now: a peer broke the protocol."""
 
 
-class Machine:
+class Machine(ABC):
     """Base of all machines: dispatch by the class of the message."""
 
     #: message class -> method; a test requires its keys to be what the machine RECEIVES
@@ -88,9 +89,9 @@ class Machine:
                 twin.__dict__[name] = copy() if copy is not None else value
         return twin
 
+    @abstractmethod
     def freeze(self) -> Hashable:
         """Give the canonical, hashable state; equal states behave equally."""
-        raise NotImplementedError  # every machine has its own
 
     def waiting(self) -> list[str]:
         """Name what the machine still waits for; a quiescent run has nothing here."""

@@ -25,6 +25,8 @@ class SxLock(msgspec.Struct, frozen=True, gc=False):
 
     def release(self, op: int) -> tuple["SxLock", tuple[int, ...]]:
         """Give the lock back; say which waiters were let in, in order."""
+        if not self.waiters and self.readers == (op,):
+            return _FREE, ()
         if self.writer == op:
             readers: tuple[int, ...] = ()
         else:
@@ -47,3 +49,6 @@ class SxLock(msgspec.Struct, frozen=True, gc=False):
     def idle(self) -> bool:
         """Say whether nobody holds it or waits for it."""
         return self.writer < 0 and not self.readers and not self.waiters
+
+
+_FREE = SxLock()
