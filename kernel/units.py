@@ -19,8 +19,3 @@ VPN_LIMIT = 1 << 36
 def page_span(va: int, length: int) -> tuple[int, int]:
     """Give the pages `[start, end)` that hold any byte of `[va, va + length)`."""
     return va >> PAGE_SHIFT, (va + length + PAGE_SIZE - 1) >> PAGE_SHIFT
-
-
-def spans_text(start: int, end: int) -> str:
-    """Name a half-open page range for a reader: `0x10` or `0x10-0x14`."""
-    return f"{start:#x}" if end == start + 1 else f"{start:#x}-{end:#x}"
