@@ -26,3 +26,8 @@ def permits(pte: int, *, write: bool) -> bool:
     """Say whether user code may make this access through the entry."""
     need = P | U | W if write else P | U
     return pte & need == need
+
+
+def bits_text(pte: int) -> str:
+    """Render the bits for a reader: `PWADU` with dashes."""
+    return "".join(c if pte & b else "-" for c, b in zip("PWADU", (P, W, A, D, U), strict=True))
