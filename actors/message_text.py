@@ -1,6 +1,18 @@
-"""Messages for readers and codecs: all classes by tag, and a line of text for each message."""
+"""Messages for readers: all classes by tag, and a line of text for each message."""
 
-from actors.message import Message
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+from typing import Any
+
+from actors.message import LoadItem, Message, StoreItem
+from actors.operations.operation import OpKind, OpState
+from kernel import pte as pte_bits
+from kernel.errors import Errno, FaultCause, SegvCode
+from kernel.stamp import stamp_text
+from kernel.units import CELL_MASK, CELL_SHIFT
+
+#: number -> name: of an actor, or of a lane
+Name = Callable[[int], str]
 
 
 def message_classes() -> tuple[type[Message], ...]:
@@ -9,13 +21,85 @@ def message_classes() -> tuple[type[Message], ...]:
     return tuple(sorted(found, key=lambda c: c.__struct_config__.tag))  # type: ignore[arg-type,return-value]
 
 
-def fields_text(message: Message) -> str:
-    """Render a message for a reader: its class and its fields but `op`."""
+def listed(parts: Iterable[str]) -> str:
+    """Join with commas; `none` if there is nothing."""
+    return ",".join(parts) or "none"
 
-    def value(v: object) -> str:
-        if isinstance(v, tuple):
-            return "(" + " ".join(value(x) for x in v) + ")"
-        return str(v)
 
-    shown = [f"{f}={value(getattr(message, f))}" for f in message.__struct_fields__[1:]]
-    return " ".join([type(message).__name__, *shown])
+def pte_text(pte: int) -> str:
+    """Render a page-table entry: its frame, and each of the bits PWADU as a letter or a dash."""
+    return f"f{pte_bits.pfn_of(pte):x}:{pte_bits.bits_text(pte)}" if pte else "none"
+
+
+def _names(kind: type[IntEnum]) -> Callable[[int], str]:
+    """Render numbers by name; one without a name (in a trace that is none of ours) as it is."""
+    known = {int(member): member.name for member in kind}
+    return lambda value: known.get(value, str(value))
+
+
+class MessageText:
+    """Renders messages with the names of one run."""
+
+    def __init__(self, actor: Name, lane: Name, page: Callable[[int], str] = hex) -> None:
+        """Take the names of actors and lanes; `page` renders a virtual page number."""
+        self._actor = actor
+        self._lane = lane
+        self._page = page
+        self._fields: dict[str, Callable[[Any], str]] = {
+            "start": page,
+            "end": page,
+            "vpn": page,
+            "vpns": lambda v: listed(map(page, v)),
+            "pte": pte_text,
+            "kind": _names(OpKind),
+            "why": _names(OpState),
+            "cause": _names(FaultCause),
+            "code": _names(SegvCode),
+            "error": _names(Errno),
+            "targets": lambda v: listed(map(actor, v)),
+            "stamps": lambda v: listed(map(self.stamp, v)),
+            "items": self.items,
+            "thief": lane,
+            "thread": lane,
+            "keys": lambda v: listed(f"o{oid}.{index}" for oid, index in v),
+            "pages": self._pages,
+            "frames": lambda v: listed(self._frame(*row) for row in v),
+            "pfns": lambda v: listed(f"f{pfn:x}" for pfn in v),
+            "pfn": lambda v: f"f{v:x}",
+        }
+
+    def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:
+        """Render a message: its class, then its fields by name."""
+        shown = (name for name in message.__struct_fields__ if name not in left_out)
+        fields = (f"{n}={self._fields.get(n, str)(getattr(message, n))}" for n in shown)
+        return " ".join([type(message).__name__, *fields])
+
+    def stamp(self, value: int) -> str:
+        """Render a version of contents: `0`, `junk`, or the store that made it."""
+        return stamp_text(value, self._lane)
+
+    def items(self, items: tuple[StoreItem | LoadItem, ...]) -> str:
+        """Render granules, as page or page.granule, with their frames and what is stored."""
+        return listed(
+            f"{self._cell(i[0])}@f{i[1]:x}" + (f"={self.stamp(i[2])}" if len(i) > 2 else "")
+            for i in items
+        )
+
+    def _cell(self, value: int) -> str:
+        granule = value & CELL_MASK
+        return self._page(value >> CELL_SHIFT) + (f".{granule}" if granule else "")
+
+    def _frame(self, vpn: int, pfn: int, *chunks_done: int) -> str:
+        done = f":{chunks_done[0]}" if chunks_done else ""
+        return f"{self._page(vpn)}@f{pfn:x}{done}"
+
+    def _pages(self, pages: tuple[Any, ...]) -> str:
+        rows = []
+        for (oid, index), *rest in pages:
+            # Taken: asid, vpn, pfn; Ceded: chunks done
+            if len(rest) == 3:
+                tail = f"page {self._page(rest[1])} f{rest[2]:x}"
+            else:
+                tail = f"{rest[0]} chunks done"
+            rows.append(f"o{oid}.{index}({tail})")
+        return listed(rows)

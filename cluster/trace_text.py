@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from actors.message import Message
-from actors.message_text import fields_text
+from actors.message_text import MessageText
 from cluster.codec import UNION
 from cluster.trace import Header
 
@@ -31,7 +31,8 @@ def delivery_line(
     clock = "" if header.live else f"{when:>14,} "
     sender = "timer" if timer else _actor(header, src)
     lane = header.lane_name(message.op)
-    return f"{clock}{sender:>12}>{_actor(header, dst):<12} {lane:12} {fields_text(message)}"
+    text = MessageText(lambda a: _actor(header, a), header.lane_name).message(message)
+    return f"{clock}{sender:>12}>{_actor(header, dst):<12} {lane:12} {text}"
 
 
 def _actor(header: Header, actor: int) -> str:

@@ -5,6 +5,8 @@ instruction index and element of the access run. 0 is zeroed memory; `JUNK` is m
 has written or zeroed since power-on. Source: DESIGN section 4, "contents carry versions".
 """
 
+from collections.abc import Callable
+
 ZERO = 0
 JUNK = -1
 _ELEMENT_BITS = 20
@@ -26,11 +28,12 @@ def writer(value: int) -> tuple[int, int, int]:
     return (value >> _INDEX_BITS) - 1, value & ((1 << _INDEX_BITS) - 1), element
 
 
-def stamp_text(value: int) -> str:
-    """Render a stamp for a reader: `0`, `junk` or `t3#17.0`."""
+def stamp_text(value: int, thread_name: Callable[[int], str] = "t{}".format) -> str:
+    """Render a stamp for a reader: `0`, `junk`, or the store that made it, as `t3#17.2`."""
     if value == ZERO:
         return "0"
     if value == JUNK:
         return "junk"
     thread, index, element = writer(value)
-    return f"t{thread}#{index}.{element}" if element else f"t{thread}#{index}"
+    name = f"{thread_name(thread)}#{index}"
+    return f"{name}.{element}" if element else name

@@ -1,25 +1,22 @@
 """How scripts print messages and machines: names instead of numbers, no costs, no log lines."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from actors.core import Core
 from actors.core_state import Buffered, Phase
 from actors.machine import Machine
 from actors.memory import Memory
+from actors.message_text import MessageText, listed, pte_text
 from actors.messages import Message, Step
-from actors.operations.operation import Op, OpKind, OpState
+from actors.operations.operation import Op, OpKind
 from actors.pagedaemon import PageDaemon
 from actors.settings import KERNEL_LANE
 from actors.vm import Vm
 from actors.zeroer import Zeroer
 from cluster.explore.world import Channel
 from cluster.scenario import Setup
-from kernel import pte as pte_bits
-from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.page import NOBODY, Page
-from kernel.stamp import JUNK, ZERO, writer
-from kernel.units import CELL_MASK, CELL_SHIFT
 from kernel.vmspace import VmSpace
 
 _PROT = {0: "none", 1: "r", 3: "rw"}
@@ -32,47 +29,13 @@ def span(start: int, end: int) -> str:
     return str(start) if end == start + 1 else f"{start}-{end}"
 
 
-def cell(value: int) -> str:
-    """Give a granule as page, or page.granule."""
-    granule = value & CELL_MASK
-    return f"{value >> CELL_SHIFT}.{granule}" if granule else str(value >> CELL_SHIFT)
-
-
-def entry(pte: int) -> str:
-    """Give a page-table entry: frame and bits, each of PWADU as a letter or a dash."""
-    return f"f{pte_bits.pfn_of(pte)}:{pte_bits.bits_text(pte)}" if pte else "none"
-
-
-def listed(parts: Iterable[str]) -> str:
-    """Join with commas."""
-    return ",".join(parts) or "none"
-
-
 class Words:
     """The names of one setup."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.several = len(setup.settings.vm_of) > 1
-        self.fields: dict[str, Callable[[Any], str]] = {
-            "pte": entry,
-            "kind": lambda v: OpKind(v).name,
-            "why": lambda v: OpState(v).name,
-            "cause": lambda v: FaultCause(v).name,
-            "code": lambda v: SegvCode(v).name,
-            "error": lambda v: Errno(v).name,
-            "targets": lambda v: listed(map(self.actor, v)),
-            "vpns": lambda v: listed(map(str, v)),
-            "stamps": lambda v: listed(map(self.stamp, v)),
-            "items": self._items,
-            "thief": self.lane,
-            "thread": self.lane,
-            "keys": lambda v: listed(f"o{oid}.{index}" for oid, index in v),
-            "pages": self._pages,
-            "frames": lambda v: listed(":".join(map(str, row)) for row in v),
-            "pfns": lambda v: listed(f"f{pfn}" for pfn in v),
-            "pfn": lambda v: f"f{v}",
-        }
+        self.text = MessageText(self.actor, self.lane, str)
 
     def actor(self, number: int) -> str:
         return self.setup.wiring.names[number]
@@ -87,38 +50,14 @@ class Words:
         way = f"timer:{self.actor(dst)}" if timer else f"{self.actor(src)}->{self.actor(dst)}"
         return f"{way}/{self.lane(lane)}"
 
-    def stamp(self, value: int) -> str:
-        if value in (ZERO, JUNK):
-            return "0" if value == ZERO else "junk"
-        thread, index, element = writer(value)
-        return f"{self.lane(thread)}#{index}" + (f".{element}" if element else "")
-
     def message(self, m: Message, to: Machine | None = None) -> str:
         """Render a message: class, then fields by name; for a Step what `to` would do."""
-        words = [type(m).__name__]
+        left_out = _LEFT_OUT if self.several else _LEFT_OUT | {"asid"}
+        text = self.text.message(m, left_out)
         if isinstance(m, Step) and isinstance(to, Vm) and m.op in to.ops:
             op = to.ops[m.op]
-            words.append(f"{op.kind.name}.{to._phases(op)[op.phase].__name__}")
-        for name in m.__struct_fields__:
-            if name in _LEFT_OUT or (name == "asid" and not self.several):
-                continue
-            render = self.fields.get(name, str)
-            words.append(f"{name}={render(getattr(m, name))}")
-        return " ".join(words)
-
-    def _items(self, items: tuple[tuple[int, ...], ...]) -> str:
-        return listed(
-            f"{cell(i[0])}@f{i[1]}" + (f"={self.stamp(i[2])}" if len(i) > 2 else "") for i in items
-        )
-
-    def _pages(self, pages: tuple[Any, ...]) -> str:
-        rows = []
-        for row in pages:
-            (oid, index), *rest = row
-            # Taken: asid, vpn, pfn; Ceded: chunks done
-            tail = f"page {rest[1]} f{rest[2]}" if len(rest) == 3 else f"{rest[0]} chunks done"
-            rows.append(f"o{oid}.{index}({tail})")
-        return listed(rows)
+            text += f" {op.kind.name}.{to._phases(op)[op.phase].__name__}"
+        return text
 
     # Machines.
 
@@ -174,14 +113,14 @@ class Words:
         for oid, pages in sorted(vm.objects.items()):
             if vm.owner[oid] == asid:
                 rows += [(p.vpn, self._page(p, ptes.pop(p.vpn, 0))) for p in pages.values()]
-        rows += [(vpn, f"page {vpn}: no page, pte {entry(pte)}") for vpn, pte in ptes.items()]
+        rows += [(vpn, f"page {vpn}: no page, pte {pte_text(pte)}") for vpn, pte in ptes.items()]
         return [text for _, text in sorted(rows)]
 
     def _page(self, page: Page, pte: int) -> str:
         frame = f"f{page.pfn}" if page.pfn >= 0 else "no frame yet"
         busy = f", busy for {self.lane(page.busy)}" if page.busy != NOBODY else ""
         free = ", free" if page.lazy_free else ""
-        return f"page {page.vpn}: {frame} {page.hole.name}, pte {entry(pte)}{busy}{free}"
+        return f"page {page.vpn}: {frame} {page.hole.name}, pte {pte_text(pte)}{busy}{free}"
 
     def _op(self, op: Op) -> str:
         text = f"{self.lane(op.op)}: {op.kind.name} {span(op.start, op.end)} {op.state.name}"
@@ -212,7 +151,7 @@ class Words:
         return rows or ["idle"]
 
     def _buffered(self, b: Buffered) -> str:
-        return f"ack to {self.actor(b.ack_to)}" if b.ack_to >= 0 else self._items(b.items)
+        return f"ack to {self.actor(b.ack_to)}" if b.ack_to >= 0 else self.text.items(b.items)
 
     def _zeroer(self, z: Zeroer) -> list[str]:
         def keys(found: Iterable[Any]) -> str:
@@ -235,8 +174,8 @@ class Words:
         """Render the contents of the frames in use, and the free lists."""
         rows = []
         for pfn, contents in sorted(memory.contents.items()):
-            bases = "|".join(self.stamp(b) for b in contents.bases)
-            cells = [f"{g}={self.stamp(v)}" for g, v in sorted(contents.cells.items())]
+            bases = "|".join(self.text.stamp(b) for b in contents.bases)
+            cells = [f"{g}={self.text.stamp(v)}" for g, v in sorted(contents.cells.items())]
             rows.append(" ".join([f"f{pfn}: {bases}", *cells]))
         if memory.freed or memory.freed_zeroed:
             freed = listed(f"f{p}" for p in memory.freed)
@@ -252,5 +191,5 @@ class Words:
 
     def tlb(self, core: Core) -> list[str]:
         """Render what a core has cached."""
-        rows = [f"p{asid} page {vpn}: {entry(pte)}" for asid, vpn, pte in core.tlb.rows()]
+        rows = [f"p{asid} page {vpn}: {pte_text(pte)}" for asid, vpn, pte in core.tlb.rows()]
         return rows or ["empty"]

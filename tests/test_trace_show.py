@@ -69,8 +69,8 @@ def test_filters(full: Path) -> None:
     assert lines(full, operation="1") == lines(full, operation="b")
     page = lines(full, page=0x13)
     assert 0 < len(page) < len(every)
-    assert any("Walk asid=0 vpn=19" in line for line in page)
-    assert any("start=16 end=20" in line for line in page)
+    assert any("Walk asid=0 vpn=0x13" in line for line in page)
+    assert any("start=0x10 end=0x14" in line for line in page)
     late = lines(full, from_ns=5000, to_ns=9000)
     assert late == [line for line in every if 5000 <= int(line.split()[0].replace(",", "")) < 9000]
     both = lines(full, operation="b", page=0x13)
