@@ -101,7 +101,7 @@ class Core(CoreSchedule):
             return self._next(out)
         kind, start, end, arg = todo[self.part]
         self.phase = Phase.CALL
-        out.append(Note(CallStarted(self.thread, kind)))
+        out.append(Note(CallStarted(self.thread, kind, end - start)))
         out.append(Spend(self.settings.costs.syscall_ns))
         vm = self.settings.vm_of[self.asid]
         out.append(Send(vm, Call(self.thread, self.pc, kind, self.asid, start, end, arg)))

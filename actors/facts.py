@@ -13,9 +13,10 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class CallStarted(Fact, frozen=True):
-    """core: the thread enters the kernel for system call `kind`."""
+    """core: the thread enters the kernel for system call `kind` on a range of `pages`."""
 
     kind: int
+    pages: int
 
 
 class CallEnded(Fact, frozen=True):
@@ -36,12 +37,20 @@ class Touched(Fact, frozen=True):
     first: int
 
 
+class FaultStarted(Fact, frozen=True):
+    """vm: a page fault begins."""
+
+
 class Faulted(Fact, frozen=True):
-    """vm: a page fault on `vpn` was resolved; `cause` is a FaultCause."""
+    """vm: a page fault on `vpn` was resolved; `cause` is a FaultCause.
+
+    `ns` is kernel work that the faulting core still has to spend on it.
+    """
 
     asid: int
     vpn: int
     cause: int
+    ns: int
 
 
 class Segv(Fact, frozen=True):
@@ -112,6 +121,12 @@ class Reclaimed(Fact, frozen=True):
 
     pages: int
     holes: int
+
+
+class FramesInUse(Fact, frozen=True):
+    """memory: so many of its frames are not free now."""
+
+    frames: int
 
 
 class Resident(Fact, frozen=True):

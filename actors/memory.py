@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Hashable
 from typing import ClassVar
 
-from actors.machine import Effect, Handler, Machine, Send
+from actors.facts import FramesInUse
+from actors.machine import Effect, Handler, Machine, Note, Send
 from actors.messages import (
     Allocate,
     ChunkZeroed,
@@ -99,6 +100,7 @@ class Memory(Machine):
         self.waiters.append((src, m.op))
         self._serve(out)
         self._press(out)
+        out.append(Note(FramesInUse(m.op, self.settings.frames - self.free_count())))
         return out
 
     def _free(self, _src: int, m: Free) -> list[Effect]:
@@ -108,6 +110,7 @@ class Memory(Machine):
         if self.free_count() >= self.settings.free_target:
             self.pressing = False
         self._press(out)
+        out.append(Note(FramesInUse(m.op, self.settings.frames - self.free_count())))
         return out
 
     def _serve(self, out: list[Effect]) -> None:

@@ -6,7 +6,7 @@ What each operation does is in `actors/operations/`, one module per kind; what s
 
 from typing import ClassVar
 
-from actors.facts import BackgroundZeroed
+from actors.facts import BackgroundZeroed, FaultStarted
 from actors.machine import Effect, Handler, Note, ProtocolError, Send
 from actors.message import Message
 from actors.messages import (
@@ -151,7 +151,8 @@ class Vm(VmState):
         return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
 
     def _begin_fault(self, src: int, lane: int, asid: int, vpn: int, *, write: int) -> list[Effect]:
-        return self._begin(Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, write, cursor=vpn))
+        op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, write, cursor=vpn)
+        return [Note(FaultStarted(lane)), *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
         kind = _KINDS[m.kind]

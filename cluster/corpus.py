@@ -44,7 +44,8 @@ from cluster.host import Observer
 from cluster.inline import InlineHost
 from cluster.input_error import InputError
 from cluster.properties.checker import Checker
-from cluster.scenario import MachineTable, Scenario, Setup, prepare
+from cluster.scenario import MachineTable, Scenario
+from cluster.setup import Setup, prepare
 from kernel.errors import Errno, SegvCode
 from kernel.stamp import stamp
 from kernel.units import PAGE_SIZE

@@ -13,13 +13,14 @@ _EXACT_BITS = _PRECISION_BITS + 1
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Count, mean and percentiles of durations; all 0 where there was none."""
+    """Count, sum, mean and percentiles of durations; null where there is none to speak of."""
 
     count: int = 0
-    mean_ns: int = 0
-    p50_ns: int = 0
-    p99_ns: int = 0
-    max_ns: int = 0
+    total_ns: int | None = None
+    mean_ns: int | None = None
+    p50_ns: int | None = None
+    p99_ns: int | None = None
+    max_ns: int | None = None
 
 
 class Histogram:
@@ -62,11 +63,14 @@ class Histogram:
                 return min(max(value, self.least), self.largest)
         raise AssertionError("the buckets hold fewer values than were counted")
 
-    def spread(self) -> Spread:
-        """Sum up."""
+    def spread(self, *, timed: bool = True) -> Spread:
+        """Sum up; without time only the count means something."""
+        if not (self.count and timed):
+            return Spread(count=self.count)
         return Spread(
             count=self.count,
-            mean_ns=round(self.total / self.count) if self.count else 0,
+            total_ns=self.total,
+            mean_ns=round(self.total / self.count),
             p50_ns=self.percentile(50),
             p99_ns=self.percentile(99),
             max_ns=self.largest,

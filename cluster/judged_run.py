@@ -25,7 +25,7 @@ from cluster.run_directory import (
     write_atomically,
 )
 from cluster.run_log import RunLog
-from cluster.scenario import Setup
+from cluster.setup import Setup, policy_changes
 from cluster.summary import Summary, verdict_of
 from cluster.workload import Workload
 
@@ -174,6 +174,11 @@ def _summary(request: Request, ran: Ran, directory: Path) -> Summary:
         scenario=request.name,
         preset=request.setup.preset,
         engine=request.options.engine,
+        seed=request.setup.scenario.run.seed,
+        policy_changes=policy_changes(request.setup),
+        machine=msgspec.to_builtins(request.setup.scenario.machine),
+        workload=_workload(request.setup),
+        assumptions=list(meta.assumptions) if meta else [],
         verdict=verdict_of(ran.violations),
         violations=[msgspec.to_builtins(v) for v in ran.violations or ()],
         not_promised=ran.not_promised,
@@ -181,7 +186,7 @@ def _summary(request: Request, ran: Ran, directory: Path) -> Summary:
         interrupted=bool(ran.signal),
         deliveries=outcome.deliveries,
         digest=outcome.digest,
-        simulated_ns=outcome.simulated_ns,
+        simulated_ns=outcome.simulated_ns if ran.results.timed else None,
         wall_s=round(ran.wall_s, 3),
         deliveries_per_s=round(outcome.deliveries / wall_s),
         touches_per_s=round(sum(metrics.touches.values()) / wall_s),
@@ -191,3 +196,10 @@ def _summary(request: Request, ran: Ran, directory: Path) -> Summary:
         host=ran.host,
         directory=str(directory),
     )
+
+
+def _workload(setup: Setup) -> dict[str, str]:
+    table = setup.scenario.workload
+    if not table.file:
+        return {}
+    return {"file": Path(table.file).name, "timing": table.timing, "mapping": table.mapping}

@@ -13,7 +13,8 @@ import msgspec
 
 from cluster.input_error import InputError
 from cluster.model import MODEL, release
-from cluster.scenario import Scenario, Setup
+from cluster.scenario import Scenario
+from cluster.setup import Setup
 
 SCHEMA = "holezero-manifest"
 VERSION = 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from cluster.input_error import InputError
-from cluster.shipped import nearest, read_toml, shipped
+from cluster.shipped import nearest, read_toml, shipped, told
 from kernel.costs import Profile
 
 
@@ -17,11 +17,11 @@ def load_profile(name: str) -> Profile:
         raise InputError(
             f"no cost profile {name!r}: shipped are {', '.join(known)}, or give a file"
         )
+    data = read_toml(path)
     try:
-        profile: Profile = msgspec.convert(read_toml(path), Profile)
+        profile: Profile = msgspec.convert(data, Profile)
     except msgspec.ValidationError as e:
-        raise InputError(f"{path}: {e}") from e
-    _check_profile(profile, str(path))
+        raise InputError(f"{path}: {told(e, data)}") from e
     return profile
 
 
@@ -36,13 +36,5 @@ def adjusted(
         changed: Profile = msgspec.convert(data, Profile)
     except msgspec.ValidationError as e:
         names = [*profile.costs.__struct_fields__, *profile.latencies.__struct_fields__]
-        raise InputError(f"{where}: {e}{nearest(str(e), names)}") from e
-    _check_profile(changed, where)
+        raise InputError(f"{where}: {told(e, data)}{nearest(str(e), names)}") from e
     return changed
-
-
-def _check_profile(profile: Profile, where: str) -> None:
-    if min(msgspec.structs.astuple(profile.latencies)) <= 0:
-        raise InputError(f"{where}: latencies: each must be above 0 ns")
-    if min(msgspec.structs.astuple(profile.costs)) < 0:
-        raise InputError(f"{where}: costs: none may be below 0")

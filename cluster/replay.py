@@ -20,7 +20,7 @@ from cluster.directed import Directed
 from cluster.free_order import FreeRun
 from cluster.host import Listener, Observer
 from cluster.replay_inline import DeliveryHook, InlineReplay
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from cluster.trace import TIMER, End, Header, config_digest, rebuild
 from cluster.trace_reader import TraceReader
 

@@ -10,7 +10,7 @@ from cluster.free_order import failure_text
 from cluster.host import Listener, Observer
 from cluster.inline import InlineHost
 from cluster.input_error import InputError
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from cluster.trace import CHECKPOINT_EVERY, Delivery, Record, RunCheckpoint
 from cluster.trace_reader import TraceReader
 from cluster.trace_text import decode_delivery, delivery_line
@@ -67,8 +67,8 @@ class InlineReplay:
                 self._to_checkpoints()
             self._run_to(end.deliveries if end is not None else None)
             self._check_exhausted()
-        except (DiffersError, InputError):
-            raise
+        except (DiffersError, InputError, OSError):
+            raise  # OSError: of whoever hears the replay, as machines do no I/O
         except _RecordedEndError:
             return
         except Exception as e:  # noqa: BLE001 - whatever a machine raises is how its run ended

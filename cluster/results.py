@@ -2,7 +2,7 @@
 
 A `Results` is a listener of a host: it hears facts only, never deliveries, and keeps counters and
 histograms, so its memory does not grow with the run. Times are simulated nanoseconds; a free run
-has none, and its durations are all 0.
+has none, and its durations are null.
 """
 
 from collections import Counter
@@ -17,6 +17,8 @@ from actors.facts import (
     CallStarted,
     Fact,
     Faulted,
+    FaultStarted,
+    FramesInUse,
     HoleSettled,
     Reclaimed,
     Resident,
@@ -28,7 +30,7 @@ from actors.facts import (
 )
 from actors.operations.operation import OpKind
 from cluster.histogram import Histogram, Spread
-from cluster.resident import ResidentMeter, ResidentSet
+from cluster.page_meter import PageMeter, PagesHeld
 from kernel.errors import Errno, FaultCause, SegvCode
 
 _CALLS = {int(kind): kind.name.lower() for kind in OpKind}
@@ -43,7 +45,8 @@ _ZERO_SOMETIMES = {
     "inline": "sometimes_zero_inline",
 }
 
-#: what a run may show at least once; a green run in which all are 0 has shown nothing
+#: what a run may show at least once; a green run in which all are 0 has shown nothing. Counted are
+#: calls, shootdowns, faults, reports of the zeroing thread: events, never pages
 SOMETIMES = (
     "sometimes_hole_settles",
     "sometimes_zero_skips",
@@ -68,10 +71,14 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
     #: system calls by kind, from kernel entry to return
     operations: dict[str, Spread]
+    #: pages of the ranges that they were called for, resident or not, by kind
+    operation_pages: dict[str, int]
     #: accesses of the guest, one granule each: `loads`, `stores`
     touches: dict[str, int]
     #: resolved page faults by FaultCause
     faults: dict[str, int]
+    #: resolved page faults, from the failing walk until the thread can go on
+    fault_latency: Spread
     #: SIGSEGVs by SegvCode
     segv: dict[str, int]
     #: shootdown interrupts: `sent`, `acked`
@@ -83,10 +90,12 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     pages_zeroed: dict[str, int]
     #: frames that the page daemon took: `pages`, and of these `holes`
     reclaimed: dict[str, int]
-    #: the resident set of all processes together
-    resident: ResidentSet
+    #: the resident set of all processes together: pages in holes have left it
+    resident: PagesHeld
     #: the same by process
-    resident_by_process: dict[str, ResidentSet]
+    resident_by_process: dict[str, PagesHeld]
+    #: frames that are not free, pages of holes included
+    frames_in_use: PagesHeld
     #: system calls that failed, by errno
     errors: dict[str, int]
     sometimes: dict[str, int]
@@ -95,11 +104,14 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 class Results:
     """Hears the facts of one run and sums them up."""
 
-    def __init__(self) -> None:
-        """Start with nothing heard."""
+    def __init__(self, *, timed: bool = True) -> None:
+        """Start with nothing heard; `timed` if the host has a simulated time."""
+        self.timed = timed
         self.calls: dict[int, Histogram] = {}
+        self.call_pages: Counter[int] = Counter()
         self.touches = [0, 0]
         self.faults: Counter[int] = Counter()
+        self.fault_latency = Histogram()
         self.segv: Counter[int] = Counter()
         self.errors: Counter[int] = Counter()
         self.ipis_sent = 0
@@ -108,13 +120,20 @@ class Results:
         self.zeroed: Counter[str] = Counter()
         self.reclaimed = 0
         self.reclaimed_holes = 0
-        self.resident = ResidentMeter()
+        self.resident = PageMeter()
+        self.in_use = PageMeter()
         self.sometimes: dict[str, int] = dict.fromkeys(SOMETIMES, 0)
         self._call_since: dict[int, int] = {}
+        self._fault_since: dict[int, int] = {}
         self._shooting_since: dict[int, int] = {}
+        #: cases that the ZERO in flight of each lane has shown
+        self._zero_showed: dict[int, set[str]] = {}
 
-    def noted(self, when: int, _actor: int, fact: Fact) -> None:
+    def noted(self, when: int, actor: int, fact: Fact) -> None:
         """Take one fact in; facts that no metric needs cost a look-up."""
+        if isinstance(fact, FramesInUse):  # the only one for which it matters who states it
+            self.in_use.change(when, actor, fact.frames)
+            return
         take = self._TAKE.get(fact.__class__)
         if take is not None:
             take(self, when, fact)
@@ -122,25 +141,33 @@ class Results:
     def finish(self, when: int) -> None:
         """Close the time-weighted means at the end of the run."""
         self.resident.advance(when)
+        self.in_use.advance(when)
 
     def metrics(self) -> Metrics:
         """Sum up what was heard so far."""
         known = _CALLS.items()
         return Metrics(
             operations={
-                name: self.calls[kind].spread() for kind, name in known if kind in self.calls
+                name: self.calls[kind].spread(timed=self.timed)
+                for kind, name in known
+                if kind in self.calls
+            },
+            operation_pages={
+                name: self.call_pages[kind] for kind, name in known if kind in self.calls
             },
             touches={"loads": self.touches[0], "stores": self.touches[1]},
             faults=_named(self.faults, _CAUSES),
+            fault_latency=self.fault_latency.spread(timed=self.timed),
             segv=_named(self.segv, _CODES),
             ipis={"sent": self.ipis_sent, "acked": self.ipis_acked},
-            shootdown_wait=self.shootdown_wait.spread(),
+            shootdown_wait=self.shootdown_wait.spread(timed=self.timed),
             pages_zeroed={
                 how: self.zeroed[how] for how in ("inline", "background", "stolen", "skipped")
             },
             reclaimed={"pages": self.reclaimed, "holes": self.reclaimed_holes},
             resident=self.resident.total(),
-            resident_by_process=self.resident.by_process(),
+            resident_by_process=self.resident.by_part(),
+            frames_in_use=self.in_use.total(),
             errors={_ERRORS.get(e, str(e)): n for e, n in sorted(self.errors.items())},
             sometimes=dict(self.sometimes),
         )
@@ -149,9 +176,11 @@ class Results:
 
     def _call_started(self, when: int, fact: CallStarted) -> None:
         self._call_since[fact.op] = when
+        self.call_pages[fact.kind] += fact.pages
 
     def _call_ended(self, when: int, fact: CallEnded) -> None:
         since = self._call_since.pop(fact.op)
+        self._zero_showed.pop(fact.op, None)
         durations = self.calls.get(fact.kind)
         if durations is None:
             durations = self.calls[fact.kind] = Histogram()
@@ -163,8 +192,12 @@ class Results:
     def _touched(self, _when: int, fact: Touched) -> None:
         self.touches[fact.write] += fact.count
 
-    def _faulted(self, _when: int, fact: Faulted) -> None:
+    def _fault_started(self, when: int, fact: FaultStarted) -> None:
+        self._fault_since[fact.op] = when
+
+    def _faulted(self, when: int, fact: Faulted) -> None:
         self.faults[fact.cause] += 1
+        self.fault_latency.add(when + fact.ns - self._fault_since.pop(fact.op))
         if fact.cause == FaultCause.ROGUE:
             self.sometimes["sometimes_hole_is_touched"] += 1
         elif fact.cause == FaultCause.SPURIOUS:
@@ -192,7 +225,9 @@ class Results:
             return  # ZERO ends what it stole; nothing was zeroed by it from the start
         how = _ZERO_CASES[fact.case]
         self.zeroed[how] += fact.pages
-        self.sometimes[_ZERO_SOMETIMES[how]] += 1
+        if how not in self._zero_showed.setdefault(fact.op, set()):
+            self._zero_showed[fact.op].add(how)
+            self.sometimes[_ZERO_SOMETIMES[how]] += 1
 
     def _background_zeroed(self, _when: int, fact: BackgroundZeroed) -> None:
         self.zeroed["background"] += fact.pages
@@ -211,6 +246,7 @@ class Results:
         CallStarted: _call_started,
         CallEnded: _call_ended,
         Touched: _touched,
+        FaultStarted: _fault_started,
         Faulted: _faulted,
         Segv: _segv,
         Shooting: _shooting,

@@ -35,6 +35,15 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     preset: str
     engine: str
+    seed: int
+    #: keys in which the policy is not the preset
+    policy_changes: dict[str, str]
+    #: `[machine]` of the scenario
+    machine: dict[str, Any]
+    #: think time and mapping of a recorded workload; empty for a script
+    workload: dict[str, str]
+    #: what a recorded workload takes for granted
+    assumptions: list[str]
     verdict: Verdict
     #: broken promises: property, text, page, operations, delivery
     violations: list[dict[str, Any]]
@@ -46,7 +55,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     interrupted: bool
     deliveries: int
     digest: str
-    simulated_ns: int
+    #: null: a free run has no simulated time
+    simulated_ns: int | None
     wall_s: float
     deliveries_per_s: int
     touches_per_s: int

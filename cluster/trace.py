@@ -33,7 +33,8 @@ from cluster.codec import ENCODER
 from cluster.host import Outcome
 from cluster.input_error import InputError
 from cluster.model import MODEL, release
-from cluster.scenario import Scenario, Setup, prepare
+from cluster.scenario import Scenario
+from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
 from cluster.workload import Workload
 from kernel.costs import Profile

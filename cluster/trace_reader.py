@@ -128,7 +128,7 @@ class TraceReader:
         if magic != MAGIC:
             raise InputError(
                 f"{self.path}: not a holezero trace (it starts with {magic!r}). "
-                "`holezero run SCENARIO --trace FILE` records one."
+                "`holezero run SCENARIO` keeps one in the run's folder."
             )
         head, _ = self._head(len(MAGIC))
         if head is None or head[0] != HEAD_TAG:

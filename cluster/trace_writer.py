@@ -104,8 +104,7 @@ class TraceWriter:
     def checkpoint(self, host: InlineHost) -> None:
         """Write how the run stands; replay compares there. Any spacing will do."""
         self.add(RunCheckpoint(host.deliveries, host.digest.combined()))
-        if time.monotonic() - self._flushed_s > _FLUSH_EVERY_S:
-            self.flush()
+        self.flush_now_and_then()
 
     def finish_failed(self, host: InlineHost, error: Exception) -> None:
         """Write the last record of an inline run that ended in an exception."""
@@ -129,6 +128,11 @@ class TraceWriter:
             self._pending.clear()
             self._pending_bytes = 0
         self._flushed_s = time.monotonic()
+
+    def flush_now_and_then(self) -> None:
+        """Write what is pending if that was not done for a second."""
+        if time.monotonic() - self._flushed_s > _FLUSH_EVERY_S:
+            self.flush()
 
     def finish(self, end: End) -> None:
         """Write the last record and close the file."""

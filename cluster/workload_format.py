@@ -30,6 +30,7 @@ from actors.guest.program import (
     Think,
     ThreadInfo,
 )
+from kernel.stamp import ELEMENTS_MAX
 
 MAGIC = b"\x89HZW\r\n\x1a\n"
 SCHEMA = "holezero-workload"
@@ -53,6 +54,8 @@ MAX_THREADS = 1 << 20
 MAX_TRAILER_BYTES = 16 * 1024 * 1024
 #: One past the largest byte address of a 48-bit address space.
 VA_LIMIT = 1 << 48
+#: A month: longer thinking is no recording of a program.
+MAX_THINK_NS = 30 * 86_400 * 10**9
 DIGEST_BYTES = 16
 
 
@@ -162,12 +165,12 @@ def require_possible(instructions: list[Instruction], threads: int) -> None:
         if isinstance(one, Access):
             possible = (
                 one.va >= 0
-                and one.count > 0
+                and 0 < one.count <= ELEMENTS_MAX
                 and one.stride >= 0
                 and one.va + one.count * one.stride < VA_LIMIT + one.stride
             )
         elif isinstance(one, Think):
-            possible = one.ns >= 0
+            possible = 0 <= one.ns <= MAX_THINK_NS
         elif isinstance(one, Await):
             possible = 0 <= one.thread < threads and one.index >= 0
         elif isinstance(one, Create):

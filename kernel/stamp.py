@@ -11,6 +11,8 @@ ZERO = 0
 JUNK = -1
 _ELEMENT_BITS = 20
 _INDEX_BITS = 26
+#: of one access run
+ELEMENTS_MAX = 1 << _ELEMENT_BITS
 
 
 def stamp(thread: int, index: int, element: int) -> int:

@@ -4,7 +4,8 @@ from random import Random
 
 import msgspec
 
-from cluster.scenario import MachineTable, RunTable, Scenario, Setup, ThreadTable, parse, prepare
+from cluster.scenario import MachineTable, RunTable, Scenario, ThreadTable, parse
+from cluster.setup import Setup, prepare
 
 PAGES = 3
 _CALLS = ("hole", "zero", "release", "reuse", "free", "dontneed", "unmap", "map", "protect")

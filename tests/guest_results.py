@@ -11,7 +11,7 @@ from actors.vm import Vm
 from actors.wiring import build
 from cluster.inline import InlineHost
 from cluster.properties.checker import Checker
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from kernel.hole import HoleState
 
 Event = tuple[str, int, int]

@@ -12,7 +12,7 @@ from actors.message import Message
 from actors.wiring import build
 from cluster.inline import InlineHost
 from cluster.properties.checker import Checker
-from cluster.scenario import Setup
+from cluster.setup import Setup
 
 #: (src, seq) of each delivery, in the order of the receiver
 Log = list[list[tuple[int, int]]]

@@ -15,7 +15,7 @@ from actors.settings import KERNEL_LANE
 from actors.vm import Vm
 from actors.zeroer import Zeroer
 from cluster.explore.world import Channel
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from kernel.page import NOBODY, Page
 from kernel.vmspace import VmSpace
 

@@ -38,7 +38,8 @@ from actors.vm import Vm
 from cluster.explore.bfs import explore
 from cluster.explore.world import Channel, World
 from cluster.properties.violation import Violation
-from cluster.scenario import Setup, parse, prepare
+from cluster.scenario import parse
+from cluster.setup import Setup, prepare
 from tests.hole_rows import Row, watched
 from tests.script_blocks import SEPARATOR, ScriptFileError, blocks
 from tests.script_text import Words

@@ -14,7 +14,8 @@ from cluster.__main__ import main
 from cluster.causal_cut import Cut
 from cluster.live.outcome import WorkerDiedError
 from cluster.results import SOMETIMES
-from cluster.scenario import load, prepare
+from cluster.scenario import load
+from cluster.setup import prepare
 from cluster.trace import End, header_of
 from cluster.trace_writer import TraceWriter
 
@@ -172,7 +173,7 @@ def test_a_broken_promise_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "sqlite-snmaloc"], ["did you mean sqlite-snmalloc?"]),
         (["run", "small.toml", "--preset", "fatal-hol"], ["small.toml", "mean fatal-hole?"]),
         (["run", "small.toml", "--set", "machine.coes=2"], ["$.machine", "mean `cores`?"]),
-        (["run", "small.toml", "--set", "machine.cores=0"], ["machine.cores=0", "at least 1"]),
+        (["run", "small.toml", "--set", "machine.cores=0"], ["machine.cores=0", "`int` >= 1"]),
         (["run", "small.toml", "--set", "zeroing=inlin"], ["small.toml", "inlin"]),
         (["run", "small.toml", "--set", "zeroing"], ["write key=value"]),
         (["run", "small.toml", "--set", "hole_state=page-flag"], ["makes no sense", "fatal"]),

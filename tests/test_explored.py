@@ -8,7 +8,8 @@ the machines have changed: look at why before writing the new one down.
 import pytest
 
 from cluster.explore.bfs import Search, explore
-from cluster.scenario import Setup, parse, prepare
+from cluster.scenario import parse
+from cluster.setup import Setup, prepare
 from kernel.hazards import BY_NAME
 from tests.test_hazards import breaks
 

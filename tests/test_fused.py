@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from cluster.scenario import Setup, parse, prepare
+from cluster.scenario import parse
+from cluster.setup import Setup, prepare
 from tests.contended_guests import POLICIES
 from tests.guest_results import results
 

@@ -9,7 +9,8 @@ from actors.machine import Machine, ProtocolError
 from actors.message import Message
 from actors.message_text import message_classes
 from actors.wiring import build
-from cluster.scenario import RunTable, Scenario, ThreadTable, prepare
+from cluster.scenario import RunTable, Scenario, ThreadTable
+from cluster.setup import prepare
 
 
 def machines() -> list[Machine]:

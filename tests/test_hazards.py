@@ -6,7 +6,8 @@ import pytest
 from actors.wiring import build
 from cluster.inline import InlineHost
 from cluster.properties.checker import Checker
-from cluster.scenario import Setup, load, prepare, shipped
+from cluster.scenario import load, shipped
+from cluster.setup import Setup, prepare
 from kernel.hazards import BY_NAME, CATALOGUE
 
 SCENARIOS = {

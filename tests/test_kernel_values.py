@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.explore.bfs import explore
-from cluster.scenario import parse, prepare
+from cluster.scenario import parse
+from cluster.setup import prepare
 from kernel.frame import junk
 from kernel.locks import SxLock
 from kernel.pte import P, U, W, make

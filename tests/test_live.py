@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.replay import replay
-from cluster.scenario import prepare
+from cluster.setup import prepare
 from tests.traced_runs import LONG, contended
 
 pytestmark = [

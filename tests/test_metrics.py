@@ -15,7 +15,8 @@ from cluster.__main__ import main
 from cluster.commands.context import feed
 from cluster.inline_run import run_inline
 from cluster.judged_run import Options, Request, judge
-from cluster.scenario import load, override, prepare
+from cluster.scenario import load, override
+from cluster.setup import prepare
 from cluster.shipped import shipped
 from dashboards.metrics import MetricsServer, RunMetrics
 

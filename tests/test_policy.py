@@ -3,7 +3,7 @@
 import pytest
 
 from cluster.input_error import InputError
-from cluster.scenario import policy_of
+from cluster.setup import policy_of
 from kernel.policy import PRESET_ABOUT, PRESETS, Policy, refusals, zero_may_skip
 from kernel.promises import ALWAYS, Property, promises
 

@@ -5,7 +5,8 @@ from random import Random
 import msgspec
 import pytest
 
-from cluster.scenario import Setup, load, prepare, shipped
+from cluster.scenario import load, shipped
+from cluster.setup import Setup, prepare
 from tests.contended_guests import POLICIES, contended_setup
 from tests.linear_extensions import Extension, findings, record
 

@@ -11,7 +11,7 @@ from actors.machine import Effect, Send, Timer
 from actors.message import Message
 from actors.wiring import build
 from cluster.properties.checker import Checker
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from tests.contended_guests import POLICIES, contended_setup
 
 SEEDS = 4

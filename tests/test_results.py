@@ -9,6 +9,8 @@ from actors.facts import (
     CallStarted,
     Fact,
     Faulted,
+    FaultStarted,
+    FramesInUse,
     Reclaimed,
     Resident,
     Segv,
@@ -17,8 +19,8 @@ from actors.facts import (
     ZeroCase,
 )
 from actors.operations.operation import OpKind
-from cluster.histogram import Histogram
-from cluster.resident import ResidentMeter
+from cluster.histogram import Histogram, Spread
+from cluster.page_meter import PageMeter
 from cluster.results import SOMETIMES, Metrics, Results
 from kernel.errors import Errno, FaultCause, SegvCode
 
@@ -64,13 +66,15 @@ def test_memory_of_a_histogram_is_bounded() -> None:
     assert len(histogram._buckets) <= 1024
 
 
-def test_nothing_counted_gives_zeros() -> None:
-    spread = Histogram().spread()
-    assert (spread.count, spread.mean_ns, spread.p50_ns, spread.p99_ns, spread.max_ns) == (0,) * 5
+def test_nothing_counted_gives_a_count_of_0_and_no_times() -> None:
+    assert Histogram().spread() == Spread(count=0)
+    histogram = Histogram()
+    histogram.add(0)
+    assert histogram.spread(timed=False) == Spread(count=1)
 
 
 def test_resident_mean_is_weighted_by_time() -> None:
-    meter = ResidentMeter()
+    meter = PageMeter()
     meter.change(0, 0, 10)
     meter.change(100, 0, 30)
     meter.change(100, 1, 5)
@@ -79,13 +83,13 @@ def test_resident_mean_is_weighted_by_time() -> None:
     total = meter.total()
     # 100 ns of 10 pages, 50 ns of 35, 50 ns of 5
     assert (total.mean_pages, total.peak_pages, total.pages) == (15.0, 35, 5)
-    first, second = meter.by_process()["0"], meter.by_process()["1"]
+    first, second = meter.by_part()["0"], meter.by_part()["1"]
     assert (first.mean_pages, first.peak_pages, first.pages) == (12.5, 30, 0)
     assert (second.mean_pages, second.peak_pages, second.pages) == (2.5, 5, 5)
 
 
 def test_time_out_of_order_does_not_go_back() -> None:
-    meter = ResidentMeter()
+    meter = PageMeter()
     meter.change(100, 0, 10)
     meter.change(90, 1, 10)
     meter.advance(200)
@@ -94,17 +98,18 @@ def test_time_out_of_order_does_not_go_back() -> None:
 
 def test_latencies_are_from_entry_to_return_by_kind_and_lane() -> None:
     metrics = metrics_of(
-        (100, CallStarted(1, OpKind.HOLE)),
-        (150, CallStarted(2, OpKind.HOLE)),
+        (100, CallStarted(1, OpKind.HOLE, 4)),
+        (150, CallStarted(2, OpKind.HOLE, 8)),
         (300, CallEnded(1, OpKind.HOLE, Errno.OK)),
         (1150, CallEnded(2, OpKind.HOLE, Errno.OK)),
-        (2000, CallStarted(1, OpKind.ZERO)),
+        (2000, CallStarted(1, OpKind.ZERO, 3)),
         (2040, CallEnded(1, OpKind.ZERO, Errno.EINVAL)),
     )
     hole, zero = metrics.operations["hole"], metrics.operations["zero"]
     assert (hole.count, hole.mean_ns, hole.p50_ns, hole.p99_ns) == (2, 600, 200, 1000)
     assert (zero.count, zero.max_ns) == (1, 40)
     assert set(metrics.operations) == {"hole", "zero"}
+    assert metrics.operation_pages == {"hole": 12, "zero": 3}
     assert metrics.errors == {"EINVAL": 1}
     assert metrics.sometimes["sometimes_call_fails"] == 1
 
@@ -131,7 +136,9 @@ def test_pages_zeroed_and_sometimes() -> None:
         (5, ZeroCase(1, "inline", 0)),
         (6, Reclaimed(9, 5, 3)),
         (7, Segv(1, 0, 7, SegvCode.HOLE)),
-        (8, Faulted(1, 0, 7, FaultCause.ZERO_FILL)),
+        (8, FaultStarted(1)),
+        (9, Faulted(1, 0, 7, FaultCause.ZERO_FILL, 30)),
+        (9, FramesInUse(1, 6)),
         (9, Resident(1, 0, 4)),
         end=10,
     )
@@ -140,6 +147,8 @@ def test_pages_zeroed_and_sometimes() -> None:
     assert metrics.reclaimed == {"pages": 5, "holes": 3}
     assert metrics.segv["hole"] == 1
     assert metrics.faults["zero_fill"] == 1
+    assert metrics.fault_latency.total_ns == 31
+    assert metrics.frames_in_use.peak_pages == 6
     seen = {name for name, count in metrics.sometimes.items() if count}
     assert seen == {
         "sometimes_zeroed_in_background",

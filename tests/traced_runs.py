@@ -11,7 +11,8 @@ from cluster.digest import combine
 from cluster.free_node import FreeNode
 from cluster.inline import InlineHost
 from cluster.receiver_log import ReceiverLog
-from cluster.scenario import Scenario, Setup, ThreadTable, prepare
+from cluster.scenario import Scenario, ThreadTable
+from cluster.setup import Setup, prepare
 from cluster.trace import End, end_of, header_of
 from cluster.trace_writer import TraceWriter
 

@@ -33,8 +33,11 @@ from actors.guest.program import (
     ThreadInfo,
     Unmap,
 )
-from kernel.units import GRANULE, PAGE_SIZE
+from kernel.stamp import ELEMENTS_MAX
+from kernel.units import CELLS_PER_PAGE, GRANULE, PAGE_SIZE, VPN_LIMIT
 
+#: a week
+_THINK_MAX_NS = 604_800 * 10**9
 _PROT = {"none": 0, "r": 1, "rw": 3}
 
 
@@ -60,19 +63,20 @@ class Script(msgspec.Struct, frozen=True):
         return program[index] if index < len(program) else None
 
 
-def _number(text: str) -> int:
+def _number(text: str, least: int = 0, most: int = VPN_LIMIT, what: str = "number") -> int:
     try:
         value = int(text, 0)
     except ValueError:
         raise ScriptError(f"{text!r} is not a number") from None
-    if value < 0:
-        raise ScriptError(f"{text!r} is negative")
+    if not least <= value <= most:
+        raise ScriptError(f"{text!r} is no {what}: use {least} to {most:#x}")
     return value
 
 
 def _range(words: list[str]) -> tuple[int, int]:
-    count = _number(words[1])
-    return _number(words[0]) * PAGE_SIZE, count * PAGE_SIZE
+    start = _number(words[0], most=VPN_LIMIT - 1, what="page")
+    count = _number(words[1], least=1, most=VPN_LIMIT - start, what="count of pages")
+    return start * PAGE_SIZE, count * PAGE_SIZE
 
 
 def _prot(word: str) -> int:
@@ -83,9 +87,13 @@ def _prot(word: str) -> int:
 
 def _access(words: list[str], *, write: bool) -> Access:
     page, _, granule = words[0].partition(".")
-    va = _number(page) * PAGE_SIZE + (_number(granule) if granule else 0) * GRANULE
-    count = _number(words[1]) if len(words) > 1 else 1
-    stride = _number(words[2]) if len(words) > 2 else PAGE_SIZE
+    va = _number(page, most=VPN_LIMIT - 1, what="page") * PAGE_SIZE
+    if granule:
+        va += _number(granule, most=CELLS_PER_PAGE - 1, what="granule of a page") * GRANULE
+    count = _number(words[1], least=1, most=ELEMENTS_MAX, what="count") if len(words) > 1 else 1
+    stride = _number(words[2], what="stride") if len(words) > 2 else PAGE_SIZE
+    if va + (count - 1) * stride >= VPN_LIMIT * PAGE_SIZE:
+        raise ScriptError("the accesses end beyond the last page of an address space")
     return Access(va, count, stride, write)
 
 
@@ -112,7 +120,7 @@ _VERBS: dict[str, tuple[int, int, _Parser]] = {
     "reuse": (2, 2, lambda w, _: Reuse(*_range(w), How.OPEN)),
     "store": (1, 3, lambda w, _: _access(w, write=True)),
     "load": (1, 3, lambda w, _: _access(w, write=False)),
-    "think": (1, 1, lambda w, _: Think(_number(w[0]))),
+    "think": (1, 1, lambda w, _: Think(_number(w[0], most=_THINK_MAX_NS, what="time in ns"))),
     "await": (2, 2, lambda w, names: Await(_thread(w[0], names), _number(w[1]))),
     "create": (1, 1, lambda w, names: Create(_thread(w[0], names))),
     "fence": (0, 0, lambda _w, _n: Fence()),

@@ -128,7 +128,7 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if page.busy == op.op:
         vm.unbusy(key, page, out)
     vm.unlock_map(space, op, out)
-    out.append(Note(Faulted(op.op, op.asid, op.start, op.value)))
+    out.append(Note(Faulted(op.op, op.asid, op.start, op.value, op.ns)))
     reply: Message
     if vm.settings.fine:
         reply = Resolved(op.op, op.ns, op.value)

@@ -69,8 +69,19 @@ def replay_command(
 
 
 def trace_file(path: Path) -> Path:
-    """Give the trace that a path means: itself, or the one in a run's folder."""
-    return path / TRACE if path.is_dir() else path
+    """Give the trace that a path means: itself, or the one in a run's folder.
+
+    Raises:
+        InputError: a folder of a run that was recorded without one.
+    """
+    if not path.is_dir():
+        return path
+    if (path / MANIFEST).is_file() and not (path / TRACE).exists():
+        raise InputError(
+            f"{path}: holds a run without a trace (--trace off); `holezero run {path} "
+            "--trace order` makes it again with one"
+        )
+    return path / TRACE
 
 
 def workload_beside(path: Path) -> Path | None:

@@ -1,8 +1,9 @@
 """The lines of a table of runs: label and one text for each run, section by section."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cluster.histogram import Spread
+from cluster.page_meter import PagesHeld
 from cluster.summary import Summary
 
 #: label, then one text for each run
@@ -30,9 +31,20 @@ def duration(ns: int) -> str:
 
 
 def _spread(spread: Spread | None) -> str:
-    if spread is None or not spread.max_ns:
+    if spread is None or spread.p50_ns is None or spread.p99_ns is None:
         return "-"  # none, or a free run, which has no simulated time
     return f"{duration(spread.p50_ns)} / {duration(spread.p99_ns)}"
+
+
+def _in_all(spreads: Iterable[Spread]) -> str:
+    """Give the time of all of them together."""
+    totals = [spread.total_ns for spread in spreads if spread.total_ns is not None]
+    return duration(sum(totals)) if totals else "-"
+
+
+def _pages(held: PagesHeld) -> str:
+    mean = "-" if held.mean_pages is None else f"{held.mean_pages:,.{int(held.mean_pages < 10)}f}"
+    return f"{held.peak_pages:,} / {mean}"
 
 
 def _each(summaries: Sequence[Summary], text: Callable[[Summary], str]) -> list[str]:
@@ -50,8 +62,20 @@ def _counts(
             yield key.replace("_", " "), [f"{one.get(key, 0):,}" for one in found]
 
 
+def _end(one: Summary) -> str:
+    if one.interrupted:
+        return "interrupted"
+    return "yes" if one.complete else "no"
+
+
 def _run(runs: Sequence[Summary]) -> Section:
-    rows: list[Row] = [
+    rows: list[Row] = []
+    if any(one.policy_changes for one in runs):
+        changes = [[f"{k}={v}" for k, v in one.policy_changes.items()] for one in runs]
+        for i in range(max(map(len, changes))):
+            label = "" if i else "policy changed"
+            rows.append((label, [c[i] if i < len(c) else "" for c in changes]))
+    rows += [
         ("verdict", _each(runs, lambda s: s.verdict)),
         ("broken promises", _each(runs, lambda s: str(len(s.violations)))),
     ]
@@ -60,16 +84,12 @@ def _run(runs: Sequence[Summary]) -> Section:
         for label, texts in _counts(runs, lambda s: s.not_promised)
     ]
     rows += [
-        ("ran to its end", _each(runs, lambda s: "yes" if s.complete else "no")),
+        ("ran to its end", _each(runs, _end)),
         (
             "simulated time",
-            _each(runs, lambda s: duration(s.simulated_ns) if s.simulated_ns else "-"),
+            _each(runs, lambda s: "-" if s.simulated_ns is None else duration(s.simulated_ns)),
         ),
-        ("wall time", _each(runs, lambda s: duration(round(s.wall_s * 1e9)))),
-        ("deliveries", _each(runs, lambda s: f"{s.deliveries:,}")),
-        ("deliveries/s", _each(runs, lambda s: f"{s.deliveries_per_s:,}")),
         ("touches", _each(runs, lambda s: f"{sum(s.metrics.touches.values()):,}")),
-        ("touches/s", _each(runs, lambda s: f"{s.touches_per_s:,}")),
     ]
     return "", rows
 
@@ -78,13 +98,25 @@ def _calls(runs: Sequence[Summary]) -> Section:
     rows: list[Row] = []
     for kind in dict.fromkeys(kind for one in runs for kind in one.metrics.operations):
         spreads = [one.metrics.operations.get(kind) for one in runs]
+        pages = [one.metrics.operation_pages.get(kind, 0) for one in runs]
         title = _CALL_TITLES.get(kind, kind)
-        rows.append((title, [f"{s.count:,}" if s else "-" for s in spreads]))
+        counts = [
+            _calls_of(s, n if kind in _CALL_TITLES else 0)
+            for s, n in zip(spreads, pages, strict=True)
+        ]
+        rows.append((title, counts))
         rows.append((f"{title} p50 / p99", [_spread(s) for s in spreads]))
     rows += [
         (f"failed: {label}", texts) for label, texts in _counts(runs, lambda s: s.metrics.errors)
     ]
+    rows.append(("time in them", [_in_all(s.metrics.operations.values()) for s in runs]))
     return "system calls", rows
+
+
+def _calls_of(spread: Spread | None, pages: int) -> str:
+    if spread is None:
+        return "-"
+    return f"{spread.count:,} x {pages / spread.count:,.0f} pages" if pages else f"{spread.count:,}"
 
 
 def _faults(runs: Sequence[Summary]) -> Section:
@@ -92,14 +124,16 @@ def _faults(runs: Sequence[Summary]) -> Section:
     rows += [
         (f"SIGSEGV {label}", texts) for label, texts in _counts(runs, lambda s: s.metrics.segv)
     ]
+    rows.append(("p50 / p99", [_spread(s.metrics.fault_latency) for s in runs]))
+    rows.append(("time in them", [_in_all([s.metrics.fault_latency]) for s in runs]))
     return "page faults", rows
 
 
 def _shootdowns(runs: Sequence[Summary]) -> Section:
     metrics = [one.metrics for one in runs]
-    return "shootdowns", [
+    return "TLB shootdowns", [
+        ("of other cores", [f"{m.shootdown_wait.count:,}" for m in metrics]),
         ("IPIs sent / acked", [f"{m.ipis['sent']:,} / {m.ipis['acked']:,}" for m in metrics]),
-        ("with targets", [f"{m.shootdown_wait.count:,}" for m in metrics]),
         ("wait p50 / p99", [_spread(m.shootdown_wait) for m in metrics]),
     ]
 
@@ -115,14 +149,18 @@ def _memory(runs: Sequence[Summary]) -> Section:
             "reclaimed (out of holes)",
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],
         ),
-        ("resident, peak", [f"{m.resident.peak_pages:,}" for m in metrics]),
-        (
-            "resident, mean",
-            [
-                f"{one.metrics.resident.mean_pages:,.0f}" if one.simulated_ns else "-"
-                for one in runs
-            ],
-        ),
+        ("resident set, peak / mean", [_pages(m.resident) for m in metrics]),
+        ("frames in use, peak / mean", [_pages(m.frames_in_use) for m in metrics]),
+    ]
+
+
+def _simulator(runs: Sequence[Summary]) -> Section:
+    """Give what the simulation itself took; none of it is a result."""
+    return "the simulator", [
+        ("deliveries", _each(runs, lambda s: f"{s.deliveries:,}")),
+        ("wall time", _each(runs, lambda s: duration(round(s.wall_s * 1e9)))),
+        ("deliveries/s", _each(runs, lambda s: f"{s.deliveries_per_s:,}")),
+        ("touches/s", _each(runs, lambda s: f"{s.touches_per_s:,}")),
     ]
 
 
@@ -147,14 +185,30 @@ def _sometimes(runs: Sequence[Summary]) -> Section:
         )
         for key in keys
     ]
-    return "sometimes (how often the run showed it)", rows
+    return "sometimes (events in which it showed)", rows
 
 
 def _left_out(runs: Sequence[Summary]) -> Section:
     return "recorded events that are in no figure", list(_counts(runs, lambda s: s.left_out))
 
 
+def _approximated(runs: Sequence[Summary]) -> Section:
+    rows = list(_counts(runs, lambda s: s.approximated))
+    return "recorded events that became something not quite the same", rows
+
+
 def sections(runs: Sequence[Summary]) -> list[Section]:
     """Give all sections that have rows, for one run or for several side by side."""
-    makers = (_run, _transport, _calls, _faults, _shootdowns, _memory, _sometimes, _left_out)
+    makers = (
+        _run,
+        _calls,
+        _faults,
+        _shootdowns,
+        _memory,
+        _simulator,
+        _transport,
+        _sometimes,
+        _left_out,
+        _approximated,
+    )
     return [section for section in (make(runs) for make in makers) if section[1]]

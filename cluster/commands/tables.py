@@ -1,6 +1,6 @@
 """Tables on standard output: with lines and colours on a terminal, plain text in a pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -33,8 +33,8 @@ def console() -> Console:
 def plain_table(out: Console, *headings: str) -> Table:
     """Make an empty table with left-aligned columns."""
     table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", no_wrap=not i)  # a name is copied whole
     return table
 
 
@@ -42,14 +42,12 @@ def print_runs(runs: Sequence[Summary]) -> None:
     """Print one run, or several side by side, and what was broken in them."""
     out = console()
     first = runs[0]
-    title = f"{first.scenario}, {first.engine}"
+    out.print(Text(", ".join(_about(first)), style="bold"))
     table = Table(
-        title=Text(title, style="bold"),
-        title_justify="left",
         box=box.SIMPLE_HEAD if out.is_terminal else None,
         pad_edge=False,
     )
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for one in runs:
         table.add_column(one.preset, justify="right")
     for heading, rows in sections(runs):
@@ -59,10 +57,26 @@ def print_runs(runs: Sequence[Summary]) -> None:
         for label, texts in rows:
             table.add_row(label, *(Text(t, style=_VERDICT_STYLE.get(t, "")) for t in texts))
     out.print(table)
+    for text in first.assumptions:
+        if len(runs) > 1 and "Assumed:" not in text:
+            continue  # in each run's summary.json
+        out.print(Text(f"taken for granted: {text}", style="dim"))
     for one in runs:
         _print_violations(out, one)
     for one in runs:
         out.print(Text(f"{one.preset}: {one.directory}", style="dim"))
+
+
+def _about(one: Summary) -> Iterator[str]:
+    """Say what all runs of a table have in common."""
+    yield one.scenario
+    yield one.engine
+    if one.workload:
+        yield f"{one.workload['file']} in {one.workload['timing']} time"
+        if one.workload["mapping"] != "policy":
+            yield f"{one.workload['mapping']} calls"
+    yield f"{one.machine['cores']} cores"
+    yield str(one.machine["profile"])
 
 
 def _print_violations(out: Console, one: Summary) -> None:
@@ -71,11 +85,13 @@ def _print_violations(out: Console, one: Summary) -> None:
         text = Text(f"{one.preset}: broken promise: ", style="bold red")
         text.append(f"{violation['property']}: {violation['text']}", style="default")
         out.print(text)
-        where = f"    delivery {violation['delivery']:,}, process {violation['asid']}"
+        where = f"    delivery {violation['delivery']:,}"
+        if one.simulated_ns is not None:
+            where += f" at {violation['when']:,} ns"
+        where += f", process {violation['asid']}"
         if violation["vpn"] >= 0:
             where += f", page {violation['vpn']:#x}"
-        lanes = ", ".join(str(op) for op in violation["ops"])
-        out.print(f"{where}, operations of lanes {lanes}" if lanes else where)
+        out.print("; ".join([where, *violation["operations"]]))
     left = len(one.violations) - len(shown)
     if left:
         out.print(f"{one.preset}: and {left} more, all in summary.json")

@@ -7,7 +7,8 @@ import msgspec
 
 from cluster import manifest
 from cluster.input_error import InputError
-from cluster.scenario import Scenario, Setup, load, override, prepare
+from cluster.scenario import Scenario, load, override
+from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
 
 _SUFFIXES = (".toml", ".hzw", ".json")

@@ -7,7 +7,7 @@ import msgspec
 
 from cluster.explore.world import Channel, World
 from cluster.properties.violation import Violation
-from cluster.scenario import Setup
+from cluster.setup import Setup
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -129,6 +129,8 @@ def _crash(world: World) -> Violation:
         asid=0,
         vpn=-1,
         ops=(),
+        operations=(),
         delivery=0,
         actor=-1,
+        when=0,
     )

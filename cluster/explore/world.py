@@ -14,7 +14,7 @@ from actors.machine import Effect, Machine, ProtocolError, Send, Timer
 from actors.message import Message
 from actors.wiring import build
 from cluster.properties.checker import Checker
-from cluster.scenario import Setup
+from cluster.setup import Setup
 
 #: (src, lane, dst, is a timer)
 Channel = tuple[int, int, int, bool]

@@ -97,6 +97,8 @@ def write_workload(plan: Plan, read: Callable[[Translation], Reading]) -> Import
     source, out, kind, process = plan.source, plan.out, plan.kind, plan.process
     if out.exists() and out.samefile(source):
         raise InputError(f"{out}: is the recording itself; choose another file with -o.")
+    if out.exists() and not out.is_file():
+        raise InputError(f"{out}: is no regular file; choose another with -o.")
     with WorkloadWriter(out, TOOL) as writer:
         translation = Translation(writer, plan)
         reading = read(translation)

@@ -116,6 +116,8 @@ class Driver:
             self._keep(actor, status)
             statuses.append(status)
         self.polls += 1
+        if self.writer is not None:
+            self.writer.flush_now_and_then()
         if lost is not None:
             raise lost
         for name, status in zip(self.names, statuses, strict=True):

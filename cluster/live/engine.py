@@ -25,7 +25,7 @@ def run_on_ray(request: Request, place: Place) -> Ran:
         LiveError: Ray failed, a machine raised, or the trace does not replay.
     """
     options = request.options
-    heard = Results()
+    heard = Results(timed=False)
 
     def on_progress(deliveries: int) -> None:
         for watch in request.watches:
@@ -52,7 +52,7 @@ def run_on_ray(request: Request, place: Place) -> Ran:
 
 def _judged(request: Request, place: Place, outcome: LiveOutcome, signal: int) -> Ran:
     """Replay the trace for its facts and for the checker."""
-    results = Results()
+    results = Results(timed=False)
     checker = Checker(request.setup) if request.options.check else None
     machines: list[Machine] = []
 

@@ -8,6 +8,8 @@ from its trace, like everything else about it.
 
 import logging
 import os
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,7 +35,7 @@ from cluster.live.outcome import (
     WorkerDiedError,
 )
 from cluster.live.own_code import own_code
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from cluster.trace import End, header_of
 from cluster.trace_writer import TraceWriter
 
@@ -121,7 +123,8 @@ def connected(setup: Setup, address: str | None) -> Iterator[bytes | None]:
     # since 2.60 Ray warns that it will stop overriding this
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
-        ray.init(**options)
+        with _own_signals():
+            ray.init(**options)
         yield workload
     except (RayError, ConnectionError) as e:
         hint = ""
@@ -134,6 +137,19 @@ def connected(setup: Setup, address: str | None) -> Iterator[bytes | None]:
     finally:
         # ends the cluster that this process started, or leaves the one that it joined
         ray.shutdown()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep the handler of SIGTERM: Ray's own ends the process on the spot, nothing kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _workload_bytes(setup: Setup) -> bytes | None:

@@ -8,7 +8,7 @@ from actors.wiring import build
 from cluster.inline import InlineHost
 from cluster.live.launch import run_live
 from cluster.replay import replay
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from cluster.trace import end_of, header_of, rebuild
 from cluster.trace_reader import TraceReader
 from cluster.trace_writer import TraceWriter

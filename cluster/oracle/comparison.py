@@ -20,7 +20,8 @@ from cluster.importers.report import ImportReport
 from cluster.inline import InlineHost
 from cluster.oracle.attribution import SIGSEGV, FaultWatch
 from cluster.oracle.expected import Expectations, Label
-from cluster.scenario import MachineTable, Scenario, WorkloadTable, prepare
+from cluster.scenario import MachineTable, Scenario, WorkloadTable
+from cluster.setup import prepare
 from cluster.workload import Workload
 from kernel.errors import FaultCause
 

@@ -35,7 +35,7 @@ from cluster.properties.history import Discard, Zeroed
 from cluster.properties.reports import Reports
 from cluster.properties.translation import Translations
 from cluster.properties.violation import Violation
-from cluster.scenario import Setup
+from cluster.setup import Setup
 from kernel.policy import Invalidate
 from kernel.promises import Property, promises
 
@@ -64,7 +64,7 @@ class Checker:
         settings = setup.settings
         self.setup = setup
         self.machines: list[Machine] = machines or []
-        self.reports = Reports(promises(settings.policy))
+        self.reports = Reports(promises(settings.policy), setup.lane_name)
         self.clocks = Clocks(len(setup.wiring.names))
         processes = len(settings.vm_of)
         self.contents = Contents(self.reports, processes, settings.vm_of)
@@ -100,8 +100,8 @@ class Checker:
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
         """Judge one delivery."""
-        del when
         self.reports.delivery += 1
+        self.reports.when = when
         self.reports.actor = dst
         clock, sent = self.clocks.receive(dst, src, seq)
         judge = self._JUDGES.get(message.__class__)
@@ -180,6 +180,7 @@ class Checker:
         self, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
     ) -> None:
         self.calls[m.op] = (m, sent)
+        self.reports.calls[m.op] = m
         if m.kind in _DISCARDS:
             discard = Discard(m.op, At(dst, clock[dst]), None, m.kind in _HOLES)
             history = self.contents.history[m.asid]

@@ -1,5 +1,9 @@
 """Where properties report; knows what is promised, and where the run is."""
 
+from collections.abc import Callable
+
+from actors.messages import Call
+from actors.operations.operation import OpKind
 from cluster.properties.violation import Violation
 from kernel.promises import Property
 
@@ -8,13 +12,17 @@ _KEPT_PER_PROPERTY = 20
 
 
 class Reports:
-    """Findings so far; `delivery` and `actor` say where the run is."""
+    """Findings so far; `delivery`, `actor` and `when` say where the run is."""
 
-    def __init__(self, promised: frozenset[Property]) -> None:
-        """Start with no finding."""
+    def __init__(self, promised: frozenset[Property], lane_name: Callable[[int], str]) -> None:
+        """Start with no finding; `lane_name` names threads and kernel threads."""
         self.promised = promised
+        self.lane_name = lane_name
         self.delivery = 0
         self.actor = -1
+        self.when = 0
+        #: the latest system call of each lane
+        self.calls: dict[int, Call] = {}
         self.found: list[Violation] = []
         #: property -> how often it was broken
         self.counts: dict[str, int] = {}
@@ -33,15 +41,25 @@ class Reports:
                 asid=asid,
                 vpn=vpn,
                 ops=ops,
+                operations=tuple(map(self._operation, dict.fromkeys(ops))),
                 delivery=self.delivery,
                 actor=self.actor,
+                when=self.when,
             )
         )
 
+    def _operation(self, lane: int) -> str:
+        name, call = self.lane_name(lane), self.calls.get(lane)
+        if call is None:
+            return name
+        kind = OpKind(call.kind).name
+        return f"{name} ({kind} {call.start:#x}-{call.end:#x}, instruction {call.index})"
+
     def copy(self) -> "Reports":
         """Copy the containers."""
-        twin = Reports(self.promised)
-        twin.delivery, twin.actor = self.delivery, self.actor
+        twin = Reports(self.promised, self.lane_name)
+        twin.delivery, twin.actor, twin.when = self.delivery, self.actor, self.when
+        twin.calls = self.calls.copy()
         twin.found = self.found.copy()
         twin.counts = self.counts.copy()
         return twin

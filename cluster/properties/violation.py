@@ -13,8 +13,10 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     asid: int
     #: page, or -1
     vpn: int
-    #: lanes of the operations concerned
+    #: lanes of the operations concerned, and what each is: thread and latest system call
     ops: tuple[int, ...]
-    #: number of the delivery at which it showed, from 1, and its receiver
+    operations: tuple[str, ...]
+    #: number of the delivery at which it showed, from 1, its receiver, its simulated time (ns)
     delivery: int
     actor: int
+    when: int

@@ -16,7 +16,8 @@ from actors.wiring import build
 from cluster.inline import InlineHost
 from cluster.properties.checker import Checker
 from cluster.results import Results
-from cluster.scenario import Scenario, Setup, load, override, prepare
+from cluster.scenario import Scenario, load, override
+from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
 from cluster.trace import header_of
 from cluster.trace_writer import TraceWriter

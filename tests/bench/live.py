@@ -14,7 +14,8 @@ from pathlib import Path
 from actors.message import Message
 from cluster.live.launch import run_live
 from cluster.replay import replay
-from cluster.scenario import load, prepare
+from cluster.scenario import load
+from cluster.setup import prepare
 from cluster.shipped import shipped
 
 

@@ -1,0 +1,216 @@
+"""A scenario made ready to run: its policy, its guest and its machines, checked."""
+
+from difflib import get_close_matches
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+import msgspec
+
+from actors.guest.program import Await, Create, Guest, Instruction, ThreadInfo
+from actors.guest.script import Script, ScriptError, parse_line
+from actors.settings import KERNEL_LANE, Settings
+from actors.wiring import Shape, Wiring, latency_table, place_threads, wire
+from cluster.input_error import InputError
+from cluster.profile import adjusted, load_profile
+from cluster.scenario import MachineTable, Scenario, ThreadTable
+from cluster.shipped import nearest, told
+from cluster.workload import Workload
+from kernel.costs import Profile
+from kernel.hazards import BY_NAME, Hazard
+from kernel.policy import PRESETS, Policy, refusals
+
+_SCALE_MAX = 1_000_000
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """A scenario made ready to run: what every host starts from."""
+
+    scenario: Scenario
+    preset: str
+    wiring: Wiring
+    settings: Settings
+    guest: Guest
+    profile: Profile
+
+    def latency(self) -> list[list[int]]:
+        """Give the latency table of the wiring."""
+        return latency_table(self.wiring.roles, self.profile.latencies)
+
+    def lane_name(self, lane: int) -> str:
+        """Name an operation's lane: its guest thread, or its kernel thread."""
+        if lane >= KERNEL_LANE:
+            return self.wiring.names[lane - KERNEL_LANE]
+        return self.guest.threads[lane].name
+
+
+def policy_of(table: dict[str, str], where: str) -> tuple[str, Policy]:
+    """Give the preset's name and the policy: the preset with the table's keys on top."""
+    keys = dict(table)
+    name = keys.pop("preset", "fatal-hole")
+    if name not in PRESETS:
+        close = get_close_matches(name, PRESETS, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise InputError(f"{where}: no preset {name!r}{hint} (presets: {', '.join(PRESETS)})")
+    data = {**msgspec.to_builtins(PRESETS[name]), **keys}
+    try:
+        policy: Policy = msgspec.convert(data, Policy)
+    except msgspec.ValidationError as e:
+        names = list(msgspec.to_builtins(PRESETS[name]))
+        hint = nearest(str(e), names) + _values_of_key(str(e))
+        raise InputError(f"{where}: policy: {told(e, data)}{hint}") from e
+    refused = refusals(policy)
+    if refused:
+        raise InputError(f"{where}: this policy makes no sense: " + "; ".join(refused))
+    return name, policy
+
+
+def policy_changes(setup: Setup) -> dict[str, str]:
+    """Give the keys in which the policy of a setup is not its preset."""
+    preset = msgspec.to_builtins(PRESETS[setup.preset])
+    policy = msgspec.to_builtins(setup.settings.policy)
+    return {key: str(value) for key, value in policy.items() if value != preset[key]}
+
+
+def _values_of_key(message: str) -> str:
+    """Give the values of the key that an error message is about."""
+    _, at, key = message.partition("at `$.")
+    values = getattr(Policy(), key.rstrip("`"), None) if at else None
+    return f" (values: {', '.join(type(values))})" if isinstance(values, StrEnum) else ""
+
+
+def script_guest(threads: list[ThreadTable], where: str) -> Script:
+    """Make a guest of the `[[thread]]` tables."""
+    names = {t.name or f"t{i}": i for i, t in enumerate(threads)}
+    programs = []
+    for i, table in enumerate(threads):
+        try:
+            programs.append(tuple(parse_line(line, names) for line in table.run if line.strip()))
+        except ScriptError as e:
+            raise InputError(f"{where}: thread {table.name or i}: {e}") from e
+    _check_waits(programs, threads, list(names), where)
+    infos = tuple(
+        ThreadInfo(name, threads[i].process, threads[i].core, threads[i].initial)
+        for name, i in names.items()
+    )
+    if len(infos) != len(threads):
+        raise InputError(f"{where}: two threads have the same name")
+    return Script(infos, tuple(programs))
+
+
+def _check_waits(
+    programs: list[tuple[Instruction, ...]], tables: list[ThreadTable], names: list[str], where: str
+) -> None:
+    """Refuse what would wait for ever: a thread that nobody starts, an instruction that is none."""
+    started = {i for i, table in enumerate(tables) if table.initial}
+    for name, program in zip(names, programs, strict=False):
+        for one in program:
+            if isinstance(one, Create):
+                started.add(one.thread)
+            elif isinstance(one, Await) and one.index >= len(programs[one.thread]):
+                raise InputError(
+                    f"{where}: thread {name}: awaits instruction {one.index} of thread "
+                    f"{names[one.thread]}, which has {len(programs[one.thread])} (the first is 0)"
+                )
+    for i in sorted(set(range(len(names))) - started):
+        raise InputError(
+            f"{where}: thread {names[i]}: nobody starts it; add `create {names[i]}` to another "
+            "thread, or take `initial = false` away"
+        )
+
+
+def _think_scale(timing: str, where: str) -> tuple[int, int]:
+    if timing == "recorded":
+        return (1, 1)
+    if timing == "asap":
+        return (0, 1)
+    kind, colon, factor = timing.partition(":")
+    if kind == "scaled" and colon:
+        try:
+            scale = Fraction(factor)
+        except (ValueError, ZeroDivisionError):
+            scale = Fraction(-1)
+        if 0 <= scale <= _SCALE_MAX:
+            scale = scale.limit_denominator(_SCALE_MAX)
+            return scale.numerator, scale.denominator
+    raise InputError(
+        f"{where}: workload.timing={timing!r}: use recorded, asap or scaled:FACTOR, "
+        f"with a factor from 0 to {_SCALE_MAX:,}"
+    )
+
+
+def _check_machine(machine: MachineTable, where: str) -> None:
+    if machine.free_target < machine.free_wakeup:
+        raise InputError(
+            f"{where}: machine.free_target={machine.free_target} must not be below "
+            f"machine.free_wakeup={machine.free_wakeup}"
+        )
+
+
+def _hazards(names: list[str], where: str) -> Hazard:
+    found = Hazard.NONE
+    for name in names:
+        if name not in BY_NAME:
+            close = get_close_matches(name, BY_NAME, 1)
+            hint = f"did you mean {close[0]}?" if close else "`holezero hazards` lists them"
+            raise InputError(f"{where}: run.hazards: no hazard {name!r}; {hint}")
+        found |= BY_NAME[name]
+    return found
+
+
+def prepare(scenario: Scenario, where: str = "scenario", guest: Guest | None = None) -> Setup:
+    """Check the scenario and make everything that a host starts from.
+
+    guest: instead of the one that the scenario names (a trace brings its own).
+
+    Raises:
+        InputError: something in it is impossible; names the key and the fix.
+    """
+    machine, workload = scenario.machine, scenario.workload
+    _check_machine(machine, where)
+    preset, policy = policy_of(scenario.policy, where)
+    profile = adjusted(load_profile(machine.profile), scenario.costs, scenario.latencies, where)
+    if guest is None:
+        guest = _guest(scenario, where)
+    processes = 1 + max((t.process for t in guest.threads), default=0)
+    for info in guest.threads:
+        if info.core >= machine.cores:
+            raise InputError(
+                f"{where}: thread {info.name}: core={info.core}, but machine.cores="
+                f"{machine.cores} (the first is core 0)"
+            )
+    shape = Shape(cores=machine.cores, domains=machine.domains, zeroers=machine.zeroers)
+    wiring = wire(shape, processes)
+    settings = Settings(
+        policy=policy,
+        costs=profile.costs,
+        hazards=_hazards(scenario.run.hazards, where),
+        fine=machine.grain == "fine",
+        cores=machine.cores,
+        memories=wiring.memories,
+        daemons=wiring.daemons,
+        zeroers=wiring.zeroers,
+        vm_of=wiring.vms,
+        core_of=place_threads(guest, machine.cores),
+        process_of=tuple(t.process for t in guest.threads),
+        tlb_entries=machine.tlb_entries,
+        frames=machine.frames,
+        free_wakeup=machine.free_wakeup,
+        free_target=machine.free_target,
+        store_buffer=machine.store_buffer,
+        interrupt_quantum_ns=machine.interrupt_quantum_ns,
+        zero_batch=machine.zero_batch,
+        zero_group=machine.zero_group,
+        seed=scenario.run.seed,
+        think_scale=_think_scale(workload.timing, where),
+        recorded_calls=workload.mapping == "recorded",
+    )
+    return Setup(scenario, preset, wiring, settings, guest, profile)
+
+
+def _guest(scenario: Scenario, where: str) -> Guest:
+    if bool(scenario.workload.file) == bool(scenario.thread):
+        raise InputError(f"{where}: give either [workload] file = ... or [[thread]] tables")
+    if scenario.workload.file:
+        return Workload.open(Path(scenario.workload.file))
+    return script_guest(scenario.thread, where)
