@@ -275,7 +275,8 @@ class Bench:
     def _explore(self, words: list[str]) -> list[str]:
         options = dict(map(_pair, words))
         setup = self.setup()
-        search = explore(setup, budget=int(options.get("budget", "20000")))
+        # from the state that the script has come to, if it has started
+        search = explore(setup, start=self._world, budget=int(options.get("budget", "20000")))
         out = [f"{search.states} states, {'complete' if search.complete else 'not complete'}"]
         names = Words(setup)
         for found in search.found:

@@ -49,6 +49,7 @@ class _Node:
 def explore(
     setup: Setup,
     *,
+    start: World | None = None,
     budget: int = 1_000_000,
     stop_at_first: bool = True,
     progress: Callable[[int, int], None] | None = None,
@@ -57,9 +58,10 @@ def explore(
 
     A state with a broken promise is not explored further. The count of states is exact: it is that
     of machines, messages in flight, and the facts that verdicts may still depend on.
+    start: the state to begin with, instead of the initial one.
     progress: called now and then with (states, frontier).
     """
-    first = World(setup)
+    first = World(setup) if start is None else start
     seen = {first.fingerprint()}
     frontier = deque([(first, _Node(None, None), 0)])
     search = Search(

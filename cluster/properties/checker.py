@@ -198,7 +198,7 @@ class Checker:
             for op in vm.ops.values():
                 if op.asid == asid and op.op != m.op:
                     again.update(op.vpns)
-            self.translations.completed(m.op, vm.spaces[asid], clock, frozenset(again))
+            self.translations.completed(m.op, vm, clock, frozenset(again))
 
     # What is sent.
 
@@ -220,8 +220,7 @@ class Checker:
         assert isinstance(m, Taken)
         if self.watches_background:
             for _, asid, vpn, pfn in m.pages:
-                space = self._vm(vm).spaces[asid]
-                self.translations.background(m.op, asid, vpn, pfn, space, clock)
+                self.translations.background(m.op, asid, vpn, pfn, self._vm(vm), clock)
 
     def _free(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
@@ -229,8 +228,7 @@ class Checker:
         for pfn in m.pfns:
             owner = self.contents.owner.get(pfn)
             if owner is not None:
-                space = self._vm(vm).spaces[owner[0]]
-                self.translations.freed(m.op, *owner, pfn, space, clock)
+                self.translations.freed(m.op, *owner, pfn, self._vm(vm), clock)
 
     def _allocate(self, _vm: int, send: Send, _clock: Clock) -> None:
         m = send.message

@@ -9,11 +9,12 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from actors.messages import Translation
+from actors.operations.operation import OpKind
+from actors.vm import Vm
 from cluster.properties.clocks import At, Clock
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
 from kernel.promises import Property
-from kernel.vmspace import VmSpace
 
 
 class Fill(NamedTuple):
@@ -36,6 +37,19 @@ class Fill(NamedTuple):
             and pte_bits.pfn_of(pte) == self.pfn
             and not (self.dirty and not pte & pte_bits.D)
         )
+
+
+def will_flush(vm: Vm, asid: int) -> int:
+    """Give the cores, as a mask, that flush before they use an address space again.
+
+    Those whose generation is zero, and which are to look at it yet: not active, or switching in.
+    """
+    pmap = vm.spaces[asid].pmap
+    switching = 0
+    for op in vm.ops.values():
+        if op.kind is OpKind.SWITCH and op.asid == asid:
+            switching |= 1 << op.by
+    return ~pmap.gens & (~pmap.active | switching)
 
 
 class Translations:
@@ -76,7 +90,7 @@ class Translations:
         """An operation took entries away; its shootdown follows."""
         self.removed[op] = (asid, vpns)
 
-    def completed(self, op: int, space: VmSpace, clock: Clock, again: frozenset[int]) -> None:
+    def completed(self, op: int, vm: Vm, clock: Clock, again: frozenset[int]) -> None:
         """A shootdown is complete, so its initiator says: nobody may hold the entries.
 
         Entries that were made anew meanwhile (by a fault, or by a walk that set A again) are good.
@@ -87,10 +101,10 @@ class Translations:
             if vpn in again:
                 continue
             fills = self.fills.pop((asid, vpn), {})
-            pte = space.pmap.ptes.get(vpn, 0)
+            pte = vm.spaces[asid].pmap.ptes.get(vpn, 0)
             good = {core: fill for core, fill in fills.items() if fill.is_good(pte)}
             self.fills[asid, vpn] = {core: f for core, f in fills.items() if core not in good}
-            for core in self._holders(asid, vpn, space, clock):
+            for core in self._holders(asid, vpn, vm, clock):
                 text = (
                     f"the shootdown of page {vpn:#x} is complete, but {self.names[core]} "
                     "may still use its old entry"
@@ -101,17 +115,15 @@ class Translations:
             else:
                 del self.fills[asid, vpn]
 
-    def freed(self, op: int, asid: int, vpn: int, pfn: int, space: VmSpace, clock: Clock) -> None:
+    def freed(self, op: int, asid: int, vpn: int, pfn: int, vm: Vm, clock: Clock) -> None:
         """A vm frees a frame that was this page's."""
-        for core in self._holders(asid, vpn, space, clock, pfn):
+        for core in self._holders(asid, vpn, vm, clock, pfn):
             text = f"frame {pfn:#x} is freed while {self.names[core]} may map it as page {vpn:#x}"
             self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
 
-    def background(
-        self, op: int, asid: int, vpn: int, pfn: int, space: VmSpace, clock: Clock
-    ) -> None:
+    def background(self, op: int, asid: int, vpn: int, pfn: int, vm: Vm, clock: Clock) -> None:
         """A vm lets the zeroing thread have a frame."""
-        for core in self._holders(asid, vpn, space, clock, pfn):
+        for core in self._holders(asid, vpn, vm, clock, pfn):
             if self.fills[asid, vpn][core].writable:
                 text = (
                     f"page {vpn:#x} goes to the zeroing thread while {self.names[core]} "
@@ -119,17 +131,14 @@ class Translations:
                 )
                 self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
 
-    def _holders(
-        self, asid: int, vpn: int, space: VmSpace, clock: Clock, pfn: int = -1
-    ) -> list[int]:
+    def _holders(self, asid: int, vpn: int, vm: Vm, clock: Clock, pfn: int = -1) -> list[int]:
         found = []
         for core, fill in self.fills.get((asid, vpn), {}).items():
             if pfn not in (-1, fill.pfn):
                 continue
             if any(at is not None and clock.knows(at) for at in (fill.flushed, fill.ordered)):
                 continue
-            idle = not space.pmap.active >> core & 1 and not space.pmap.gens >> core & 1
-            if not idle:
+            if not will_flush(vm, asid) >> core & 1:
                 found.append(core)
         return sorted(found)
 
