@@ -43,7 +43,7 @@ from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, 
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
-from kernel.hole import Action, HoleEvent, HoleState
+from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
 
 STEPS: dict[OpKind, tuple[Phase, ...]] = {
@@ -199,7 +199,7 @@ class Vm(VmState):
             page = self.get(key)
             if page is None or Action.REFUSE in self.table_says(page, HoleEvent.TAKE):
                 continue
-            if page.busy != NOBODY:
+            if page.busy != NOBODY and page.hole not in IN_HANDS:
                 continue
             asid = self.owner[key[0]]
             space = self.spaces[asid]

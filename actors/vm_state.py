@@ -183,9 +183,15 @@ class VmState(Machine):
             self.account(op, -1, out)
         return after, actions
 
-    def table_has_it_wait(self, page: Page, event: HoleEvent) -> bool:
-        """Ask THE TABLE about a page that may be in somebody's hands: must the operation wait?"""
-        return page.hole in IN_HANDS and Action.WAIT in self.table_says(page, event)
+    def must_wait(self, page: Page, event: HoleEvent) -> bool:
+        """Say whether an operation must sleep before it raises an event on a page.
+
+        Of a page of a hole that somebody works on THE TABLE says so; others may be busy for a fault
+        or another operation.
+        """
+        if page.hole in IN_HANDS:
+            return Action.WAIT in self.table_says(page, event)
+        return page.busy != NOBODY
 
     def table_says(self, page: Page, event: HoleEvent) -> tuple[Action, ...]:
         """Ask THE TABLE what an event would have done, without raising it."""
@@ -223,23 +229,19 @@ class VmState(Machine):
             self.put(found[0], found[1].with_dirty(dirty=True))
 
     def offer(self, space: VmSpace, op: Op, keys: list[PageKey], out: list[Effect]) -> None:
-        """Hand flushed pages of a hole to the zeroing thread, and tell the page daemon of them."""
-        hinted = [k for k in keys if self._state(k) is HoleState.IDLE]
-        self.hint(op.op, hinted, out)
+        """Hand flushed pages of a hole to the zeroing thread."""
         if self.settings.policy.zeroing == "inline":
             return
         offered = []
-        for key in hinted:
+        for key in keys:
             page = self.get(key)
-            if page is not None and self.may_offer(space, page):
+            if page is None or page.hole is not HoleState.IDLE:
+                continue
+            if self.may_offer(space, page):
                 self.hole_event(key, HoleEvent.OFFER, op, out)
                 offered.append(key)
         if offered:
             out.append(Send(self.settings.zeroer_of(op.asid), ZeroJob(op.op, tuple(offered))))
-
-    def _state(self, key: PageKey) -> HoleState | None:
-        page = self.get(key)
-        return None if page is None else page.hole
 
     def hint(self, op: int, keys: list[PageKey], out: list[Effect]) -> None:
         """Tell the page daemons of the frames' domains that these pages look reclaimable."""

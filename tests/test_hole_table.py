@@ -45,6 +45,16 @@ def test_every_state_is_reached_from_live_and_can_be_left() -> None:
     assert reached == set(HoleState)
 
 
+_LEAVES_IT = frozenset({Action.WAIT, Action.REFUSE})
+
+
+def test_to_wait_or_to_refuse_changes_nothing() -> None:
+    for (state, _), (after, actions) in TABLE.items():
+        if _LEAVES_IT.intersection(actions):
+            assert after is state
+            assert len(actions) == 1
+
+
 def test_only_what_is_zero_is_granted_or_freed_as_zero() -> None:
     for (state, event), (_, actions) in TABLE.items():
         if event is HoleEvent.GRANT or Action.FREE_ZEROED in actions:

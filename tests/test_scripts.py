@@ -6,14 +6,18 @@ See `tests/scripting.py` for the commands.
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from kernel.hole import TABLE
-from tests.scripting import Bench, Row
+from kernel.hole import TABLE, Action, HoleEvent, HoleState
+from tests.hole_rows import Result, Row, mutated
+from tests.script_blocks import ScriptFileError
+from tests.scripting import Bench
 
+STAYS = (Action.NOTHING,)
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
 
@@ -41,6 +45,45 @@ def test_script_tells_its_story(path: Path) -> None:
 def test_scripts_ask_for_every_row_of_the_table() -> None:
     hit = frozenset().union(*(transcript(path)[1] for path in SCRIPTS))
     assert set(TABLE) - hit == set()
+
+
+#: it only counts what the next state decides
+_COUNTED = (HoleState.ZEROED, HoleEvent.ZERO)
+
+
+def mutants() -> Iterator[tuple[Row, Result]]:
+    """Give each row with another next state, and without its actions."""
+    for row, (after, actions) in TABLE.items():
+        if after is None:
+            yield row, (row[0], actions)
+        elif not {Action.WAIT, Action.REFUSE}.intersection(actions) and actions != STAYS:
+            yield row, (HoleState.IDLE if after is HoleState.LIVE else HoleState.LIVE, actions)
+        if actions != STAYS and row != _COUNTED:
+            yield row, (after, STAYS)
+
+
+def test_every_row_of_the_table_decides_something() -> None:
+    """A row that is changed changes what some script shows."""
+    asking: dict[Row, list[Path]] = {}
+    for path in SCRIPTS:
+        text, hits = transcript(path)
+        if "\nexplore" not in text:  # those are slow, and have shorter ones beside them
+            for row in hits:
+                asking.setdefault(row, []).append(path)
+    unnoticed = []
+    for row, mutant in mutants():
+        shortest_first = sorted(asking[row], key=lambda p: len(transcript(p)[0]))
+        with mutated(row, mutant):
+            if all(_shows_the_same(path) for path in shortest_first):
+                unnoticed.append((row, mutant))
+    assert unnoticed == []
+
+
+def _shows_the_same(path: Path) -> bool:
+    try:
+        return Bench().run(path.read_text(encoding="utf-8")) == transcript(path)[0]
+    except ScriptFileError:
+        return False
 
 
 def test_transcripts_do_not_depend_on_the_hash_seed() -> None:

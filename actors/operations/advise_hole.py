@@ -15,13 +15,13 @@ from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
 from kernel.hazards import Hazard
-from kernel.hole import HoleEvent, HoleState
-from kernel.page import NOBODY, Page
+from kernel.hole import Action, HoleEvent, HoleState
+from kernel.page import Page
 from kernel.policy import HoleRecord, NoAccess
 from kernel.vmspace import VmSpace
 
-#: states in which a page may be busy for a fault, and HOLE has something to do
-_CONCERNS = frozenset({HoleState.LIVE, HoleState.IDLE})
+#: states in which a page is busy only for a ZERO that has taken it: HOLE has nothing to do
+_TAKEN = frozenset({HoleState.QUEUED, HoleState.ZEROED})
 
 
 def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -45,9 +45,7 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     if page.wired:
         return False
     vm, op, found = scene.vm, scene.op, scene.found
-    if vm.table_has_it_wait(page, HoleEvent.HOLE):
-        return True
-    if page.busy != NOBODY and page.hole in _CONCERNS:
+    if vm.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
         return True
     after, _ = vm.hole_event(key, HoleEvent.HOLE, op, scene.out)
     if after is None or after.hole is not HoleState.FLUSHING:
@@ -80,15 +78,18 @@ def early_offer(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def settle_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Report the flush of the operation's pages to the table, unbusy and offer them."""
-    keys = []
+    keys, hinted = [], []
     for key, _ in op.pages:
         page = vm.get(key)
         if page is None or page.hole is not HoleState.FLUSHING or page.busy != op.op:
             continue  # a ZERO that does not wait has taken it over meanwhile
-        after, _actions = vm.hole_event(key, HoleEvent.FLUSHED, op, out)
+        after, actions = vm.hole_event(key, HoleEvent.FLUSHED, op, out)
         assert after is not None
         vm.unbusy(key, after, out)
         keys.append(key)
+        if Action.HINT in actions:
+            hinted.append(key)
+    vm.hint(op.op, hinted, out)
     vm.offer(space, op, keys, out)
     return replace(op, pages=())
 

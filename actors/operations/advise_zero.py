@@ -20,7 +20,7 @@ from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import NOBODY, Page
+from kernel.page import Page
 from kernel.policy import Grant, HoleRecord, NotStarted, Zeroing, zero_may_skip
 from kernel.vmspace import VmSpace
 
@@ -82,10 +82,7 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     if (key, page.vpn) in op.pages or (key, page.vpn) in op.wanted:
         return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)
-    if vm.table_has_it_wait(page, event):
-        return True
-    mine = page.busy in (NOBODY, op.op)
-    if not mine and event not in (HoleEvent.STEAL, HoleEvent.ZERO_NOW):
+    if vm.must_wait(page, event) and page.busy != op.op:
         return True
     after, actions = vm.hole_event(key, event, op, scene.out)
     assert after is not None
@@ -94,11 +91,14 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     scene.found.ns += vm.settings.costs.flag_page_ns
     if Action.ASK_ZEROER in actions:
         scene.found.wanted.append((key, page.vpn))
-    else:
-        if Action.SKIP_ZERO in actions:
-            scene.out.append(Note(ZeroCase(op.op, "zeroed", 1)))
-        vm.put(key, after.with_busy(op.op))
-        scene.found.pages.append((key, page.vpn))
+        return False
+    if Action.SKIP_ZERO in actions:
+        scene.out.append(Note(ZeroCase(op.op, "zeroed", 1)))
+    if Action.ZERO_INLINE in actions:
+        scene.out.append(Note(ZeroCase(op.op, "inline", 1)))
+        scene.found.todo += (page.vpn, 0)
+    vm.put(key, after.with_busy(op.op))
+    scene.found.pages.append((key, page.vpn))
     return False
 
 
@@ -137,30 +137,25 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
     """Take over what the zeroing thread ceded; the rest of each page is zeroed inline."""
     held = list(op.pages)
     for (key, done), (_, vpn) in zip(pages, op.wanted, strict=True):
-        after, _ = vm.hole_event(key, HoleEvent.CEDED, op, out)
+        after, actions = vm.hole_event(key, HoleEvent.CEDED, op, out)
         assert after is not None
         vm.put(key, after.with_busy(op.op))
         held.append((key, vpn))
-        op = replace(op, seen=(*op.seen, vpn, done))
+        if Action.ZERO_INLINE in actions:
+            op = replace(op, todo=(*op.todo, vpn, done))
     out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
     return advance(replace(op, pages=tuple(held), wanted=(), state=OpState.READY))
 
 
 def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the initiator zeroes what is not zero yet."""
-    done = dict(zip(op.seen[::2], op.seen[1::2], strict=True))
-    frames = []
-    for key, vpn in op.pages:
-        page = vm.get(key)
-        zeroing = (HoleState.INLINE, HoleState.LIVE)
-        if page is not None and page.hole in zeroing and done.get(vpn, 0) < vm.settings.chunks:
-            frames.append((vpn, page.pfn, done.get(vpn, 0)))
-    op = replace(op, seen=())
+    pfns = {vpn: page.pfn for key, vpn in op.pages if (page := vm.get(key)) is not None}
+    pairs = zip(op.todo[::2], op.todo[1::2], strict=True)
+    frames = tuple((vpn, pfns[vpn], done) for vpn, done in pairs if done < vm.settings.chunks)
+    op = replace(op, todo=())
     if not frames:
         return advance(op)
-    fresh = sum(1 for vpn, _, _ in frames if vpn not in done)
-    out.append(Note(ZeroCase(op.op, "inline", fresh)))
-    out.append(Send(op.by, ZeroFrames(op.op, op.asid, tuple(frames), op.ns)))
+    out.append(Send(op.by, ZeroFrames(op.op, op.asid, frames, op.ns)))
     return replace(op, state=OpState.WORK, phase=op.phase + 1, ns=0)
 
 

@@ -26,7 +26,7 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
     """Take one page out of its object and its entry out of the page table."""
     vm, op, found = scene.vm, scene.op, scene.found
     careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and page.vpn in op.seen
-    if vm.table_has_it_wait(page, HoleEvent.DISCARD) or (page.busy != NOBODY and not careless):
+    if vm.must_wait(page, HoleEvent.DISCARD) and not careless:
         return True
     after, actions = vm.hole_event(key, HoleEvent.DISCARD, op, scene.out)
     if Action.WAIT in actions:
@@ -39,7 +39,7 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
         return False
     if vm.take_access(scene.space, page.vpn, op, keep=False):
         found.vpns.append(page.vpn)
-    if page.pfn >= 0:
+    if page.pfn >= 0 and Action.FREE_FRAME in actions:
         found.frames.append(page.pfn)
     return False
 

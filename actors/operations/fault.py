@@ -48,7 +48,7 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     page = vm.get(key)
     if page is None:
         return _new_page(vm, replace(op, ns=op.ns + costs.fault_ns), entry, key, out)
-    if vm.table_has_it_wait(page, _touch_event(vm)) or page.busy != NOBODY:
+    if vm.must_wait(page, _touch_event(vm)):
         vm.unlock_map(space, op, out)
         return vm.sleep_on_page(replace(op, phase=0), key, out)
     vm.put(key, page.with_busy(op.op))  # until it is entered: nobody may take it meanwhile

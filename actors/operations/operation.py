@@ -76,6 +76,8 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     ns: int = 0
     error: int = 0
     value: int = 0
+    #: pages that ZERO zeroes inline: vpn, chunks done by the zeroing thread, vpn, chunks, ...
+    todo: tuple[int, ...] = ()
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
     seen: tuple[int, ...] = ()
 

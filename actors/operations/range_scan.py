@@ -18,7 +18,7 @@ from kernel.vmspace import VmSpace
 class Found:
     """What the visits of one step add to the operation."""
 
-    __slots__ = ("frames", "ns", "pages", "vpns", "wanted")
+    __slots__ = ("frames", "ns", "pages", "todo", "vpns", "wanted")
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -26,6 +26,7 @@ class Found:
         self.wanted: list[tuple[PageKey, int]] = []
         self.vpns: list[int] = []
         self.frames: list[int] = []
+        self.todo: list[int] = []
         self.ns = 0
 
     def into(self, op: Op, cursor: int) -> Op:
@@ -36,6 +37,7 @@ class Found:
             wanted=op.wanted + tuple(self.wanted),
             vpns=op.vpns + tuple(self.vpns),
             frames=op.frames + tuple(self.frames),
+            todo=op.todo + tuple(self.todo),
             ns=op.ns + self.ns,
             cursor=cursor,
         )

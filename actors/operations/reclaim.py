@@ -15,15 +15,15 @@ from actors.operations.operation import Op, advance, replace
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
-from kernel.hole import Action, HoleEvent, HoleState
+from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY, Page
 from kernel.policy import zero_may_skip
 from kernel.vmspace import VmSpace
 
 
 def _is_free_hole(vm: VmState, page: Page) -> bool:
-    leaves = Action.NOTHING not in vm.table_says(page, HoleEvent.RECLAIM)
-    return leaves and page.hole is not HoleState.LIVE
+    leaves = Action.FREE_FRAME in (says := vm.table_says(page, HoleEvent.RECLAIM))
+    return (leaves or Action.FREE_ZEROED in says) and page.hole is not HoleState.LIVE
 
 
 def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -35,7 +35,9 @@ def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         key, _ = todo.pop(0)
         page = vm.get(key)
         wanted = page is not None and (_is_free_hole(vm, page) or page.lazy_free or careless)
-        if page is None or not wanted or page.busy != NOBODY or page.wired or page.pfn < 0:
+        if page is None or not wanted or page.wired or page.pfn < 0:
+            continue
+        if page.busy != NOBODY and page.hole not in IN_HANDS:
             continue
         vm.put(key, page.with_busy(op.op))
         held.append((key, page.vpn))
