@@ -136,9 +136,7 @@ class CoreState(Machine):
             (self.walk_vpn, self.walk_killed, self.store_in_flight),
             tuple(self.buffer),
             tuple(self.held),
-            tuple(
-                sorted((op, r.number, tuple(sorted(r.pending))) for op, r in self.rounds.items())
-            ),
+            tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
             tuple(sorted(self.zeroing.items())),
             tuple(sorted(self.watchers.items())),
             tuple(sorted(self.reached.items())),

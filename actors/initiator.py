@@ -21,6 +21,10 @@ class Round(msgspec.Struct, frozen=True, gc=False):
     targets: int
     pending: frozenset[int]
 
+    def freeze(self) -> tuple[int, int, int, tuple[int, ...]]:
+        """Give the canonical state."""
+        return self.vm, self.number, self.targets, tuple(sorted(self.pending))
+
 
 def shoot(rounds: dict[int, Round], vm: int, m: Shoot, costs: Costs, out: list[Effect]) -> None:
     """Send the interrupts of a round; with no targets it is complete at once."""

@@ -48,7 +48,7 @@ class PageDaemon(Machine):
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
-        rounds = tuple(sorted((op, tuple(sorted(r.pending))) for op, r in self.rounds.items()))
+        rounds = tuple(sorted((op, r.freeze()) for op, r in self.rounds.items()))
         return tuple(self.hints), self.shortage, self.reclaiming, rounds
 
     def waiting(self) -> list[str]:

@@ -59,6 +59,8 @@ class VmState(Machine):
             tuple((o, tuple(sorted(p.items()))) for o, p in sorted(self.objects.items())),
             tuple(sorted(self.ops.items())),
             tuple(sorted(self.busy_waiters.items())),
+            tuple(sorted(self.owner.items())),
+            self.next_oid,
         )
 
     def waiting(self) -> list[str]:

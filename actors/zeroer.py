@@ -57,6 +57,7 @@ class Zeroer(Machine):
         return (
             tuple(self.queue),
             self.asking,
+            self.vm,
             tuple(self.hand),
             self.group,
             self.chunk,

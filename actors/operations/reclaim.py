@@ -37,7 +37,7 @@ def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         wanted = page is not None and (_is_free_hole(vm, page) or page.lazy_free or careless)
         if page is None or not wanted or page.wired or page.pfn < 0:
             continue
-        if page.busy != NOBODY and page.hole not in IN_HANDS:
+        if page.busy != NOBODY and (careless or page.hole not in IN_HANDS):
             continue
         vm.put(key, page.with_busy(op.op))
         held.append((key, page.vpn))
