@@ -1,6 +1,7 @@
 """The command line: puts hosts, machines and dashboards together. Nothing imports this module."""
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -114,17 +115,28 @@ def _serve_metrics(port: int) -> _Metrics:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; results go to stdout, everything else to stderr."""
     args = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:
+        return _say("standard output is closed", BAD_INPUT)
     try:
         code = _run(args)
         sys.stdout.flush()
     except (BrokenPipeError, _PipeClosedError):
-        # the interpreter flushes once more at its end: give it something that takes it
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return PIPE_CLOSED
+    except OSError as e:
+        if sys.stdout is None or sys.stdout.closed or e.errno in (errno.ENOSPC, errno.EBADF):
+            _give_up_stdout()
+            return _say(f"standard output: can not be written: {e.strerror}", BAD_INPUT)
+        return _unexpected(e)
     except Exception as e:  # noqa: BLE001 - the last resort
         return _unexpected(e)
     return code
+
+
+def _give_up_stdout() -> None:
+    """Let the interpreter's last flush go where everything fits."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unexpected(error: Exception) -> int:

@@ -7,7 +7,7 @@ folder, the verdict and the figures, is here.
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -32,17 +32,15 @@ from cluster.workload import Workload
 #: (deliveries, simulated ns, results so far), called now and then while a run goes on
 Watch = Callable[[int, int, Results], None]
 
-INLINE = "inline"
-RAY_FREE = "ray-free"
+INLINE: Literal["inline"] = "inline"
+RAY_FREE: Literal["ray-free"] = "ray-free"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to run; the same for every preset of a comparison."""
 
-    #: `inline` or `ray-free`
-    engine: str = INLINE
-    #: `full`, `order` or `off`
-    trace: str = "order"
+    engine: Literal["inline", "ray-free"] = "inline"
+    trace: Literal["full", "order", "off"] = "order"
     check: bool = True
     #: stop after so many deliveries
     limit_ops: int | None = None
@@ -162,6 +160,7 @@ def _manifest(request: Request) -> manifest.Manifest:
         versions=manifest.versions(),
         platform=platform.platform(),
         scenario=manifest.resolved(setup),
+        profile=setup.profile,
     )
 
 

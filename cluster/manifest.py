@@ -1,13 +1,13 @@
 """The manifest of a run: everything that is needed to run it again.
 
 `holezero run DIR/manifest.json` does so: the scenario in it is resolved (every key of the policy,
-the profile by name, the workload by path and digest), so defaults that change do not change it.
+the cost profile, the workload by path and digest), so defaults that change do not change it.
 """
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ from cluster.input_error import InputError
 from cluster.model import MODEL, release
 from cluster.scenario import Scenario
 from cluster.setup import Setup
+from kernel.costs import Profile
 
 SCHEMA = "holezero-manifest"
 VERSION = 1
@@ -28,12 +29,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     model: int = MODEL
     name: str
-    #: `inline`, or `ray-free`
-    engine: str
+    engine: Literal["inline", "ray-free"]
     preset: str
     seed: int
     limit_ops: int | None
-    trace: str
+    trace: Literal["full", "order", "off"]
     check: bool
     #: hexadecimal
     workload_digest: str
@@ -41,6 +41,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     platform: str
     scenario: dict[str, Any]
+    #: the cost profile itself: the scenario only names it
+    profile: Profile
 
 
 def resolved(setup: Setup) -> dict[str, Any]:

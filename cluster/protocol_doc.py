@@ -13,7 +13,7 @@ import kernel.hole
 from actors.message_text import message_classes
 from kernel.hazards import CATALOGUE
 from kernel.hole import ILLEGAL_BECAUSE, TABLE, Action, HoleEvent, HoleState
-from kernel.policy import PRESET_ABOUT, PRESETS, Policy
+from kernel.policy import PRESET_ABOUT, PRESETS, Policy, concerned
 from kernel.promises import Property, promises
 
 PATH = Path(__file__).resolve().parent.parent / "PROTOCOL.md"
@@ -92,7 +92,10 @@ def _policies() -> Iterator[str]:
     yield from _table(("preset", "what it is"), PRESET_ABOUT.items())
     yield ""
     keys = Policy.__struct_fields__
-    rows = [(name, *(str(getattr(p, key)) for key in keys)) for name, p in PRESETS.items()]
+    rows = [
+        (name, *(str(getattr(p, key)) if key in concerned(p) else "-" for key in keys))
+        for name, p in PRESETS.items()
+    ]
     yield from _table(("preset", *keys), rows)
     yield ""
     yield "What each promises; anything else that is broken is reported, and is no violation."

@@ -47,8 +47,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def make_run_directory(name: str, preset: str, out: Path | None) -> Path:
     """Make the folder of a new run and give its path.
 
-    out: the folder itself, instead of a new one under `runs/`; it may be an earlier run's, whose
-        files are then replaced one by one.
+    out: the folder itself, instead of a new one under `runs/`; an earlier run that is there is
+        kept beside it, as `out.1`.
 
     Raises:
         InputError: it can not be made, or `out` holds something else than a run.
@@ -73,15 +73,25 @@ def make_run_directory(name: str, preset: str, out: Path | None) -> Path:
 
 def _given_directory(out: Path) -> Path:
     try:
+        if out.name and (out / MANIFEST).exists():
+            _keep_aside(out)
         out.mkdir(parents=True, exist_ok=True)
-        foreign = any(out.iterdir()) and not (out / MANIFEST).exists()
+        foreign = any(out.iterdir())
     except OSError as e:
         raise _unwritable(out, e) from e
     if foreign:
         raise InputError(f"--out {out}: the folder holds something else; give a new or empty one")
-    for name in (SUMMARY, TRACE, LOG):
-        (out / name).unlink(missing_ok=True)  # an earlier run's, which this one would not match
     return out
+
+
+def _keep_aside(out: Path) -> None:
+    """Rename the folder of an earlier run: what is there is somebody's."""
+    for number in range(1, _SAME_SECOND_MAX):
+        aside = out.with_name(f"{out.name}.{number}")
+        if not aside.exists():
+            out.rename(aside)
+            return
+    raise InputError(f"--out {out}: {out}.1 to .{_SAME_SECOND_MAX - 1} are kept already")
 
 
 def point_latest(run: Path) -> None:

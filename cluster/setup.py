@@ -18,7 +18,7 @@ from cluster.shipped import nearest, told
 from cluster.workload import Workload
 from kernel.costs import Profile
 from kernel.hazards import BY_NAME, Hazard
-from kernel.policy import PRESETS, Policy, refusals
+from kernel.policy import PRESETS, Policy, concerned, refusals
 
 _SCALE_MAX = 1_000_000
 
@@ -69,7 +69,12 @@ def policy_changes(setup: Setup) -> dict[str, str]:
     """Give the keys in which the policy of a setup is not its preset."""
     preset = msgspec.to_builtins(PRESETS[setup.preset])
     policy = msgspec.to_builtins(setup.settings.policy)
-    return {key: str(value) for key, value in policy.items() if value != preset[key]}
+    effective = concerned(setup.settings.policy)
+    return {
+        key: str(value) if key in effective else f"{value} (no effect)"
+        for key, value in policy.items()
+        if value != preset[key]
+    }
 
 
 def _values_of_key(message: str) -> str:
@@ -147,6 +152,15 @@ def _check_machine(machine: MachineTable, where: str) -> None:
         )
 
 
+def _check_cores(guest: Guest, machine: MachineTable, where: str) -> None:
+    for info in guest.threads:
+        if info.core >= machine.cores:
+            raise InputError(
+                f"{where}: thread {info.name}: core={info.core}, but machine.cores="
+                f"{machine.cores} (the first is core 0)"
+            )
+
+
 def _hazards(names: list[str], where: str) -> Hazard:
     found = Hazard.NONE
     for name in names:
@@ -158,10 +172,15 @@ def _hazards(names: list[str], where: str) -> Hazard:
     return found
 
 
-def prepare(scenario: Scenario, where: str = "scenario", guest: Guest | None = None) -> Setup:
+def prepare(
+    scenario: Scenario,
+    where: str = "scenario",
+    guest: Guest | None = None,
+    profile: Profile | None = None,
+) -> Setup:
     """Check the scenario and make everything that a host starts from.
 
-    guest: instead of the one that the scenario names (a trace brings its own).
+    guest, profile: instead of those that the scenario names (a trace brings its own).
 
     Raises:
         InputError: something in it is impossible; names the key and the fix.
@@ -169,16 +188,12 @@ def prepare(scenario: Scenario, where: str = "scenario", guest: Guest | None = N
     machine, workload = scenario.machine, scenario.workload
     _check_machine(machine, where)
     preset, policy = policy_of(scenario.policy, where)
-    profile = adjusted(load_profile(machine.profile), scenario.costs, scenario.latencies, where)
+    profile = profile or load_profile(machine.profile)
+    profile = adjusted(profile, scenario.costs, scenario.latencies, where)
     if guest is None:
         guest = _guest(scenario, where)
     processes = 1 + max((t.process for t in guest.threads), default=0)
-    for info in guest.threads:
-        if info.core >= machine.cores:
-            raise InputError(
-                f"{where}: thread {info.name}: core={info.core}, but machine.cores="
-                f"{machine.cores} (the first is core 0)"
-            )
+    _check_cores(guest, machine, where)
     shape = Shape(cores=machine.cores, domains=machine.domains, zeroers=machine.zeroers)
     wiring = wire(shape, processes)
     settings = Settings(

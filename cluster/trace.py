@@ -243,25 +243,15 @@ def rebuild(header: Header, where: str, workload: Path | None = None) -> Setup:
     guest: Guest | None = None
     if scenario.workload.file:
         guest = _find_workload(scenario.workload.file, where, workload)
-    # the name of a profile is the recording machine's business; the values are in the header
-    machine = msgspec.structs.replace(scenario.machine, profile=next(iter(_profiles())))
-    setup = prepare(msgspec.structs.replace(scenario, machine=machine), where, guest)
+    setup = prepare(scenario, where, guest, header.profile)
     if setup.guest.digest != header.workload_digest:
         raise InputError(
             f"{where}: was recorded with another guest (digest {header.workload_digest.hex()}) "
             f"than this one ({setup.guest.digest.hex()}): give the right file with --workload"
         )
-    settings = msgspec.structs.replace(setup.settings, costs=header.profile.costs)
-    setup = msgspec.structs.replace(
-        setup, scenario=scenario, profile=header.profile, settings=settings
-    )
     if setup.wiring.names != header.actors:
         raise InputError(f"{where}: this holezero wires other actors than it was recorded with")
     return setup
-
-
-def _profiles() -> dict[str, Path]:
-    return shipped("profiles", ".toml")
 
 
 def _find_workload(name: str, where: str, given: Path | None) -> Workload:

@@ -140,12 +140,37 @@ PRESET_ABOUT: dict[str, str] = {
 }
 
 
+#: keys that mean something whatever the advice is; the others are about holes
+_ALWAYS_MEANT = frozenset({"advice", "errors"})
+
+
+def concerned(policy: Policy) -> frozenset[str]:
+    """Give the keys that have an effect under this policy's advice."""
+    if policy.advice is AdviceKind.HOLE_ZERO:
+        return frozenset(Policy.__struct_fields__)
+    return _ALWAYS_MEANT
+
+
 def refusals(policy: Policy) -> list[str]:
-    """List why this combination makes no sense; empty if it does."""
+    """List why this combination makes no sense; empty if it does.
+
+    Keys that the advice does not concern are not looked at: one setting may serve a comparison of
+    several policies.
+    """
     if policy.advice is not AdviceKind.HOLE_ZERO:
         return []
     found = []
     p = policy
+    if p.hole_access is HoleAccess.FATAL and p.rogue is not Rogue.STAY_HOLE:
+        found.append(
+            f"rogue={p.rogue} says what becomes of a page that is touched in a hole, but with "
+            "hole_access=fatal none is: set hole_access=permissive"
+        )
+    if p.zero_not_started is NotStarted.ZERO_THEN_REPERMIT and p.invalidate is Invalidate.NONE:
+        found.append(
+            "zero_not_started=zero-then-repermit is about a ZERO that meets a shootdown that is "
+            "outstanding, and invalidate=none has none"
+        )
     if p.hole_access is HoleAccess.FATAL and p.hole_state is HoleRecord.PAGE_FLAG:
         found.append(
             "hole_access=fatal needs hole_state=map-entry: a page flag keeps no record of an "
@@ -154,7 +179,8 @@ def refusals(policy: Policy) -> list[str]:
     if p.no_access is NoAccess.NONE and p.invalidate is not Invalidate.NONE:
         found.append(
             "no_access=none leaves the page tables as they are, so there is nothing to "
-            "invalidate: set invalidate=none"
+            "invalidate: set invalidate=none (and hole_access=permissive, as nothing stops an "
+            "access then)"
         )
     if p.no_access is not NoAccess.NONE and p.invalidate is Invalidate.NONE:
         found.append(

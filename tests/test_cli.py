@@ -132,6 +132,7 @@ def test_out_names_the_folder_and_leaves_others_alone(capsys: pytest.CaptureFixt
     assert not Path("runs").exists()
     assert main(["run", "small.toml", "--out", "mine/deep", "--trace", "off"]) == 0
     assert not Path("mine/deep/run.trace").exists()
+    assert Path("mine/deep.1/run.trace").exists()  # the earlier run is kept aside
     capsys.readouterr()
     assert main(["run", "small.toml", "--out", "."]) == 2
     assert "holds something else" in capsys.readouterr().err

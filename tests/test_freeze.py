@@ -1,7 +1,7 @@
 """`freeze` leaves nothing out and `clone` shares nothing that changes: what searches rest on."""
 
 from collections import deque
-from typing import Any
+from collections.abc import Hashable
 
 import pytest
 
@@ -26,7 +26,7 @@ def two_processes(preset: str) -> Setup:
     return prepare(parse({"machine": machine, "policy": {"preset": preset}, "thread": threads}, ""))
 
 
-def whole(value: Any) -> Any:
+def whole(value: object) -> object:
     """Give all that a value holds, containers and objects opened."""
     if isinstance(value, dict):
         return tuple((k, whole(v)) for k, v in value.items())
@@ -38,18 +38,18 @@ def whole(value: Any) -> Any:
     return value
 
 
-def state_of(machine: Machine) -> Any:
+def state_of(machine: Machine) -> dict[str, object]:
     return {k: whole(v) for k, v in vars(machine).items() if k not in _FIXED}
 
 
-def unordered(value: Any) -> Any:
+def unordered(value: object) -> object:
     """Forget the order of what a dict held: freeze may sort it."""
     return frozenset(map(repr, value)) if isinstance(value, tuple) else value
 
 
 @pytest.mark.parametrize("preset", ["fatal-hole", "flag-only"])
 def test_states_that_freeze_alike_are_alike(preset: str) -> None:
-    known: dict[Any, dict[str, Any]] = {}
+    known: dict[Hashable, dict[str, object]] = {}
     frontier, seen = deque([World(two_processes(preset))]), set[bytes]()
     while frontier and len(seen) < 1500:
         world = frontier.popleft()

@@ -16,7 +16,7 @@ from actors.vm_state import Phase, VmState
 from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
-from kernel.page import NOBODY, Page
+from kernel.page import Page
 from kernel.policy import Errors
 from kernel.vm_map import MapEntry
 from kernel.vmspace import VmSpace

@@ -24,7 +24,7 @@ from kernel import pte as pte_bits
 from kernel.errors import FaultCause, SegvCode
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import NOBODY, Page
+from kernel.page import Page
 from kernel.policy import HoleAccess, Rogue
 from kernel.vm_map import MapEntry
 from kernel.vmspace import VmSpace

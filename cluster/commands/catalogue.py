@@ -12,7 +12,7 @@ from cluster.scenario import load
 from cluster.shipped import shipped
 from cluster.workload import Workload
 from kernel.hazards import CATALOGUE
-from kernel.policy import PRESET_ABOUT, PRESETS, Policy
+from kernel.policy import PRESET_ABOUT, PRESETS, Policy, concerned
 from kernel.promises import Property, promises
 
 #: what each promise says, in one line (DESIGN, section 4)
@@ -94,6 +94,8 @@ def _explain_policy(name: str) -> None:
     table = plain_table(out, "key", "value", "meaning", "other values")
     for key, kind in key_types().items():
         value = getattr(policy, key)
+        if key not in concerned(policy):
+            continue
         others = " ".join(other for other in kind if other != value)
         table.add_row(key, value, about_key(kind), others)
     out.print(table)

@@ -15,6 +15,7 @@ from cluster.inline_run import run_inline
 from cluster.input_error import InputError
 from cluster.judged_run import INLINE, RAY_FREE, Engine, Finished, Options, Request, judge
 from cluster.live.outcome import LiveError
+from cluster.model import MODEL
 from cluster.summary import Summary, Verdict, encode
 
 #: what `holezero compare` compares unless told otherwise
@@ -42,7 +43,7 @@ def run_command(context: click.Context, /, scenario: str, **given: object) -> No
     70 an error of the program, 130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
     choices = msgspec.convert(given, Choices)
-    _run_all(context, find(scenario), choices, choices.presets or (None,))
+    _run_all(context, find(scenario), choices, tuple(dict.fromkeys(choices.presets)) or (None,))
 
 
 @click.command("compare", short_help="Run several policies, side by side in one table.")
@@ -59,7 +60,7 @@ def compare_command(context: click.Context, /, scenario: str, **given: object) -
     holezero compare my.hzw --preset fatal-hole --preset unmap --json
     """  # noqa: D301 - click's mark for lines that stay as they are
     choices = msgspec.convert(given, Choices)
-    _run_all(context, find(scenario), choices, choices.presets or COMPARED)
+    _run_all(context, find(scenario), choices, tuple(dict.fromkeys(choices.presets)) or COMPARED)
 
 
 def _run_all(
@@ -72,6 +73,12 @@ def _run_all(
     composition = context.find_object(Composition)
     assert composition is not None
     # every policy is looked at before the first run starts
+    if target.kept is not None and target.kept.model != MODEL:
+        click.echo(
+            f"{target.where}: was made by machines of model {target.kept.model}, these are model "
+            f"{MODEL}: the run may differ",
+            err=True,
+        )
     setups = [target.setup(list(choices.settings), p, choices.seed) for p in presets]
     done: list[Finished] = []
     with ExitStack() as stack:
@@ -103,11 +110,21 @@ def _run_all(
 def _run_options(
     choices: Choices, target: Target, out: Path | None, composition: Composition
 ) -> Options:
+    """Give the options: as typed, else as in the manifest, else the defaults."""
+    kept = target.kept
+    known = Options()
+    if kept is not None:
+        known = Options(
+            engine=kept.engine, trace=kept.trace, check=kept.check, limit_ops=kept.limit_ops
+        )
+    engine = known.engine
+    if choices.engine is not None:
+        engine = INLINE if choices.engine == "inline" else RAY_FREE
     return Options(
-        engine=INLINE if choices.engine == "inline" else RAY_FREE,
-        trace=choices.trace,
-        check=choices.check == "on",
-        limit_ops=choices.limit_ops if choices.limit_ops is not None else target.limit_ops,
+        engine=engine,
+        trace=choices.trace or known.trace,
+        check=known.check if choices.check is None else choices.check == "on",
+        limit_ops=known.limit_ops if choices.limit_ops is None else choices.limit_ops,
         out=out,
         command=composition.argv,
     )

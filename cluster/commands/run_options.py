@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
@@ -12,14 +13,15 @@ _Command = Callable[..., None]
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
     """The options of both commands, as click gives them."""
 
-    engine: str
+    #: None for these: not given; as in the manifest, if there is one
+    engine: Literal["inline", "ray"] | None
     sync: str
     presets: tuple[str, ...]
     settings: tuple[str, ...]
     seed: int | None
     out: Path | None
-    trace: str
-    check: str
+    trace: Literal["full", "order", "off"] | None
+    check: Literal["on", "off"] | None
     limit_ops: int | None
     metrics_port: int | None
     as_json: bool
@@ -31,8 +33,7 @@ _OPTIONS = (
     click.option(
         "--engine",
         type=click.Choice(["inline", "ray"]),
-        default="inline",
-        show_default=True,
+        show_default="inline",
         help="inline: one process, simulated time, reproducible. ray: every machine is a "
         "Ray actor process of its own and the order is what really happens.",
     ),
@@ -70,15 +71,13 @@ _OPTIONS = (
     click.option(
         "--trace",
         type=click.Choice(["full", "order", "off"]),
-        default="order",
-        show_default=True,
+        show_default="order",
         help="full keeps every message; order what replay needs (inline: checkpoints).",
     ),
     click.option(
         "--check",
         type=click.Choice(["on", "off"]),
-        default="on",
-        show_default=True,
+        show_default="on",
         help="Judge the run against the protocol's promises; costs time.",
     ),
     click.option(

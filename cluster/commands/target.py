@@ -7,6 +7,7 @@ import msgspec
 
 from cluster import manifest
 from cluster.input_error import InputError
+from cluster.manifest import Manifest
 from cluster.scenario import Scenario, load, override
 from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
@@ -21,9 +22,8 @@ class Target(msgspec.Struct, frozen=True):
     scenario: Scenario
     #: for messages: the file
     where: str
-    #: from a manifest: the guest that it must be, and its limit
-    workload_digest: str = ""
-    limit_ops: int | None = None
+    #: the run that is to be made again
+    kept: Manifest | None = None
 
     def setup(self, settings: list[str], preset: str | None, seed: int | None) -> Setup:
         """Apply what the command line says on top and make it ready to run.
@@ -35,11 +35,15 @@ class Target(msgspec.Struct, frozen=True):
         if seed is not None:
             given.append(f"run.seed={seed}")
         scenario = override(self.scenario, given, preset)
-        ready = prepare(scenario, self.where)
-        if self.workload_digest and ready.guest.digest.hex() != self.workload_digest:
+        kept = self.kept
+        if kept is None:
+            return prepare(scenario, self.where)
+        same = scenario.machine.profile == self.scenario.machine.profile
+        ready = prepare(scenario, self.where, profile=kept.profile if same else None)
+        if ready.guest.digest.hex() != kept.workload_digest:
             raise InputError(
                 f"{self.where}: the workload {scenario.workload.file} has changed since "
-                f"(digest {ready.guest.digest.hex()}, then {self.workload_digest})"
+                f"(digest {ready.guest.digest.hex()}, then {kept.workload_digest})"
             )
         return ready
 
@@ -74,7 +78,7 @@ def find(text: str) -> Target:
 def _of_file(path: Path) -> Target:
     if path.suffix == ".json":
         kept, scenario = manifest.read(path)
-        return Target(kept.name, scenario, str(path), kept.workload_digest, kept.limit_ops)
+        return Target(kept.name, scenario, str(path), kept)
     if path.suffix == ".trace":
         raise InputError(f"{path}: is a trace; `holezero replay {path}` runs it again")
     if path.suffix not in _SUFFIXES:

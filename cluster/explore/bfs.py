@@ -75,28 +75,30 @@ def explore(
             search.quiescent += 1
             _finish(world, node, search)
             if search.found and stop_at_first:
-                search.complete = False
-                return search
+                return _cut_short(search)
         for channel in enabled:
             search.transitions += 1
             after = world.deliver(channel)
             step = _Node(node, channel)
             if _broken(after, step, search):
                 if stop_at_first:
-                    search.complete = False
-                    return search
+                    return _cut_short(search)
                 continue
             fingerprint = after.fingerprint()
             if fingerprint in seen:
                 continue
             if search.states >= budget:
-                search.complete = False
-                return search
+                return _cut_short(search)
             seen.add(fingerprint)
             search.states += 1
             if progress is not None and search.states % 1000 == 0:
                 progress(search.states, len(frontier))
             frontier.append((after, step, depth + 1))
+    return search
+
+
+def _cut_short(search: Search) -> Search:
+    search.complete = False
     return search
 
 
