@@ -35,8 +35,9 @@ env: .venv/.stamp  ## build .venv from requirements-dev.lock, with this project 
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: env  ## run the main job: a recorded program under four variants, side by side
+run: env  ## run the main job: recorded programs under four variants, side by side
 	$(BIN)/holezero compare main-job
+	$(BIN)/holezero compare git-repack
 
 test: env  ## run the tests
 	$(BIN)/python -m pytest

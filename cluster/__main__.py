@@ -60,7 +60,7 @@ def cli() -> None:
     workload, and whether its promises held.
 
     \b
-    holezero compare main-job             a recorded git, four variants side by side
+    holezero compare main-job             a recorded sqlite, four variants side by side
     holezero run sqlite-snmalloc          one variant, in detail
     holezero policies fatal-hole          what a variant does and promises
     holezero replay runs/latest/run.trace the same run again, message by message

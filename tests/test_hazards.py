@@ -6,8 +6,9 @@ import pytest
 from actors.wiring import build
 from cluster.inline import InlineHost
 from cluster.properties.checker import Checker
-from cluster.scenario import load, shipped
+from cluster.scenario import load, parse
 from cluster.setup import Setup, prepare
+from cluster.shipped import shipped
 from kernel.hazards import BY_NAME, CATALOGUE
 
 SCENARIOS = {
@@ -54,3 +55,11 @@ def breaks(name: str) -> set[str]:
         for word in about
         for p in ((f"{word}-strong", f"{word}-weak") if word == "zero" else (word,))
     }
+
+
+def test_a_run_that_gets_nowhere_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread = {"run": ["map 1 1", "store 1", *["think 5"] * 60, "load 1"]}
+    setup = prepare(parse({"thread": [thread]}, "thinker"))
+    assert broken(setup) == set()
+    monkeypatch.setattr("cluster.properties.checker._LIVELOCK", 50)
+    assert broken(setup) == {"progress"}

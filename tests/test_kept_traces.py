@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster.properties.checker import Checker
 from cluster.replay import replay
+from cluster.trace import rebuild
+from cluster.trace_reader import TraceReader
+from tests.test_hazards import breaks
 
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.trace"))
 
@@ -23,3 +27,14 @@ def test_it_replays(path: Path) -> None:
             "cluster/model.py and record the kept traces anew with `make retrace`."
         )
     assert (result.deliveries, result.digest) == (result.end.deliveries, result.end.digest)
+
+
+@pytest.mark.parametrize("path", [p for p in TRACES if "hazard" in p.stem], ids=lambda p: p.stem)
+def test_a_live_run_that_broke_a_promise_still_does(path: Path) -> None:
+    with TraceReader(path) as reader:
+        assert reader.header.live
+        checker = Checker(rebuild(reader.header, str(path)))
+        replay(reader, observers=(checker,), attach=checker.attach)
+        checker.finish(checker.machines, complete=True)
+    (name,) = reader.header.scenario["run"]["hazards"]
+    assert {v.property for v in checker.violations} & breaks(name)

@@ -5,8 +5,9 @@ from random import Random
 import msgspec
 import pytest
 
-from cluster.scenario import load, shipped
+from cluster.scenario import load
 from cluster.setup import Setup, prepare
+from cluster.shipped import shipped
 from tests.contended_guests import POLICIES, contended_setup
 from tests.linear_extensions import Extension, findings, record
 

@@ -28,7 +28,12 @@ def trace_group() -> None:
     metavar="LANE",
     help="Only messages of this operation: a guest thread's name or number, or a kernel thread.",
 )
-@click.option("--page", type=number, help="Only messages that mention this virtual page number.")
+@click.option(
+    "--page",
+    type=number,
+    help="Only messages that mention this virtual page number; those that name a page by its "
+    "object (o1.16) or its frame only do not.",
+)
 @click.option("--from", "from_ns", type=number, metavar="NS", help="From this simulated time.")
 @click.option("--to", "to_ns", type=number, metavar="NS", help="Up to this simulated time.")
 @click.option(

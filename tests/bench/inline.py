@@ -4,9 +4,12 @@
 
 Each configuration runs three times, in turn, so that all meet the same noise; the best time of each
 is compared with the first. Also: microseconds a handler takes, bytes a delivery takes in a full
-trace, and the time of a delivery on machines of 4, 64 and 256 cores.
+trace, where the time goes, and the time of a delivery on machines of 4, 64 and 256 cores, with the
+recorded guest (most cores idle) and with a thread of one process on every core.
 """
 
+import cProfile
+import pstats
 import sys
 import tempfile
 import time
@@ -16,7 +19,7 @@ from actors.wiring import build
 from cluster.inline import InlineHost
 from cluster.properties.checker import Checker
 from cluster.results import Results
-from cluster.scenario import Scenario, load, override
+from cluster.scenario import MachineTable, Scenario, ThreadTable, load, override
 from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
 from cluster.trace import header_of
@@ -47,6 +50,16 @@ def timed(setup: Setup, *, kind: str, check: bool, folder: Path) -> tuple[float,
     return seconds, host.deliveries, path.stat().st_size
 
 
+def touches_of(setup: Setup) -> int:
+    """Count the guest's accesses."""
+    results = Results()
+    machines = build(setup.wiring, setup.settings, setup.guest)
+    host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(results,))
+    host.start()
+    host.run()
+    return sum(results.touches)
+
+
 def handlers_alone(setup: Setup) -> float:
     """Seconds spent in handlers alone: the run's own messages, given again to fresh machines."""
     heard: list[tuple[int, int, object]] = []
@@ -71,6 +84,40 @@ def handlers_alone(setup: Setup) -> float:
     return (time.perf_counter() - began) / len(heard)
 
 
+def every_core_busy(cores: int) -> Setup:
+    """Make threads of one process, one a core, whose releases interrupt all the others."""
+    rounds = max(1, 64 // cores)
+    threads = [
+        ThreadTable(
+            name=f"t{i}",
+            core=i,
+            run=[
+                f"map {16 * i} 8",
+                *[f"store {16 * i} 8", f"hole {16 * i} 8", f"zero {16 * i} 8"] * rounds,
+            ],
+        )
+        for i in range(cores)
+    ]
+    return prepare(Scenario(machine=MachineTable(cores=cores), thread=threads))
+
+
+def profile(setup: Setup, rows: int = 12) -> None:
+    """Print the functions that take most time by themselves; profiling slows calls down."""
+    machines = build(setup.wiring, setup.settings, setup.guest)
+    host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(Results(),))
+    host.start()
+    profiler = cProfile.Profile()
+    profiler.runcall(host.run)
+    stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+    whole = sum(own for _, _, own, _, _ in stats.values())
+    print("self time of functions, profiled:")
+    for (file, _, function), (_, calls, own, _, _) in sorted(
+        stats.items(), key=lambda item: -item[1][2]
+    )[:rows]:
+        where = f"{Path(file).parent.name}/{Path(file).name}" if "/" in file else "built in"
+        print(f"  {own / whole:6.1%} {calls:9,} calls  {where}: {function}")
+
+
 def main(name: str) -> None:
     """Print the table."""
     path = shipped("workloads", ".hzw").get(name, Path(name))
@@ -84,11 +131,13 @@ def main(name: str) -> None:
                 run = timed(setup, kind=kind, check=check, folder=Path(folder))
                 best[kind, check] = min(best.get((kind, check), run), run)
         base = best["order", False][0]
+        touches = touches_of(setup)
         for (kind, check), (seconds, deliveries, size) in best.items():
             checks = "on" if check else "off"
             print(
                 f"trace {kind:5} checks {checks:3}: {deliveries / seconds:9,.0f} deliveries/s, "
-                f"{seconds / base:5.2f} x, {size / deliveries:6.2f} bytes/delivery"
+                f"{touches / seconds:7,.0f} touches/s, {seconds / base:5.2f} x, "
+                f"{size / deliveries:6.2f} bytes/delivery"
             )
         print(f"handlers alone: {handlers_alone(setup) * 1e6:.2f} us mean")
         for cores in (4, 64, 256):
@@ -96,7 +145,15 @@ def main(name: str) -> None:
             seconds, deliveries, _ = min(
                 timed(wide, kind="order", check=False, folder=Path(folder)) for _ in range(_ROUNDS)
             )
-            print(f"{cores:4} cores: {seconds / deliveries * 1e6:.2f} us a delivery")
+            busy = every_core_busy(cores)
+            busy_s, busy_deliveries, _ = min(
+                timed(busy, kind="order", check=False, folder=Path(folder)) for _ in range(_ROUNDS)
+            )
+            print(
+                f"{cores:4} cores: {seconds / deliveries * 1e6:.2f} us a delivery; "
+                f"all busy: {busy_s / busy_deliveries * 1e6:.2f} us of {busy_deliveries:,}"
+            )
+    profile(setup)
 
 
 if __name__ == "__main__":
