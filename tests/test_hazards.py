@@ -61,5 +61,5 @@ def test_a_run_that_gets_nowhere_is_no_progress(monkeypatch: pytest.MonkeyPatch)
     thread = {"run": ["map 1 1", "store 1", *["think 5"] * 60, "load 1"]}
     setup = prepare(parse({"thread": [thread]}, "thinker"))
     assert broken(setup) == set()
-    monkeypatch.setattr("cluster.properties.checker._LIVELOCK", 50)
+    monkeypatch.setattr("cluster.properties.account.LIVELOCK", 50)
     assert broken(setup) == {"progress"}

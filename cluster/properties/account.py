@@ -3,12 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from actors.facts import BackgroundZeroed, CallEnded, Fact, Segv, Touched
 from actors.machine import Machine
 from actors.memory import Memory
 from actors.vm import Vm
 from cluster.properties.reports import Reports
 from kernel.hole import HoleState
 from kernel.promises import Property
+
+_GETS_ON: frozenset[type] = frozenset({Touched, CallEnded, Segv, BackgroundZeroed})
+#: deliveries without anything done: far beyond what the largest operation takes
+LIVELOCK = 1_000_000
 
 
 def recount(vm: Vm, reports: Reports) -> None:
@@ -65,3 +70,25 @@ def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Repo
         for what in machine.waiting():
             reports.actor = machine.me
             reports.add(Property.PROGRESS, f"nothing is in flight, but {name}: {what}", 0, -1, ())
+
+
+class Livelock:
+    """Counts the deliveries since a thread got on, or a page was zeroed."""
+
+    __slots__ = ("deliveries",)
+
+    def __init__(self, deliveries: int = 0) -> None:
+        """Start from a count."""
+        self.deliveries = deliveries
+
+    def noted(self, fact: Fact) -> None:
+        """Start anew if the fact is that something got on."""
+        if fact.__class__ in _GETS_ON:
+            self.deliveries = 0
+
+    def delivered(self, reports: Reports) -> None:
+        """Count a delivery; every operation ends within a bound."""
+        self.deliveries += 1
+        if self.deliveries == LIVELOCK:
+            text = f"no thread has got on in {LIVELOCK:,} deliveries"
+            reports.add(Property.PROGRESS, text, 0, -1, ())

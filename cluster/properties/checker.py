@@ -7,17 +7,7 @@ not depend on which. It reads a machine's state only right after that machine's 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import ClassVar
 
-from actors.facts import (
-    BackgroundZeroed,
-    CallEnded,
-    EntriesGone,
-    Fact,
-    Flushed,
-    Granted,
-    HoleSettled,
-    Segv,
-    Touched,
-)
+from actors.facts import EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
 from actors.machine import Effect, Machine, Note, Send, Timer
 from actors.message import Message
 from actors.messages import (
@@ -61,12 +51,9 @@ _DISCARDS = frozenset(
     }
 )
 _HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
-_PROGRESS = frozenset({Touched, CallEnded, Segv, BackgroundZeroed})
 _REOPENS = frozenset({OpKind.ZERO, OpKind.MMAP, OpKind.MUNMAP})
 #: timed runs recount the resident sets once in so many deliveries to a vm
 _RECOUNT_EVERY = 1 << 14
-#: deliveries without anything done: far beyond what the largest operation takes
-_LIVELOCK = 1_000_000
 
 
 class Checker:
@@ -88,8 +75,7 @@ class Checker:
         self.allocations: dict[int, tuple[int, int]] = {}
         self.watches_background = settings.policy.invalidate is not Invalidate.NONE
         self._vm_deliveries = 0
-        #: deliveries since a thread got on, or a page was zeroed
-        self._since_progress = 0
+        self.livelock = account.Livelock()
         for machine in build(setup.wiring, settings, setup.guest):
             self._sent(machine.me, machine.start(), self.clocks.zero)
 
@@ -130,16 +116,12 @@ class Checker:
                     consequence(self, dst, effect, clock)
             elif kind is Note:
                 fact = effect.fact  # type: ignore[union-attr]
-                if fact.__class__ in _PROGRESS:
-                    self._since_progress = 0
+                self.livelock.noted(fact)
                 statement = self._FACTS.get(fact.__class__)
                 if statement is not None:
                     statement(self, dst, fact, clock)
         self._sent(dst, effects, clock)
-        self._since_progress += 1
-        if self._since_progress == _LIVELOCK:
-            text = f"no thread has got on in {_LIVELOCK:,} deliveries"
-            self.reports.add(Property.PROGRESS, text, 0, -1, ())
+        self.livelock.delivered(self.reports)
         if self.setup.wiring.roles[dst] == "vm":
             self._recount(dst)
 
@@ -314,7 +296,7 @@ class Checker:
         twin.allocations = self.allocations.copy()
         twin.watches_background = self.watches_background
         twin._vm_deliveries = self._vm_deliveries
-        twin._since_progress = self._since_progress
+        twin.livelock = account.Livelock(self.livelock.deliveries)
         return twin
 
     def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
