@@ -41,6 +41,7 @@ from actors.messages import (
     Work,
     ZeroFrames,
 )
+from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
 class Core(CoreSchedule):
@@ -99,12 +100,12 @@ class Core(CoreSchedule):
         todo = calls(i, self.settings.mapped_advice)
         if self.part >= len(todo):
             return self._next(out)
-        kind, start, end, arg = todo[self.part]
+        kind, va, length, args = todo[self.part]
         self.phase = Phase.CALL
-        out.append(Note(CallStarted(self.thread, kind, end - start)))
+        out.append(Note(CallStarted(self.thread, kind, length + PAGE_SIZE - 1 >> PAGE_SHIFT)))
         out.append(Spend(self.settings.costs.syscall_ns))
         vm = self.settings.vm_of[self.asid]
-        out.append(Send(vm, Call(self.thread, self.pc, kind, self.asid, start, end, arg)))
+        out.append(Send(vm, Call(self.thread, self.pc, kind, self.asid, va, length, args)))
         return False
 
     EXECUTE: ClassVar[dict[type, Callable[..., bool]]] = {

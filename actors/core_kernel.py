@@ -32,13 +32,12 @@ class CoreKernel(CoreMemory):
     def zero_frames(self, src: int, m: ZeroFrames) -> list[Effect]:
         """Zero frames chunk by chunk, in groups that keep within the interrupt quantum."""
         if len(m.frames) == self.chunks == 1:  # a zero-fill fault: one group, nothing after it
-            vpn, pfn, _ = m.frames[0]
-            self.zeroing[m.op] = Zeroing(src, m.asid, ())
-            memory = self.settings.memory_of(pfn)
-            zero = ZeroChunk(m.op, m.asid, ((vpn, pfn),), 0)
-            return [Spend(m.ns + self.chunk_ns), Send(memory, zero)]
-        todo = tuple((v, p, c) for v, p, done in m.frames for c in range(done, self.chunks))
-        self.zeroing[m.op] = Zeroing(src, m.asid, todo)
+            pfn, _ = m.frames[0]
+            self.zeroing[m.op] = Zeroing(src, ())
+            zero = ZeroChunk(m.op, (pfn,), 0)
+            return [Spend(m.ns + self.chunk_ns), Send(self.settings.memory_of(pfn), zero)]
+        todo = tuple((p, c) for p, done in m.frames for c in range(done, self.chunks))
+        self.zeroing[m.op] = Zeroing(src, todo)
         return [Spend(m.ns), *self._zero_some(m.op)]
 
     def _zero_some(self, op: int) -> list[Effect]:
@@ -47,17 +46,17 @@ class CoreKernel(CoreMemory):
             del self.zeroing[op]
             return [Send(job.vm, Step(op))]
         memory_of = self.settings.memory_of
-        _, first, chunk = job.todo[0]
+        first, chunk = job.todo[0]
         memory = memory_of(first)
         group = []
-        for vpn, pfn, c in job.todo[: self.chunks_max]:
+        for pfn, c in job.todo[: self.chunks_max]:
             if c != chunk or memory_of(pfn) != memory:
                 break
-            group.append((vpn, pfn))
-        self.zeroing[op] = Zeroing(job.vm, job.asid, job.todo[len(group) :])
+            group.append(pfn)
+        self.zeroing[op] = Zeroing(job.vm, job.todo[len(group) :])
         return [
             Spend(self.chunk_ns * len(group)),
-            Send(memory, ZeroChunk(op, job.asid, tuple(group), chunk)),
+            Send(memory, ZeroChunk(op, tuple(group), chunk)),
         ]
 
     def chunk_zeroed(self, _src: int, m: ChunkZeroed) -> list[Effect]:

@@ -65,11 +65,10 @@ class Thread(msgspec.Struct, frozen=True, gc=False):
 
 
 class Zeroing(msgspec.Struct, frozen=True, gc=False):
-    """Frames that the core zeroes for an operation: (vpn, pfn, chunk) still to do, in order."""
+    """Frames that the core zeroes for an operation: (pfn, chunk) still to do, in order."""
 
     vm: int
-    asid: int
-    todo: tuple[tuple[int, int, int], ...]
+    todo: tuple[tuple[int, int], ...]
 
 
 class Buffered(msgspec.Struct, frozen=True, gc=False):

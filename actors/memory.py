@@ -91,7 +91,7 @@ class Memory(Machine):
         return [Send(src, Stored(m.op))]
 
     def _zero(self, src: int, m: ZeroChunk) -> list[Effect]:
-        for _, pfn in m.frames:
+        for pfn in m.pfns:
             self.contents[pfn] = self.contents.get(pfn, self.junk).zeroed(m.chunk)
         return [Send(src, ChunkZeroed(m.op, m.chunk))]
 

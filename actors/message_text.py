@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Any
 
-from actors.message import LoadItem, Message, StoreItem
+from actors.message import LoadItem, Message, PageKey, StoreItem
 from actors.operations.operation import OpKind, OpState
 from kernel import pte as pte_bits
 from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.stamp import stamp_text
 from kernel.units import CELL_MASK, CELL_SHIFT
+from kernel.vm_object import OBJECT_SHIFT
 
 #: number -> name: of an actor, or of a lane
 Name = Callable[[int], str]
@@ -46,8 +47,8 @@ class MessageText:
         self._lane = lane
         self._page = page
         self._fields: dict[str, Callable[[Any], str]] = {
-            "start": page,
-            "end": page,
+            "va": hex,
+            "length": hex,
             "vpn": page,
             "vpns": lambda v: listed(map(page, v)),
             "pte": pte_text,
@@ -61,9 +62,9 @@ class MessageText:
             "items": self.items,
             "thief": lane,
             "thread": lane,
-            "keys": lambda v: listed(f"o{oid}.{index}" for oid, index in v),
+            "keys": lambda v: listed(map(self.key, v)),
             "pages": self._pages,
-            "frames": lambda v: listed(self._frame(*row) for row in v),
+            "frames": lambda v: listed(f"f{pfn:x}:{done}" for pfn, done in v),
             "pfns": lambda v: listed(f"f{pfn:x}" for pfn in v),
             "pfn": lambda v: f"f{v:x}",
         }
@@ -89,17 +90,11 @@ class MessageText:
         granule = value & CELL_MASK
         return self._page(value >> CELL_SHIFT) + (f".{granule}" if granule else "")
 
-    def _frame(self, vpn: int, pfn: int, *chunks_done: int) -> str:
-        done = f":{chunks_done[0]}" if chunks_done else ""
-        return f"{self._page(vpn)}@f{pfn:x}{done}"
+    def key(self, key: PageKey) -> str:
+        """Render a page's identity: the object (the n-th that a lane made) and the index in it."""
+        oid, index = key
+        return f"o{oid & (1 << OBJECT_SHIFT) - 1}@{self._lane((oid >> OBJECT_SHIFT) - 1)}.{index}"
 
-    def _pages(self, pages: tuple[Any, ...]) -> str:
-        rows = []
-        for (oid, index), *rest in pages:
-            # Taken: asid, vpn, pfn; Ceded: chunks done
-            if len(rest) == 3:
-                tail = f"page {self._page(rest[1])} f{rest[2]:x}"
-            else:
-                tail = f"{rest[0]} chunks done"
-            rows.append(f"o{oid}.{index}({tail})")
-        return listed(rows)
+    def _pages(self, pages: tuple[tuple[PageKey, int], ...]) -> str:
+        # Taken: the frame; Ceded: chunks done
+        return listed(f"{self.key(key)}:{number:x}" for key, number in pages)

@@ -115,14 +115,17 @@ class Signal(Message, frozen=True, tag=13):
 
 
 class Call(Message, frozen=True, tag=14):
-    """vm <- core: system call `kind` on pages [start, end), instruction `index` of the thread."""
+    """vm <- core: system call `kind` on bytes [va, va + length), instruction `index` of the thread.
+
+    What `args` are depends on the kind: see `actors/guest/calls.py`.
+    """
 
     index: int
     kind: int
     asid: int
-    start: int
-    end: int
-    arg: int
+    va: int
+    length: int
+    args: tuple[int, ...]
 
 
 class Return(Message, frozen=True, tag=15):
@@ -195,10 +198,7 @@ class Invalidated(Message, frozen=True, tag=24):
 
 
 class Allocate(Message, frozen=True, tag=25):
-    """memory <- vm: a frame for page `vpn` of `asid`."""
-
-    asid: int
-    vpn: int
+    """memory <- vm: a frame, please."""
 
 
 class Frame(Message, frozen=True, tag=26):
@@ -218,16 +218,14 @@ class Free(Message, frozen=True, tag=27):
 class ZeroFrames(Message, frozen=True, tag=28):
     """core <- vm: zero these frames (pfn, chunks done), then Step."""
 
-    asid: int
-    frames: tuple[tuple[int, int, int], ...]
+    frames: tuple[tuple[int, int], ...]
     ns: int
 
 
 class ZeroChunk(Message, frozen=True, tag=29):
-    """memory <- core, zeroer: zero chunk `chunk` of each frame (vpn, pfn), for the owner `asid`."""
+    """memory <- core, zeroer: zero chunk `chunk` of each frame."""
 
-    asid: int
-    frames: tuple[tuple[int, int], ...]
+    pfns: tuple[int, ...]
     chunk: int
 
 
@@ -259,9 +257,9 @@ class Take(Message, frozen=True, tag=33):
 
 
 class Taken(Message, frozen=True, tag=34):
-    """zeroer <- vm: these of them (key, asid, vpn, pfn), busy for you until PageZeroed or Ceded."""
+    """zeroer <- vm: these of them (key, pfn), busy for you until PageZeroed or Ceded."""
 
-    pages: tuple[tuple[PageKey, int, int, int], ...]
+    pages: tuple[tuple[PageKey, int], ...]
 
 
 class PageZeroed(Message, frozen=True, tag=35):

@@ -37,14 +37,16 @@ from actors.operations import (
     fault,
     protect,
     reclaim,
+    shootdown,
     switch,
 )
-from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, replace
+from actors.operations.operation import SLEEPING, Op, OpKind, OpState, replace
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
+from kernel.units import page_span
 
 STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.FAULT: fault.PHASES,
@@ -78,6 +80,8 @@ class Vm(VmState):
         fine = self.settings.fine
         while op.phase < len(phases):
             op = phases[op.phase](self, space, op, out)
+            if self.restated:
+                self.state_resident(op.op, out)
             if op.state is not OpState.READY:
                 self.ops[op.op] = op
                 return out
@@ -151,12 +155,13 @@ class Vm(VmState):
         return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
 
     def _begin_fault(self, src: int, lane: int, asid: int, vpn: int, *, write: int) -> list[Effect]:
-        op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, write, cursor=vpn)
+        op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, (write,), cursor=vpn)
         return [Note(FaultStarted(lane)), *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
         kind = _KINDS[m.kind]
-        op = Op(m.op, src, kind, m.asid, m.start, m.end, m.arg, m.index, cursor=m.start)
+        start, end = page_span(m.va, m.length)
+        op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start)
         return self._begin(op)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
@@ -165,8 +170,7 @@ class Vm(VmState):
 
     def _invalidated(self, _src: int, m: Invalidated) -> list[Effect]:
         op = self._in_flight(m, m.op, OpState.ACKS)
-        op = replace(op, state=OpState.READY, round=op.round + 1)
-        return self._run(advance(op), [])
+        return self._run(shootdown.invalidated(self, op), [])
 
     def _frame(self, _src: int, m: Frame) -> list[Effect]:
         op = self._in_flight(m, m.op, OpState.FRAME)
@@ -178,9 +182,8 @@ class Vm(VmState):
         return self._run(op, out)
 
     def _reclaim(self, src: int, m: Reclaim) -> list[Effect]:
-        keys = tuple((key, 0) for key in m.keys if key[0] in self.owner)
-        asid = self.owner[keys[0][0][0]] if keys else min(self.spaces)
-        return self._begin(Op(m.op, src, OpKind.RECLAIM, asid, 0, 0, wanted=keys))
+        keys = tuple((key, 0) for key in m.keys)
+        return self._begin(Op(m.op, src, OpKind.RECLAIM, min(self.spaces), 0, 0, wanted=keys))
 
     def _switch_in(self, src: int, m: SwitchIn) -> list[Effect]:
         return self._begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0))
@@ -201,23 +204,21 @@ class Vm(VmState):
                 continue
             if page.busy != NOBODY and page.hole not in IN_HANDS:
                 continue
-            asid = self.owner[key[0]]
-            space = self.spaces[asid]
-            if not self.may_offer(space, page):
+            if not self.may_offer(page):
                 continue
-            op = Op(m.op, src, OpKind.ZERO, asid, page.vpn, page.vpn + 1)
-            after, _ = self.hole_event(key, HoleEvent.TAKE, op, out)
+            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
+            after, _ = self.hole_event(key, HoleEvent.TAKE, op)
             assert after is not None
             self.put(key, after.with_busy(m.op))
-            pages.append((key, asid, page.vpn, page.pfn))
+            pages.append((key, page.pfn))
         out.append(Send(src, Taken(m.op, tuple(pages))))
         return out
 
     def _page_zeroed(self, src: int, m: PageZeroed) -> list[Effect]:
         out: list[Effect] = [Note(BackgroundZeroed(m.op, len(m.keys)))]
         for key in m.keys:
-            op = Op(m.op, src, OpKind.ZERO, self.owner[key[0]], 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.DONE, op, out)
+            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
+            after, _ = self.hole_event(key, HoleEvent.DONE, op)
             assert after is not None
             if after.hole is HoleState.ZEROED:
                 self.unbusy(key, after, out)

@@ -26,8 +26,8 @@ from actors.messages import (
 from actors.settings import KERNEL_LANE, Settings
 from kernel.hazards import Hazard
 
-#: (key, asid, vpn, pfn)
-HeldPage = tuple[PageKey, int, int, int]
+#: (key, pfn)
+HeldPage = tuple[PageKey, int]
 
 
 class Zeroer(Machine):
@@ -92,28 +92,25 @@ class Zeroer(Machine):
         return self._group()
 
     def _group(self) -> list[Effect]:
-        """Start the next group of pages: of one memory and one address space."""
+        """Start the next group of pages: of one memory."""
         if self.in_flight or not self.hand:
             return self._ask()
         group = [self.hand.popleft()]
-        near = (self.settings.memory_of(group[0][3]), group[0][1])
+        memory_of = self.settings.memory_of
+        memory = memory_of(group[0][1])
         most = 1 if self.settings.fine else self.settings.zero_group
-        while self.hand and len(group) < most:
-            _, asid, _, pfn = self.hand[0]
-            if (self.settings.memory_of(pfn), asid) != near:
-                break
+        while self.hand and len(group) < most and memory_of(self.hand[0][1]) == memory:
             group.append(self.hand.popleft())
         self.group, self.chunk = tuple(group), 0
         return self._zero_chunk()
 
     def _zero_chunk(self) -> list[Effect]:
         self.in_flight = True
-        _, asid, _, pfn = self.group[0]
-        frames = tuple((vpn, pfn) for _, _, vpn, pfn in self.group)
+        pfns = tuple(pfn for _, pfn in self.group)
         page_ns = self.settings.costs.zero_page_ns // self.settings.chunks
         return [
-            Spend(page_ns * len(frames)),
-            Send(self.settings.memory_of(pfn), ZeroChunk(self.lane, asid, frames, self.chunk)),
+            Spend(page_ns * len(pfns)),
+            Send(self.settings.memory_of(pfns[0]), ZeroChunk(self.lane, pfns, self.chunk)),
         ]
 
     def _chunk_zeroed(self, _src: int, _m: ChunkZeroed) -> list[Effect]:
@@ -126,14 +123,14 @@ class Zeroer(Machine):
         if self.group and self.chunk < self.settings.chunks:
             return out + self._zero_chunk()
         if self.group:
-            keys = tuple(key for key, _, _, _ in self.group)
+            keys = tuple(key for key, _ in self.group)
             out.append(Send(self.vm, PageZeroed(self.lane, keys)))
         self.group = ()
         return out + self._group()
 
     def _steal(self, src: int, m: Steal) -> list[Effect]:
         """Give pages up; not before the chunk in flight that touches them is acknowledged."""
-        busy = {key for key, _, _, _ in self.group}
+        busy = {key for key, _ in self.group}
         careless = self.settings.hazards & Hazard.STEAL_WITHOUT_WAITING
         if busy.intersection(m.keys) and not careless:
             self.steals.append((src, m.thief, m.keys))
@@ -144,8 +141,8 @@ class Zeroer(Machine):
 
     def _cede(self, src: int, op: int, keys: tuple[PageKey, ...], out: list[Effect]) -> None:
         """Report each page's chunks done; what is not in hand any more was reported as zeroed."""
-        under_way = {key for key, _, _, _ in self.group}
-        waiting = {key for key, _, _, _ in self.hand}
+        under_way = {key for key, _ in self.group}
+        waiting = {key for key, _ in self.hand}
         done = tuple(
             (key, self.chunk if key in under_way else 0 if key in waiting else self.settings.chunks)
             for key in keys

@@ -10,20 +10,14 @@ from typing import TextIO
 import msgspec
 
 from actors.message import Message
-from actors.messages import (
-    Load,
-    Store,
-    Taken,
-    ZeroChunk,
-    ZeroFrames,
-)
+from actors.messages import Call, Load, Store
 from cluster.difference import Difference
 from cluster.input_error import InputError
 from cluster.replay import replay
 from cluster.trace import Delivery, Header, TimerDelivery
 from cluster.trace_reader import TraceReader
 from cluster.trace_text import decode_delivery, delivery_line
-from kernel.units import CELL_SHIFT
+from kernel.units import CELL_SHIFT, page_span
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,14 +41,10 @@ def mentions(message: Message, vpn: int) -> bool:
     """
     if isinstance(message, Load | Store):
         return any(item[0] >> CELL_SHIFT == vpn for item in message.items)
-    if isinstance(message, ZeroFrames | ZeroChunk):
-        return any(frame[0] == vpn for frame in message.frames)
-    if isinstance(message, Taken):
-        return any(page[2] == vpn for page in message.pages)
-    if getattr(message, "vpn", None) == vpn or vpn in getattr(message, "vpns", ()):
-        return True
-    start, end = getattr(message, "start", None), getattr(message, "end", None)
-    return start is not None and end is not None and start <= vpn < end
+    if isinstance(message, Call):
+        start, end = page_span(message.va, message.length)
+        return start <= vpn < end
+    return getattr(message, "vpn", None) == vpn or vpn in getattr(message, "vpns", ())
 
 
 class _Printer:

@@ -78,9 +78,9 @@ class Action(IntEnum):
 
     #: leave it alone
     NOTHING = 0
-    #: leave the resident set
+    #: its entries leave the resident set (one that is removed does so by itself)
     ACCOUNT_OUT = 1
-    #: enter the resident set
+    #: its entries enter the resident set
     ACCOUNT_IN = 2
     #: tell the page daemon that the page is reclaimable
     HINT = 3
@@ -112,8 +112,8 @@ _GONE = None
 TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, ...]]] = {
     (_S.LIVE, _E.HOLE): (_S.FLUSHING, (_A.ACCOUNT_OUT,)),
     (_S.LIVE, _E.TAKE): (_S.LIVE, (_A.REFUSE,)),
-    (_S.LIVE, _E.DISCARD): (_GONE, (_A.ACCOUNT_OUT, _A.FREE_FRAME)),
-    (_S.LIVE, _E.RECLAIM): (_GONE, (_A.ACCOUNT_OUT, _A.FREE_FRAME)),
+    (_S.LIVE, _E.DISCARD): (_GONE, (_A.FREE_FRAME,)),
+    (_S.LIVE, _E.RECLAIM): (_GONE, (_A.FREE_FRAME,)),
     (_S.FLUSHING, _E.HOLE): (_S.FLUSHING, (_A.WAIT,)),
     (_S.FLUSHING, _E.FLUSHED): (_S.IDLE, (_A.HINT,)),
     (_S.FLUSHING, _E.TAKE): (_S.FLUSHING, (_A.REFUSE,)),

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Self
 
 from kernel import pte as pte_bits
+from kernel.units import ASID_SHIFT, VPN_MASK
 
-_ASID_SHIFT = 40
 _DRAW_MASK = (1 << 64) - 1
 
 
@@ -30,7 +30,7 @@ class Tlb:
 
     def get(self, asid: int, vpn: int) -> int:
         """Give the cached entry, or 0."""
-        return self.entries.get(asid << _ASID_SHIFT | vpn, 0)
+        return self.entries.get(asid << ASID_SHIFT | vpn, 0)
 
     def load(self, asid: int, vpn: int, pte: int) -> None:
         """Cache an entry that a walk found; one of the oldest makes room.
@@ -38,7 +38,7 @@ class Tlb:
         Non-present entries are never cached.
         """
         assert pte & pte_bits.P
-        key = asid << _ASID_SHIFT | vpn
+        key = asid << ASID_SHIFT | vpn
         entries = self.entries
         if key not in entries and len(entries) >= self.capacity:
             self.draw = (self.draw * 6364136223846793005 + 1442695040888963407) & _DRAW_MASK
@@ -47,7 +47,7 @@ class Tlb:
 
     def invalidate(self, asid: int, vpns: Iterable[int]) -> None:
         """Drop the entries of these pages; no pages means the whole address space."""
-        base = asid << _ASID_SHIFT
+        base = asid << ASID_SHIFT
         empty = True
         for vpn in vpns:
             empty = False
@@ -57,17 +57,16 @@ class Tlb:
 
     def invalidate_all(self, asid: int) -> None:
         """Drop every entry of an address space (a fresh PCID)."""
-        for key in [k for k in self.entries if k >> _ASID_SHIFT == asid]:
+        for key in [k for k in self.entries if k >> ASID_SHIFT == asid]:
             del self.entries[key]
 
     def count(self, asid: int) -> int:
         """Count the cached entries of an address space."""
-        return sum(1 for k in self.entries if k >> _ASID_SHIFT == asid)
+        return sum(1 for k in self.entries if k >> ASID_SHIFT == asid)
 
     def rows(self) -> list[tuple[int, int, int]]:
         """List (asid, vpn, pte), sorted, for a reader."""
-        mask = (1 << _ASID_SHIFT) - 1
-        return sorted((k >> _ASID_SHIFT, k & mask, v) for k, v in self.entries.items())
+        return sorted((k >> ASID_SHIFT, k & VPN_MASK, v) for k, v in self.entries.items())
 
     def copy(self) -> Self:
         """Copy the containers."""

@@ -14,6 +14,9 @@ CELLS_PER_PAGE = PAGE_SIZE // GRANULE
 CELL_MASK = CELLS_PER_PAGE - 1
 #: One past the largest virtual page number of a 48-bit user address space.
 VPN_LIMIT = 1 << 36
+#: a page of an address space as one number: `asid << ASID_SHIFT | vpn`
+ASID_SHIFT = 40
+VPN_MASK = (1 << ASID_SHIFT) - 1
 
 
 def page_span(va: int, length: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from cluster.inline import InlineHost
 from cluster.properties.checker import Checker
 from cluster.setup import Setup
 from kernel.hole import HoleState
+from kernel.page import LAZY_FREE
 
 Event = tuple[str, int, int]
 
@@ -54,7 +55,7 @@ def leavings(machines: list[Machine], cells: tuple[int, ...]) -> dict[str, objec
                 contents = memory.contents.get(page.pfn, memory.junk)
                 live = page.hole is HoleState.LIVE
                 stamps = tuple(contents.read(c) for c in cells) if live else ()
-                pages[vpn] = (page.hole, page.lazy_free, stamps)
+                pages[vpn] = (page.hole, page.flags & LAZY_FREE, stamps)
             entries = [(e.start, e.end, e.prot, e.hole) for e in space.map.entries]
             found[f"p{asid}"] = (entries, pages, space.resident)
     return found

@@ -16,7 +16,8 @@ from actors.vm import Vm
 from actors.zeroer import Zeroer
 from cluster.explore.world import Channel
 from cluster.setup import Setup
-from kernel.page import NOBODY, Page
+from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
+from kernel.units import VPN_LIMIT, VPN_MASK
 from kernel.vmspace import VmSpace
 
 _PROT = {0: "none", 1: "r", 3: "rw"}
@@ -80,15 +81,16 @@ class Words:
             rows += [f"p{asid} {row}" for row in self._space(space)]
             rows += [f"p{asid} {row}" for row in self._page_rows(vm, asid)]
         rows += [self._op(op) for _, op in sorted(vm.ops.items())]
-        for (oid, index), waiters in sorted(vm.busy_waiters.items()):
-            rows.append(f"o{oid}.{index} is awaited by {listed(map(self.lane, waiters))}")
+        for key, waiters in sorted(vm.busy_waiters.items()):
+            rows.append(f"{self.text.key(key)} is awaited by {listed(map(self.lane, waiters))}")
         return rows
 
     def _space(self, space: VmSpace) -> list[str]:
         rows = []
         for e in space.map.entries:
             hole = " hole" if e.hole else ""
-            rows.append(f"map {span(e.start, e.end)} {_PROT[e.prot]} o{e.oid}+{e.offset}{hole}")
+            at = self.text.key((e.oid, e.offset))
+            rows.append(f"map {span(e.start, e.end)} {_PROT[e.prot]} {at}{hole}")
         lock = space.lock
         if not lock.idle():
             held = self.lane(lock.writer) if lock.writer >= 0 else ""
@@ -108,19 +110,22 @@ class Words:
         return listed(self.actor(c) for c in range(mask.bit_length()) if mask >> c & 1)
 
     def _page_rows(self, vm: Vm, asid: int) -> list[str]:
-        ptes = dict(vm.spaces[asid].pmap.ptes)
+        """Render what is resident where the map shows it."""
+        space = vm.spaces[asid]
+        ptes = dict(space.pmap.ptes)
         rows = []
-        for oid, pages in sorted(vm.objects.items()):
-            if vm.owner[oid] == asid:
-                rows += [(p.vpn, self._page(p, ptes.pop(p.vpn, 0))) for p in pages.values()]
+        for vpn in vm.resident_in(space, 0, VPN_LIMIT):
+            _, page = vm.page_at(space, vpn)
+            rows.append((vpn, f"page {vpn}: {self._page(page)}, pte {pte_text(ptes.pop(vpn, 0))}"))
         rows += [(vpn, f"page {vpn}: no page, pte {pte_text(pte)}") for vpn, pte in ptes.items()]
         return [text for _, text in sorted(rows)]
 
-    def _page(self, page: Page, pte: int) -> str:
+    def _page(self, page: Page) -> str:
         frame = f"f{page.pfn}" if page.pfn >= 0 else "no frame yet"
         busy = f", busy for {self.lane(page.busy)}" if page.busy != NOBODY else ""
-        free = ", free" if page.lazy_free else ""
-        return f"page {page.vpn}: {frame} {page.hole.name}, pte {pte_text(pte)}{busy}{free}"
+        flags = ", free" if page.flags & LAZY_FREE else ""
+        flags += ", dirty" if page.flags & DIRTY else ""
+        return f"{frame} {page.hole.name}{busy}{flags}"
 
     def _op(self, op: Op) -> str:
         text = f"{self.lane(op.op)}: {op.kind.name} {span(op.start, op.end)} {op.state.name}"
@@ -128,8 +133,8 @@ class Words:
             text += f", holds {listed(str(vpn) for _, vpn in op.pages)}"
         if op.wanted and op.kind is OpKind.ZERO:
             text += f", wants {listed(str(vpn) for _, vpn in op.wanted)}"
-        if op.vpns:
-            text += f", entries gone {listed(map(str, op.vpns))}"
+        if op.gone:
+            text += f", entries gone {listed(str(va & VPN_MASK) for va, _ in op.gone)}"
         return text
 
     def _core(self, core: Core) -> list[str]:
@@ -155,7 +160,7 @@ class Words:
 
     def _zeroer(self, z: Zeroer) -> list[str]:
         def keys(found: Iterable[Any]) -> str:
-            return listed(f"o{oid}.{index}" for oid, index in found)
+            return listed(map(self.text.key, found))
 
         rows = [
             f"queue {keys(k for _, k in z.queue)}{', asks' if z.asking else ''}",
@@ -166,7 +171,7 @@ class Words:
         return rows
 
     def _daemon(self, d: PageDaemon) -> list[str]:
-        hints = listed(f"o{oid}.{index}" for _, (oid, index) in d.hints)
+        hints = listed(self.text.key(key) for _, key in d.hints)
         busy = ", reclaims" if d.reclaiming else ""
         return [f"hints {hints}, shortage {d.shortage}{busy}"]
 

@@ -50,12 +50,12 @@ CLOSED: list[tuple[str, tuple[Program, ...], str, int]] = [
     ("flag-only", (zeroed(), ["load 1"]), "fine", 4363),
     ("flag-only", (zeroed(), ["store 1"]), "fine", 7272),
     ("flag-only", (zeroed("load 1"), ["store 1"]), "fine", 8682),
-    ("fatal-hole", (zeroed(), ["load 1"]), "fused", 5214),
-    ("fatal-hole", (zeroed(), ["store 1"]), "fine", 80898),
-    ("fatal-hole", (zeroed("load 1"), ["store 1"]), "fused", 13172),
-    ("madv-free", ([*_OPEN, "free 1 1", "load 1"], ["store 1"]), "fine", 6090),
-    ("dontneed-linux", _DISCARDED, "fine", 3738),
-    ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine", 1554),
+    ("fatal-hole", (zeroed(), ["load 1"]), "fused", 6528),
+    ("fatal-hole", (zeroed(), ["store 1"]), "fine", 98252),
+    ("fatal-hole", (zeroed("load 1"), ["store 1"]), "fused", 15270),
+    ("madv-free", ([*_OPEN, "free 1 1", "load 1"], ["store 1"]), "fine", 6108),
+    ("dontneed-linux", _DISCARDED, "fine", 3867),
+    ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine", 1618),
 ]
 
 

@@ -198,9 +198,9 @@ def test_another_model_names_the_release_that_replays_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "t.trace")
-    monkeypatch.setattr(trace_reader, "MODEL", 2)
-    monkeypatch.setitem(model.RELEASES, 1, "0.4")
-    with pytest.raises(InputError, match=r"model 1 .* has model 2.*\. holezero 0\.4 replays it"):
+    monkeypatch.setattr(trace_reader, "MODEL", model.MODEL + 1)
+    monkeypatch.setitem(model.RELEASES, model.MODEL, "0.4")
+    with pytest.raises(InputError, match=r"model \d .* has model \d.*\. holezero 0\.4 replays it"):
         TraceReader(tmp_path / "t.trace")
     monkeypatch.undo()
     path = forge(tmp_path / "t.trace", header={"model": 99, "holezero": "7.0"})

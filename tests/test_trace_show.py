@@ -12,10 +12,7 @@ from actors.messages import (
     Shoot,
     Step,
     Store,
-    Taken,
     Walk,
-    ZeroChunk,
-    ZeroFrames,
 )
 from cluster.input_error import InputError
 from cluster.trace_show import Filter, mentions, show
@@ -70,7 +67,7 @@ def test_filters(full: Path) -> None:
     page = lines(full, page=0x13)
     assert 0 < len(page) < len(every)
     assert any("Walk asid=0 vpn=0x13" in line for line in page)
-    assert any("start=0x10 end=0x14" in line for line in page)
+    assert any("va=0x10000 length=0x4000" in line for line in page)
     late = lines(full, from_ns=5000, to_ns=9000)
     assert late == [line for line in every if 5000 <= int(line.split()[0].replace(",", "")) < 9000]
     both = lines(full, operation="b", page=0x13)
@@ -88,14 +85,11 @@ def test_filters_that_name_what_is_not_there(full: Path) -> None:
     "message",
     [
         Walk(0, 0, 7, False),
-        Call(0, 0, 7, 0, 5, 8, 0),
+        Call(0, 0, 7, 0, 5 << 12, 3 << 12, ()),
         Shoot(0, 0, 0, (6, 7), (1,), 0),
         Ipi(0, 0, 0, (7,)),
         Load(0, 0, ((7 << 8 | 3, 99),)),
         Store(0, 0, ((7 << 8, 99, 1),)),
-        ZeroFrames(0, 0, ((7, 99, 0),), 0),
-        ZeroChunk(0, 0, ((6, 98), (7, 99)), 0),
-        Taken(0, (((1, 2), 0, 7, 99),)),
     ],
 )
 def test_what_mentions_a_page(message: object) -> None:

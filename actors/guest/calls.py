@@ -9,6 +9,8 @@
 
 The last column is what `mapping = "recorded"` asks for. The allocator's own mprotect pairs are a
 part of the release and reuse that they belong to, so they are not made besides.
+
+`args` of a call: MMAP and MPROTECT (prot).
 """
 
 from collections.abc import Callable
@@ -26,10 +28,9 @@ from actors.guest.program import (
 )
 from actors.operations.operation import OpKind
 from kernel.policy import AdviceKind
-from kernel.units import page_span
 
-#: (kind, start, end, arg): pages half-open
-SystemCall = tuple[int, int, int, int]
+#: (kind, va, length, args), in bytes
+SystemCall = tuple[int, int, int, tuple[int, ...]]
 
 _RW = 3
 _ADVICE = {
@@ -47,27 +48,25 @@ _RELEASE = {
 
 
 def _release(i: Release, advice: AdviceKind | None) -> tuple[SystemCall, ...]:
-    start, end = page_span(i.va, i.length)
     if advice is not None:
-        return ((_RELEASE[advice], start, end, 0),)
+        return ((_RELEASE[advice], i.va, i.length, ()),)
     calls: list[SystemCall] = []
     if i.how & How.FREE:
-        calls.append((OpKind.ADVISE_FREE, start, end, 0))
+        calls.append((OpKind.ADVISE_FREE, i.va, i.length, ()))
     if i.how & How.DONTNEED:
-        calls.append((OpKind.ADVISE_DONTNEED, start, end, 0))
+        calls.append((OpKind.ADVISE_DONTNEED, i.va, i.length, ()))
     if i.how & How.NONE:
-        calls.append((OpKind.MPROTECT, start, end, 0))
+        calls.append((OpKind.MPROTECT, i.va, i.length, (0,)))
     return tuple(calls)
 
 
 def _reuse(i: Reuse, advice: AdviceKind | None) -> tuple[SystemCall, ...]:
-    start, end = page_span(i.va, i.length)
     if advice is AdviceKind.HOLE_ZERO:
-        return ((OpKind.ZERO, start, end, 0),)
+        return ((OpKind.ZERO, i.va, i.length, ()),)
     if advice is AdviceKind.UNMAP:
-        return ((OpKind.MMAP, start, end, _RW),)
+        return ((OpKind.MMAP, i.va, i.length, (_RW,)),)
     if advice is None and i.how & How.OPEN:
-        return ((OpKind.MPROTECT, start, end, _RW),)
+        return ((OpKind.MPROTECT, i.va, i.length, (_RW,)),)
     return ()
 
 
@@ -75,15 +74,13 @@ def _plain(
     kind: OpKind,
 ) -> Callable[[Map | Unmap | Protect, AdviceKind | None], tuple[SystemCall, ...]]:
     def call(i: Map | Unmap | Protect, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
-        start, end = page_span(i.va, i.length)
-        return ((kind, start, end, 0 if isinstance(i, Unmap) else i.prot),)
+        return ((kind, i.va, i.length, () if isinstance(i, Unmap) else (i.prot,)),)
 
     return call
 
 
 def _advise(i: Advise, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
-    start, end = page_span(i.va, i.length)
-    return ((_ADVICE[Advice(i.advice)], start, end, 0),)
+    return ((_ADVICE[Advice(i.advice)], i.va, i.length, ()),)
 
 
 _CALLS: dict[type, Callable[..., tuple[SystemCall, ...]]] = {

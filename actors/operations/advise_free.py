@@ -14,7 +14,7 @@ from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
-from kernel.page import NOBODY, Page
+from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
 from kernel.vmspace import VmSpace
 
 
@@ -25,14 +25,14 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
     if page.busy != NOBODY:
         return True
     vm, found = scene.vm, scene.found
-    vm.put(key, page.with_lazy_free(lazy=True))
-    found.pages.append((key, page.vpn))
+    vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY))
+    found.pages.append((key, scene.vpn))
     found.ns += vm.settings.costs.pte_ns
     ptes = scene.space.pmap.ptes
-    pte = ptes.get(page.vpn, 0)
+    pte = ptes.get(scene.vpn, 0)
     if pte & (pte_bits.A | pte_bits.D):
-        ptes[page.vpn] = pte & ~(pte_bits.A | pte_bits.D)
-        found.vpns.append(page.vpn)
+        ptes[scene.vpn] = pte & ~(pte_bits.A | pte_bits.D)
+        found.gone.append(vm.must_flush(scene.va, page.pfn))
     return False
 
 
@@ -44,15 +44,14 @@ def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def hint(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: flushed; the page daemon may have the pages."""
     vm.hint(op.op, [key for key, _ in op.pages], out)
-    return advance(replace(op, pages=(), vpns=()))
+    return advance(replace(op, pages=()))
 
 
 PHASES: tuple[Phase, ...] = (
     range_scan.lock_shared,
     discard.check_gaps,
     mark_pages,
-    shootdown.zero_generations,
-    shootdown.interrupt_active,
+    *shootdown.PHASES,
     hint,
     range_scan.unlock,
 )

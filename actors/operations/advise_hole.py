@@ -16,7 +16,7 @@ from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import Page
+from kernel.page import DIRTY, LAZY_FREE, Page
 from kernel.policy import HoleRecord, NoAccess
 from kernel.vmspace import VmSpace
 
@@ -47,20 +47,19 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     vm, op, found = scene.vm, scene.op, scene.found
     if vm.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
         return True
-    after, _ = vm.hole_event(key, HoleEvent.HOLE, op, scene.out)
+    after, _ = vm.hole_event(key, HoleEvent.HOLE, op)
     if after is None or after.hole is not HoleState.FLUSHING:
         return False
-    if after.dirty:  # what was stored before HOLE need not be known any more
-        after = after.with_dirty(dirty=False)
-    vm.put(key, after.with_lazy_free(lazy=False).with_busy(op.op))
     no_access = vm.settings.policy.no_access
     costs = vm.settings.costs
     found.ns += costs.flag_page_ns
     if no_access is not NoAccess.NONE:
         found.ns += costs.pte_ns
-        if vm.take_access(scene.space, page.vpn, op, keep=no_access is NoAccess.KEEP_PTE):
-            found.vpns.append(page.vpn)
-    found.pages.append((key, page.vpn))
+        scene.take_entry(keep=no_access is NoAccess.KEEP_PTE)
+    # what was stored before HOLE need not be known any more
+    after = vm.objects[key[0]].pages[key[1]].with_flags(off=DIRTY | LAZY_FREE)
+    vm.put(key, after.with_busy(op.op))
+    found.pages.append((key, scene.vpn))
     return False
 
 
@@ -69,36 +68,36 @@ def take_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return range_scan.scan(vm, space, op, out, make_hole)
 
 
-def early_offer(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def early_offer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the zeroing thread gets the pages before the flush."""
     if vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH:
-        op = settle_pages(vm, space, op, out)
+        op = settle_pages(vm, op, out)
     return advance(op)
 
 
-def settle_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
     """Report the flush of the operation's pages to the table, unbusy and offer them."""
     keys, hinted = [], []
     for key, _ in op.pages:
         page = vm.get(key)
         if page is None or page.hole is not HoleState.FLUSHING or page.busy != op.op:
             continue  # a ZERO that does not wait has taken it over meanwhile
-        after, actions = vm.hole_event(key, HoleEvent.FLUSHED, op, out)
+        after, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
         assert after is not None
         vm.unbusy(key, after, out)
         keys.append(key)
         if Action.HINT in actions:
             hinted.append(key)
     vm.hint(op.op, hinted, out)
-    vm.offer(space, op, keys, out)
+    vm.offer(op, keys, out)
     return replace(op, pages=())
 
 
-def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the invalidation is complete."""
-    op = settle_pages(vm, space, op, out)
+    op = settle_pages(vm, op, out)
     out.append(Note(HoleSettled(op.op, op.asid, op.start, op.end)))
-    return advance(replace(op, vpns=()))
+    return advance(op)
 
 
 PHASES: tuple[Phase, ...] = (
@@ -106,8 +105,7 @@ PHASES: tuple[Phase, ...] = (
     mark_range,
     take_pages,
     early_offer,
-    shootdown.zero_generations,
-    shootdown.interrupt_active,
+    *shootdown.PHASES,
     flushed,
     range_scan.unlock,
 )

@@ -22,6 +22,7 @@ from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import Page
 from kernel.policy import Grant, HoleRecord, NotStarted, Zeroing, zero_may_skip
+from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
 #: states in which the zeroing thread holds the page
@@ -54,10 +55,10 @@ def own_flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
         if page.hole is not HoleState.FLUSHING:
             claimed.append((key, vpn))
             continue
-        after, _ = vm.hole_event(key, HoleEvent.FLUSHED, op, out)
+        after, _ = vm.hole_event(key, HoleEvent.FLUSHED, op)
         assert after is not None
         vm.unbusy(key, after, out)
-    return advance(replace(op, pages=tuple(claimed), vpns=()))
+    return advance(replace(op, pages=tuple(claimed)))
 
 
 def _event(scene: Scene, page: Page) -> HoleEvent:
@@ -69,7 +70,7 @@ def _event(scene: Scene, page: Page) -> HoleEvent:
     trusted = zero_may_skip(policy) or (
         scene.vm.settings.hazards & Hazard.KNOWN_ZERO_WHILE_WRITABLE
     )
-    if page.hole is HoleState.ZEROED and not trusted and scene.vm.dirtied(scene.space, page):
+    if page.hole is HoleState.ZEROED and not trusted and scene.vm.dirtied(page):
         return HoleEvent.DIRTIED
     return HoleEvent.ZERO
 
@@ -79,26 +80,26 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     vm, op = scene.vm, scene.op
     if page.hole is HoleState.LIVE:
         return False  # wired
-    if (key, page.vpn) in op.pages or (key, page.vpn) in op.wanted:
+    if (key, scene.vpn) in op.pages or (key, scene.vpn) in op.wanted:
         return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)
     if vm.must_wait(page, event) and page.busy != op.op:
         return True
-    after, actions = vm.hole_event(key, event, op, scene.out)
+    after, actions = vm.hole_event(key, event, op)
     assert after is not None
     if Action.WAIT in actions:
         return True
     scene.found.ns += vm.settings.costs.flag_page_ns
     if Action.ASK_ZEROER in actions:
-        scene.found.wanted.append((key, page.vpn))
+        scene.found.wanted.append((key, scene.vpn))
         return False
     if Action.SKIP_ZERO in actions:
         scene.out.append(Note(ZeroCase(op.op, "zeroed", 1)))
     if Action.ZERO_INLINE in actions:
         scene.out.append(Note(ZeroCase(op.op, "inline", 1)))
-        scene.found.todo += (page.vpn, 0)
+        scene.found.todo += (scene.vpn, 0)
     vm.put(key, after.with_busy(op.op))
-    scene.found.pages.append((key, page.vpn))
+    scene.found.pages.append((key, scene.vpn))
     return False
 
 
@@ -137,7 +138,7 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
     """Take over what the zeroing thread ceded; the rest of each page is zeroed inline."""
     held = list(op.pages)
     for (key, done), (_, vpn) in zip(pages, op.wanted, strict=True):
-        after, actions = vm.hole_event(key, HoleEvent.CEDED, op, out)
+        after, actions = vm.hole_event(key, HoleEvent.CEDED, op)
         assert after is not None
         vm.put(key, after.with_busy(op.op))
         held.append((key, vpn))
@@ -151,11 +152,11 @@ def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the initiator zeroes what is not zero yet."""
     pfns = {vpn: page.pfn for key, vpn in op.pages if (page := vm.get(key)) is not None}
     pairs = zip(op.todo[::2], op.todo[1::2], strict=True)
-    frames = tuple((vpn, pfns[vpn], done) for vpn, done in pairs if done < vm.settings.chunks)
+    frames = tuple((pfns[vpn], done) for vpn, done in pairs if done < vm.settings.chunks)
     op = replace(op, todo=())
     if not frames:
         return advance(op)
-    out.append(Send(op.by, ZeroFrames(op.op, op.asid, frames, op.ns)))
+    out.append(Send(op.by, ZeroFrames(op.op, frames, op.ns)))
     return replace(op, state=OpState.WORK, phase=op.phase + 1, ns=0)
 
 
@@ -171,25 +172,26 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         page = vm.get(key)
         assert page is not None
         if page.hole is HoleState.INLINE:
-            vm.hole_event(key, HoleEvent.INLINE_DONE, op, out)
-        after, _ = vm.hole_event(key, HoleEvent.GRANT, op, out)
+            vm.hole_event(key, HoleEvent.INLINE_DONE, op)
+        after, _ = vm.hole_event(key, HoleEvent.GRANT, op)
         assert after is not None
         if settings.policy.grant is Grant.EAGER:
             ns += settings.costs.pte_ns
-            _enter(space, vpn, after.pfn)
+            after = _enter(vm, space, op.asid << ASID_SHIFT | vpn, key, after)
         vm.unbusy(key, after, out)
     out.append(Note(Granted(op.op, op.asid, op.start, op.end)))
     return advance(replace(op, pages=op.pages if late else ()), ns)
 
 
-def _enter(space: VmSpace, vpn: int, pfn: int) -> None:
-    entry = space.map.lookup(vpn)
+def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Page:
+    entry = space.map.lookup(va & VPN_MASK)
     if entry is None or not entry.prot & 1:
-        return
+        return page
     bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
     # an entry that stayed may be cached with its dirty bit: to clear it needs a shootdown
-    bits |= space.pmap.ptes.get(vpn, 0) & (pte_bits.A | pte_bits.D)
-    space.pmap.ptes[vpn] = pte_bits.make(pfn, bits)
+    bits |= space.pmap.ptes.get(va & VPN_MASK, 0) & (pte_bits.A | pte_bits.D)
+    vm.enter(va, key, page, bits)
+    return vm.objects[key[0]].pages[key[1]]
 
 
 def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -202,8 +204,7 @@ def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 _FIRST: tuple[Phase, ...] = (
     advise_hole.lock,
     hole_live_pages,
-    shootdown.zero_generations,
-    shootdown.interrupt_active,
+    *shootdown.PHASES,
     own_flushed,
 )
 

@@ -25,20 +25,16 @@ from kernel.vmspace import VmSpace
 def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
     """Take one page out of its object and its entry out of the page table."""
     vm, op, found = scene.vm, scene.op, scene.found
-    careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and page.vpn in op.seen
+    careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and scene.vpn in op.seen
     if vm.must_wait(page, HoleEvent.DISCARD) and not careless:
         return True
-    after, actions = vm.hole_event(key, HoleEvent.DISCARD, op, scene.out)
+    if not careless:  # it looked before it slept, when a fault had not entered the page yet
+        scene.take_entry()
+    after, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
     if Action.WAIT in actions:
         return True
     assert after is None
     found.ns += vm.settings.costs.zap_page_ns
-    if careless:
-        # it looked before it slept, when a fault had not entered the page yet: nothing to flush
-        found.frames.append(page.pfn)
-        return False
-    if vm.take_access(scene.space, page.vpn, op, keep=False):
-        found.vpns.append(page.vpn)
     if page.pfn >= 0 and Action.FREE_FRAME in actions:
         found.frames.append(page.pfn)
     return False
@@ -62,7 +58,7 @@ def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the shootdown is complete, nobody can reach the frames any more."""
-    return advance(replace(_free(vm, op, out), vpns=()))
+    return advance(_free(vm, op, out))
 
 
 def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
@@ -92,9 +88,8 @@ def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the range leaves the map; objects that nothing shows any more are dropped."""
     gone = {entry.oid for entry in space.map.remove(op.start, op.end)}
     for oid in sorted(gone - {entry.oid for entry in space.map.entries}):
-        if not vm.objects[oid]:
+        if not vm.objects[oid].pages:
             del vm.objects[oid]
-            del vm.owner[oid]
     return advance(op, vm.settings.costs.map_ns)
 
 
@@ -103,23 +98,20 @@ def map_anonymous(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op
 
     Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce).
     """
+    prot = op.args[0]
     below = space.map.lookup(op.start - 1) if op.start else None
-    if below is not None and below.prot == op.arg and not below.hole:
+    if below is not None and below.prot == prot and not below.hole:
         oid, offset = below.oid, below.pindex(op.start)
     else:
-        oid, offset = vm.next_oid, 0
-        vm.next_oid += 1
-        vm.objects[oid] = {}
-        vm.owner[oid] = op.asid
-    space.map.insert(MapEntry(op.start, op.end, op.arg, oid, offset))
+        oid, offset = vm.make_object(op.op), 0
+    space.map.insert(MapEntry(op.start, op.end, prot, oid, offset))
     return advance(op, vm.settings.costs.map_ns)
 
 
 _LET_GO: tuple[Phase, ...] = (
     let_pages_go,
     free_early,
-    shootdown.zero_generations,
-    shootdown.interrupt_active,
+    *shootdown.PHASES,
     free_frames,
 )
 

@@ -26,6 +26,7 @@ from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import Page
 from kernel.policy import HoleAccess, Rogue
+from kernel.units import ASID_SHIFT
 from kernel.vm_map import MapEntry
 from kernel.vmspace import VmSpace
 
@@ -39,7 +40,7 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     entry = space.map.lookup(op.start)
     if entry is None:
         return _fatal(vm, space, op, SegvCode.MAPERR, out)
-    if not entry.prot & (_WRITE if op.arg else _READ):
+    if not entry.prot & (_WRITE if op.args[0] else _READ):
         return _fatal(vm, space, op, SegvCode.ACCERR, out)
     if entry.hole and vm.settings.policy.hole_access is HoleAccess.FATAL:
         return _fatal(vm, space, op, SegvCode.HOLE, out)
@@ -53,13 +54,13 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         return vm.sleep_on_page(replace(op, phase=0), key, out)
     vm.put(key, page.with_busy(op.op))  # until it is entered: nobody may take it meanwhile
     pte = space.pmap.ptes.get(op.start, 0)
-    if pte_bits.permits(pte, write=bool(op.arg)):
+    if pte_bits.permits(pte, write=bool(op.args[0])):
         ns = op.ns + costs.spurious_fault_ns
         return replace(op, value=FaultCause.SPURIOUS, phase=ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
-        _touch(vm, key, op, out)
+        _touch(vm, key, op)
     return replace(op, value=cause, phase=ENTER, ns=op.ns + costs.fault_ns)
 
 
@@ -75,30 +76,28 @@ def _touch_event(vm: VmState) -> HoleEvent:
     return HoleEvent.ROGUE if reuses else HoleEvent.TOUCH
 
 
-def _touch(vm: VmState, key: PageKey, op: Op, out: list[Effect]) -> None:
-    _, actions = vm.hole_event(key, _touch_event(vm), op, out)
+def _touch(vm: VmState, key: PageKey, op: Op) -> None:
+    _, actions = vm.hole_event(key, _touch_event(vm), op)
     assert Action.WAIT not in actions, "a page in such a state is busy"
 
 
 def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effect]) -> Op:
     stays = vm.settings.policy.rogue is Rogue.STAY_HOLE
     hole = HoleState.IDLE if entry.hole and stays else HoleState.LIVE
-    vm.put(key, Page(-1, op.start, op.op, hole))
-    if hole is HoleState.LIVE:
-        vm.account(op, 1, out)
+    vm.put(key, Page(-1, op.op, hole))
     memory = vm.settings.memories[vm.settings.domain_of(op.by)]
-    out.append(Send(memory, Allocate(op.op, op.asid, op.start)))
+    out.append(Send(memory, Allocate(op.op)))
     return replace(op, state=OpState.FRAME)
 
 
 def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
     """Take the frame that memory gave: zero it unless it is known to be zero."""
     key, page = _own_page(vm, space, op)
-    vm.put(key, Page(frame.pfn, page.vpn, page.busy, page.hole))
+    vm.give_frame(key, page, frame.pfn)
     op = advance(replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL))
     if frame.zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
         return advance(op)
-    out.append(Send(op.by, ZeroFrames(op.op, op.asid, ((op.start, frame.pfn, 0),), op.ns)))
+    out.append(Send(op.by, ZeroFrames(op.op, ((frame.pfn, 0),), op.ns)))
     return replace(op, state=OpState.WORK, ns=0, phase=op.phase + 1)
 
 
@@ -122,11 +121,10 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if entry.prot & _WRITE:
         bits |= pte_bits.W
     old = space.pmap.ptes.get(op.start, 0)
-    bits |= pte_bits.D if op.arg else old & pte_bits.D
-    pte = pte_bits.make(page.pfn, bits)
-    space.pmap.ptes[op.start] = pte
+    bits |= pte_bits.D if op.args[0] else old & pte_bits.D
+    pte = vm.enter(op.asid << ASID_SHIFT | op.start, key, page, bits)
     if page.busy == op.op:
-        vm.unbusy(key, page, out)
+        vm.unbusy(key, vm.objects[key[0]].pages[key[1]], out)
     vm.unlock_map(space, op, out)
     out.append(Note(Faulted(op.op, op.asid, op.start, op.value, op.ns)))
     reply: Message

@@ -58,7 +58,7 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     asid: int
     start: int
     end: int
-    arg: int = 0
+    args: tuple[int, ...] = ()
     index: int = 0
     state: OpState = OpState.READY
     phase: int = 0
@@ -69,8 +69,8 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     pages: tuple[tuple[PageKey, int], ...] = ()
     #: pages of the zeroing thread that ZERO wants
     wanted: tuple[tuple[PageKey, int], ...] = ()
-    #: entries taken away whose invalidation is due
-    vpns: tuple[int, ...] = ()
+    #: entries taken away whose invalidation is due: (asid << ASID_SHIFT | vpn, frame)
+    gone: tuple[tuple[int, int], ...] = ()
     #: frames to free once the invalidation is complete
     frames: tuple[int, ...] = ()
     ns: int = 0

@@ -11,8 +11,10 @@ no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has n
 from actors.machine import Effect
 from actors.operations import discard, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
+from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
+from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
 _READ, _WRITE = 1, 2
@@ -31,38 +33,59 @@ def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
 
 def change_map(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the entries of the range get the new protection."""
-    space.map.change(op.start, op.end, prot=op.arg)
+    space.map.change(op.start, op.end, prot=op.args[0])
     return advance(op, vm.settings.costs.map_ns)
 
 
 def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: page-table entries lose what the protection does not give any more."""
-    ptes = space.pmap.ptes
-    lost = []
-    entries = space.pmap.mapped_in(op.cursor, op.end)
+    """Phase: page-table entries lose what the protection does not give any more.
+
+    Where another operation has taken an entry and not flushed it yet, this one flushes it, too.
+    """
+    (prot,) = op.args
+    base = op.asid << ASID_SHIFT
+    gone: list[Gone] = []
     cursor = op.end
-    for vpn in entries:
-        if not op.arg & _READ:
-            if ptes[vpn] & pte_bits.D:
-                vm.note_dirty(space, vpn)
-            del ptes[vpn]
-            lost.append(vpn)
-        elif not op.arg & _WRITE and ptes[vpn] & pte_bits.W:
-            ptes[vpn] &= ~pte_bits.W
-            lost.append(vpn)
+    for vpn in _concerned(vm, space, op):
+        if not prot & _READ:
+            gone += _one(vm.take_entry(base | vpn))
+        else:
+            gone += _one(_write_protected(vm, space, base | vpn))
         if vm.settings.fine:
             cursor = vpn + 1
             break
-    if cursor == op.end:
-        lost += vm.flushes_outstanding(op)
-    op = replace(op, vpns=op.vpns + tuple(lost), cursor=cursor)
-    op = replace(op, ns=op.ns + len(lost) * vm.settings.costs.pte_ns)
+    ns = len(gone) * vm.settings.costs.pte_ns
+    op = replace(op, gone=op.gone + tuple(gone), cursor=cursor, ns=op.ns + ns)
     return advance(op) if cursor == op.end else op
 
 
-def flushed(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: the shootdown is complete."""
-    return advance(replace(op, vpns=()))
+def _concerned(vm: VmState, space: VmSpace, op: Op) -> list[int]:
+    """List the pages that lose an entry or W, and those whose flush another operation owes."""
+    (prot,) = op.args
+    if prot & _WRITE and prot & _READ:
+        return []
+    ptes, base = space.pmap.ptes, op.asid << ASID_SHIFT
+    mapped = space.pmap.mapped_in(op.cursor, op.end)
+    if prot & _READ:
+        mapped = [vpn for vpn in mapped if ptes[vpn] & pte_bits.W]
+    owed = {va - base for va in vm.unflushed if op.cursor <= va - base < op.end}.difference(
+        va - base for va, _ in op.gone
+    )
+    return sorted(owed.union(mapped))
+
+
+def _write_protected(vm: VmState, space: VmSpace, va: int) -> Gone | None:
+    vpn = va & VPN_MASK
+    pte = space.pmap.ptes.get(vpn, 0)
+    if pte & pte_bits.W:
+        space.pmap.ptes[vpn] = pte & ~pte_bits.W
+        return vm.must_flush(va, pte_bits.pfn_of(pte))
+    outstanding = vm.unflushed.get(va)
+    return vm.must_flush(va, outstanding[-1]) if outstanding else None
+
+
+def _one(gone: Gone | None) -> tuple[Gone, ...]:
+    return () if gone is None else (gone,)
 
 
 PHASES: tuple[Phase, ...] = (
@@ -70,8 +93,6 @@ PHASES: tuple[Phase, ...] = (
     stop_at_gap,
     change_map,
     change_entries,
-    shootdown.zero_generations,
-    shootdown.interrupt_active,
-    flushed,
+    *shootdown.PHASES,
     range_scan.unlock,
 )

@@ -10,21 +10,23 @@ from collections.abc import Callable
 from actors.machine import Effect
 from actors.message import PageKey
 from actors.operations.operation import Op, advance, replace
+from actors.vm_pages import Gone
 from actors.vm_state import VmState
 from kernel.page import Page
+from kernel.units import ASID_SHIFT
 from kernel.vmspace import VmSpace
 
 
 class Found:
     """What the visits of one step add to the operation."""
 
-    __slots__ = ("frames", "ns", "pages", "todo", "vpns", "wanted")
+    __slots__ = ("frames", "gone", "ns", "pages", "todo", "wanted")
 
     def __init__(self) -> None:
         """Start with nothing."""
         self.pages: list[tuple[PageKey, int]] = []
         self.wanted: list[tuple[PageKey, int]] = []
-        self.vpns: list[int] = []
+        self.gone: list[Gone] = []
         self.frames: list[int] = []
         self.todo: list[int] = []
         self.ns = 0
@@ -35,7 +37,7 @@ class Found:
             op,
             pages=op.pages + tuple(self.pages),
             wanted=op.wanted + tuple(self.wanted),
-            vpns=op.vpns + tuple(self.vpns),
+            gone=op.gone + tuple(self.gone),
             frames=op.frames + tuple(self.frames),
             todo=op.todo + tuple(self.todo),
             ns=op.ns + self.ns,
@@ -44,9 +46,9 @@ class Found:
 
 
 class Scene:
-    """Where a visit happens: vm, address space, operation, findings, effects."""
+    """Where a visit happens: vm, address space, page, operation, findings, effects."""
 
-    __slots__ = ("found", "op", "out", "space", "vm")
+    __slots__ = ("found", "op", "out", "space", "va", "vm", "vpn")
 
     def __init__(self, vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> None:
         """Set the scene for one step of a scanning phase."""
@@ -55,6 +57,14 @@ class Scene:
         self.op = op
         self.out = out
         self.found = Found()
+        #: the page that is visited, in its space and as a mapping
+        self.vpn = self.va = 0
+
+    def take_entry(self, *, keep: bool = False) -> None:
+        """Take away the entry of the page that is visited; its flush is then due."""
+        gone = self.vm.take_entry(self.va, keep=keep)
+        if gone is not None:
+            self.found.gone.append(gone)
 
 
 #: (scene, key, page) -> whether the visit must wait until the page is no longer busy
@@ -69,6 +79,7 @@ def scan(vm: VmState, space: VmSpace, op: Op, out: list[Effect], visit: Visitor)
         at = vm.page_at(space, vpn)
         if at is None:
             continue
+        scene.vpn, scene.va = vpn, op.asid << ASID_SHIFT | vpn
         if visit(scene, *at):
             return vm.sleep_on_page(scene.found.into(op, vpn), at[0], out)
         if fine:

@@ -13,58 +13,58 @@ from actors.messages import Free
 from actors.operations import shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.vm_state import Phase, VmState
-from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
-from kernel.page import NOBODY, Page
+from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
 from kernel.policy import zero_may_skip
 from kernel.vmspace import VmSpace
 
+_FREES = frozenset({Action.FREE_FRAME, Action.FREE_ZEROED})
+
 
 def _is_free_hole(vm: VmState, page: Page) -> bool:
-    leaves = Action.FREE_FRAME in (says := vm.table_says(page, HoleEvent.RECLAIM))
-    return (leaves or Action.FREE_ZEROED in says) and page.hole is not HoleState.LIVE
+    frees = _FREES.intersection(vm.table_says(page, HoleEvent.RECLAIM))
+    return bool(frees) and page.hole is not HoleState.LIVE
 
 
-def take_pages(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def take_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: pages that may go are busied and lose their entries."""
-    held, vpns, dirty = [], [], []
+    held, gone = [], []
     todo = list(op.wanted)
     careless = vm.settings.hazards & Hazard.DAEMON_SKIPS_RECHECK
     while todo:
         key, _ = todo.pop(0)
         page = vm.get(key)
-        wanted = page is not None and (_is_free_hole(vm, page) or page.lazy_free or careless)
-        if page is None or not wanted or page.wired or page.pfn < 0:
+        if page is None or page.wired or page.pfn < 0:
+            continue
+        if not (_is_free_hole(vm, page) or page.flags & LAZY_FREE or careless):
             continue
         if page.busy != NOBODY and (careless or page.hole not in IN_HANDS):
             continue
         vm.put(key, page.with_busy(op.op))
-        held.append((key, page.vpn))
-        if space.pmap.ptes.get(page.vpn, 0) & pte_bits.D:
-            dirty.append(page.vpn)
-        if vm.take_access(space, page.vpn, op, keep=False):
-            vpns.append(page.vpn)
+        held.append((key, 0))
+        for va in page.mappings:
+            one = vm.take_entry(va)
+            if one is not None:
+                gone.append(one)
         if vm.settings.fine:
             break
-    ns = len(held) * vm.settings.costs.zap_page_ns
     op = replace(
         op,
         wanted=tuple(todo),
         pages=op.pages + tuple(held),
-        vpns=op.vpns + tuple(vpns),
-        seen=op.seen + tuple(dirty),
-        ns=op.ns + ns,
+        gone=op.gone + tuple(gone),
+        ns=op.ns + len(held) * vm.settings.costs.zap_page_ns,
     )
     return op if todo else advance(op)
 
 
-def _goes(vm: VmState, page: Page, op: Op) -> bool:
+def _goes(vm: VmState, page: Page) -> bool:
     if _is_free_hole(vm, page):
         return True
     if vm.settings.hazards & Hazard.DAEMON_SKIPS_RECHECK:
         return True
-    return page.lazy_free and page.vpn not in op.seen
+    return bool(page.flags & LAZY_FREE) and not page.flags & DIRTY
 
 
 def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -74,26 +74,26 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     for key, _ in op.pages:
         page = vm.get(key)
         assert page is not None
-        if not _goes(vm, page, op):
-            vm.unbusy(key, page.with_lazy_free(lazy=False), out)
+        if not _goes(vm, page):
+            vm.unbusy(key, page.with_flags(off=LAZY_FREE), out)
             continue
         holes += page.hole is not HoleState.LIVE
-        _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op, out)
-        stored = page.dirty or page.vpn in op.seen
-        trusted = zero_may_skip(vm.settings.policy) or not stored
+        _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op)
+        vm.wake_page(key, out)
+        if not _FREES.intersection(actions):
+            continue
+        trusted = zero_may_skip(vm.settings.policy) or not page.flags & DIRTY
         known = Action.FREE_ZEROED in actions and trusted
         frames.setdefault((vm.settings.memory_of(page.pfn), known), []).append(page.pfn)
-        vm.wake_page(key, out)
     out.extend(Send(m, Free(op.op, tuple(p), zeroed=z)) for (m, z), p in sorted(frames.items()))
     count = sum(len(p) for p in frames.values())
     if count:
         out.append(Note(Reclaimed(op.op, count, holes)))
-    return advance(replace(op, pages=(), vpns=(), seen=(), value=count))
+    return advance(replace(op, pages=(), value=count))
 
 
 PHASES: tuple[Phase, ...] = (
     take_pages,
-    shootdown.zero_generations,
-    shootdown.interrupt_active,
+    *shootdown.PHASES,
     free_pages,
 )

@@ -15,35 +15,61 @@ from actors.messages import Shoot
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.vm_state import VmState
 from kernel.hazards import Hazard
-from kernel.vmspace import VmSpace
+from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vmspace import Pmap, VmSpace
 
 
-def zero_generations(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def zero_generations(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """First half: every core but the initiator's must flush when it switches in."""
-    if not op.vpns:
+    if not op.gone:
         return advance(op)
-    out.append(Note(EntriesGone(op.op, op.asid, op.vpns)))
+    asid, vpns = next_round(op)
+    out.append(Note(EntriesGone(op.op, asid, vpns)))
+    pmap = vm.spaces[asid].pmap
     word_ns = vm.settings.costs.pte_ns
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
-        return advance(replace(op, value=space.pmap.active), word_ns)
-    _zero_generations(space, op)
+        return advance(replace(op, value=pmap.active), word_ns)
+    _zero_generations(pmap, op)
     return advance(op, word_ns)
 
 
-def _zero_generations(space: VmSpace, op: Op) -> None:
-    own = 1 << op.by if space.pmap.active >> op.by & 1 else 0
-    space.pmap.gens &= own
+def next_round(op: Op) -> tuple[int, tuple[int, ...]]:
+    """Give the address space whose entries are flushed next, and their pages."""
+    asid = min(va for va, _ in op.gone) >> ASID_SHIFT
+    vpns = dict.fromkeys(va & VPN_MASK for va, _ in op.gone if va >> ASID_SHIFT == asid)
+    return asid, tuple(vpns)
 
 
-def interrupt_active(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def _zero_generations(pmap: Pmap, op: Op) -> None:
+    own = 1 << op.by if pmap.active >> op.by & 1 else 0
+    pmap.gens &= own
+
+
+def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Second half: read pm_active and have the initiator interrupt those cores."""
-    if not op.vpns:
+    if not op.gone:
         return advance(op)
-    active = space.pmap.active
+    asid, vpns = next_round(op)
+    pmap = vm.spaces[asid].pmap
+    active = pmap.active
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
         active = op.value
-        _zero_generations(space, op)
+        _zero_generations(pmap, op)
     targets = tuple(c for c in range(active.bit_length()) if active >> c & 1 and c != op.by)
-    vpns = op.vpns if len(op.vpns) <= vm.settings.costs.full_flush_pages else ()
-    out.append(Send(op.by, Shoot(op.op, op.round, op.asid, vpns, targets, op.ns)))
+    if len(vpns) > vm.settings.costs.full_flush_pages:
+        vpns = ()
+    out.append(Send(op.by, Shoot(op.op, op.round, asid, vpns, targets, op.ns)))
     return replace(op, state=OpState.ACKS, ns=0, value=0)
+
+
+def invalidated(vm: VmState, op: Op) -> Op:
+    """Take in that a round is complete; entries of another space have a round of their own."""
+    asid, _ = next_round(op)
+    vm.has_flushed(tuple(one for one in op.gone if one[0] >> ASID_SHIFT == asid))
+    left = tuple(one for one in op.gone if one[0] >> ASID_SHIFT != asid)
+    op = replace(op, gone=left, state=OpState.READY, round=op.round + 1)
+    return replace(op, phase=op.phase - 1) if left else advance(op)
+
+
+#: what an operation goes through that has taken entries away
+PHASES = (zero_generations, interrupt_active)

@@ -8,6 +8,7 @@ from actors.machine import Machine
 from actors.memory import Memory
 from actors.vm import Vm
 from cluster.properties.reports import Reports
+from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.promises import Property
 
@@ -17,13 +18,14 @@ LIVELOCK = 1_000_000
 
 
 def recount(vm: Vm, reports: Reports) -> None:
-    """The resident set of each address space is what a full count of its pages gives."""
-    live: dict[int, int] = dict.fromkeys(vm.spaces, 0)
-    for oid, pages in vm.objects.items():
-        live[vm.owner[oid]] += sum(1 for p in pages.values() if p.hole is HoleState.LIVE)
+    """Each resident set is what a full count gives: entries that map a page which is in no hole."""
     for asid, space in vm.spaces.items():
-        if space.resident != live[asid]:
-            counted = live[asid]
+        counted = 0
+        for pte in space.pmap.ptes.values():
+            key = vm.frames.get(pte_bits.pfn_of(pte))
+            page = None if key is None else vm.get(key)
+            counted += page is None or page.hole is HoleState.LIVE
+        if space.resident != counted:
             text = f"the resident set of p{asid} is {space.resident} pages, counted are {counted}"
             reports.add(Property.ACCOUNT, text, asid, -1, tuple(sorted(vm.ops)))
 
@@ -35,8 +37,8 @@ def _pages(machines: list[Machine]) -> Iterator[int]:
     """
     for machine in machines:
         if isinstance(machine, Vm):
-            for pages in machine.objects.values():
-                yield from (page.pfn for page in pages.values() if page.pfn >= 0)
+            for one in machine.objects.values():
+                yield from (page.pfn for page in one.pages.values() if page.pfn >= 0)
             for op in machine.ops.values():
                 yield from op.frames
 

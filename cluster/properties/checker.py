@@ -11,7 +11,6 @@ from actors.facts import EntriesGone, Fact, Flushed, Granted, HoleSettled, Touch
 from actors.machine import Effect, Machine, Note, Send, Timer
 from actors.message import Message
 from actors.messages import (
-    Allocate,
     Call,
     Frame,
     Free,
@@ -24,6 +23,7 @@ from actors.messages import (
     Taken,
     Translation,
     ZeroChunk,
+    ZeroFrames,
 )
 from actors.operations.operation import OpKind
 from actors.vm import Vm
@@ -36,8 +36,10 @@ from cluster.properties.reports import Reports
 from cluster.properties.translation import Translations
 from cluster.properties.violation import Violation
 from cluster.setup import Setup
+from kernel import pte as pte_bits
 from kernel.policy import Invalidate
-from kernel.promises import Property, promises
+from kernel.promises import promises
+from kernel.units import ASID_SHIFT, VPN_MASK, page_span
 
 #: kinds that may discard contents
 _DISCARDS = frozenset(
@@ -71,8 +73,6 @@ class Checker:
         self.translations = Translations(self.reports, setup.wiring.names)
         #: calls in flight by lane
         self.calls: dict[int, tuple[Call, Clock]] = {}
-        #: allocations in flight by lane: (asid, vpn)
-        self.allocations: dict[int, tuple[int, int]] = {}
         self.watches_background = settings.policy.invalidate is not Invalidate.NONE
         self._vm_deliveries = 0
         self.livelock = account.Livelock()
@@ -155,12 +155,12 @@ class Checker:
     # Deliveries.
 
     def _load(
-        self, dst: int, _src: int, m: Load, effects: list[Effect], clock: Clock, sent: Clock
+        self, dst: int, src: int, m: Load, effects: list[Effect], clock: Clock, sent: Clock
     ) -> None:
         answer = effects[0]
         assert isinstance(answer, Send)
         assert isinstance(answer.message, Loaded)
-        self.contents.load(dst, m, answer.message.stamps, sent, clock)
+        self.contents.load(dst, src, m, answer.message.stamps, sent, clock)
 
     def _store(
         self, dst: int, src: int, m: Store, _e: list[Effect], clock: Clock, _sent: Clock
@@ -176,8 +176,7 @@ class Checker:
         self, _dst: int, _src: int, m: Free, _e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
         for pfn in m.pfns:
-            if self.contents.owner.pop(pfn, None) is None:
-                self.reports.add(Property.ACCOUNT, f"frame {pfn:#x} is freed twice", 0, -1, (m.op,))
+            self.contents.frames.freed(m.op, pfn)
 
     def _call(
         self, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
@@ -187,7 +186,7 @@ class Checker:
         if m.kind in _DISCARDS:
             discard = Discard(m.op, At(dst, clock[dst]), None, m.kind in _HOLES)
             history = self.contents.history[m.asid]
-            history.called(m.start, m.end, discard, reopens=m.kind in _REOPENS)
+            history.called(*page_span(m.va, m.length), discard, reopens=m.kind in _REOPENS)
 
     def _invalidated(
         self, dst: int, _src: int, m: Invalidated, effects: list[Effect], clock: Clock, _sent: Clock
@@ -199,8 +198,8 @@ class Checker:
             facts = [e.fact for e in effects if isinstance(e, Note)]
             again = {v for f in facts if isinstance(f, EntriesGone) for v in f.vpns}
             for op in vm.ops.values():
-                if op.asid == asid and op.op != m.op:
-                    again.update(op.vpns)
+                if op.op != m.op:
+                    again.update(va & VPN_MASK for va, _ in op.gone if va >> ASID_SHIFT == asid)
             self.translations.completed(m.op, vm, clock, frozenset(again))
 
     # What is sent.
@@ -210,6 +209,8 @@ class Checker:
         assert isinstance(m, Translation)
         asid = self.setup.settings.process_of[m.op]
         self.translations.filled(asid, send.dst, m, vm, clock)
+        va = asid << ASID_SHIFT | m.vpn
+        self.contents.frames.filled(send.dst, va, pte_bits.pfn_of(m.pte))
 
     def _switched(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
@@ -221,30 +222,31 @@ class Checker:
     def _taken(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Taken)
+        self.contents.frames.ordered(m.op, (pfn for _, pfn in m.pages))
         if self.watches_background:
-            for _, asid, vpn, pfn in m.pages:
-                self.translations.background(m.op, asid, vpn, pfn, self._vm(vm), clock)
+            for _, pfn in m.pages:
+                self.translations.background(m.op, pfn, self._vm(vm), clock)
+
+    def _zero_frames(self, _vm: int, send: Send, _clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, ZeroFrames)
+        self.contents.frames.ordered(m.op, (pfn for pfn, _ in m.frames))
 
     def _free(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Free)
         for pfn in m.pfns:
-            owner = self.contents.owner.get(pfn)
-            if owner is not None:
-                self.translations.freed(m.op, *owner, pfn, self._vm(vm), clock)
-
-    def _allocate(self, _vm: int, send: Send, _clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Allocate)
-        self.allocations[m.op] = (m.asid, m.vpn)
+            self.translations.freed(m.op, pfn, self._vm(vm), clock)
 
     def _frame(self, _memory: int, send: Send, _clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Frame)
-        if m.pfn in self.contents.owner:
-            text = f"frame {m.pfn:#x} is handed out twice"
-            self.reports.add(Property.ACCOUNT, text, 0, -1, (m.op,))
-        self.contents.owner[m.pfn] = self.allocations.pop(m.op)
+        self.contents.frames.handed_out(m.op, m.pfn)
+
+    def _frame_arrived(
+        self, _dst: int, _src: int, m: Frame, _e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.frames.arrived(m.op, m.pfn)
 
     def _return(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
@@ -253,12 +255,13 @@ class Checker:
             return  # a reclaim
         call, _ = self.calls.pop(m.op)
         history, at = self.contents.history[call.asid], At(vm, clock[vm])
+        span = page_span(call.va, call.length)
         if call.kind in _DISCARDS:
-            history.ended(call.start, call.end, call.op, at)
+            history.ended(*span, call.op, at)
         if call.kind in (OpKind.MMAP, OpKind.MUNMAP):
-            history.reopened(call.start, call.end, call.op, at)
+            history.reopened(*span, call.op, at)
         if call.kind == OpKind.ZERO:
-            history.returned(call.start, call.end, call.op, at)
+            history.returned(*span, call.op, at)
 
     # What is stated.
 
@@ -293,7 +296,6 @@ class Checker:
         twin.contents = self.contents.copy(twin.reports)
         twin.translations = self.translations.copy(twin.reports)
         twin.calls = self.calls.copy()
-        twin.allocations = self.allocations.copy()
         twin.watches_background = self.watches_background
         twin._vm_deliveries = self._vm_deliveries
         twin.livelock = account.Livelock(self.livelock.deliveries)
@@ -311,7 +313,6 @@ class Checker:
                 self.contents.retained(),
                 self.translations.retained(),
                 tuple((op, clock) for op, (_, clock) in sorted(self.calls.items())),
-                tuple(sorted(self.allocations.items())),
                 tuple(sorted(self.reports.counts)),
             )
         )
@@ -325,13 +326,14 @@ class Checker:
         Free: _freed,
         Call: _call,
         Invalidated: _invalidated,
+        Frame: _frame_arrived,
     }
     _SENDS: ClassVar[dict[type, Callable[..., None]]] = {
         Translation: _translation,
         Switched: _switched,
         Taken: _taken,
         Free: _free,
-        Allocate: _allocate,
+        ZeroFrames: _zero_frames,
         Frame: _frame,
         Return: _return,
     }

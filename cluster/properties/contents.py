@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from actors.messages import Load, Store, ZeroChunk
 from cluster.properties.clocks import At, Clock
+from cluster.properties.frames import Frames
 from cluster.properties.history import Discard, PageHistory, SpaceHistory
 from cluster.properties.reports import Reports
 from kernel.promises import Property
@@ -27,7 +28,7 @@ class Stored(NamedTuple):
 
 
 class Contents:
-    """Latest stores, frame owners and the history of every page."""
+    """Latest stores, the lives of frames and the history of every page."""
 
     def __init__(self, reports: Reports, processes: int, vm_of: tuple[int, ...]) -> None:
         """Start with empty address spaces and no frame owned."""
@@ -38,8 +39,7 @@ class Contents:
         self.latest: dict[tuple[int, int, int], Stored] = {}
         #: who stored last at (frame, granule): (asid, cell)
         self.writer: dict[tuple[int, int], tuple[int, int]] = {}
-        #: (asid, vpn) that a frame was given to
-        self.owner: dict[int, tuple[int, int]] = {}
+        self.frames = Frames(reports)
         #: stores executed and not performed yet, of each core: (first stamp, clock)
         self.executed: dict[int, deque[tuple[int, Clock]]] = {}
 
@@ -53,18 +53,18 @@ class Contents:
         assert first == m.items[0][2], "stores are performed in the order executed"
         for cell, pfn, version in m.items:
             vpn = cell >> CELL_SHIFT
-            self._owned(m.op, m.asid, vpn, pfn, "stored to")
+            self.frames.check_access(core, m, vpn, pfn)
             self.writer[pfn, cell & CELL_MASK] = (m.asid, cell)
             self.latest[at.actor, m.asid, cell] = Stored(version, issued, at)
             self._fatal(m.op, m.asid, vpn, issued, clock)
 
     def load(
-        self, memory: int, m: Load, stamps: tuple[int, ...], issued: Clock, clock: Clock
+        self, memory: int, core: int, m: Load, stamps: tuple[int, ...], issued: Clock, clock: Clock
     ) -> None:
         """Memory performs a stretch of loads."""
         for (cell, pfn), value in zip(m.items, stamps, strict=True):
             vpn = cell >> CELL_SHIFT
-            if not self._owned(m.op, m.asid, vpn, pfn, "loaded from", Property.TRANSLATION):
+            if not self.frames.check_access(core, m, vpn, pfn):
                 continue
             if value != ZERO and self._foreign(m, cell, pfn, value):
                 continue
@@ -79,28 +79,11 @@ class Contents:
                 self._lost(m, cell, value, stored, clock)
 
     def zero(self, m: ZeroChunk) -> None:
-        """Memory zeroes a chunk of frames for an address space."""
-        for vpn, pfn in m.frames:
-            self._owned(m.op, m.asid, vpn, pfn, "zeroed")
+        """Memory zeroes a chunk of frames."""
+        for pfn in m.pfns:
+            self.frames.check_work(m.op, pfn, "zeroed")
 
     # ISOLATE.
-
-    def _owned(
-        self,
-        op: int,
-        asid: int,
-        vpn: int,
-        pfn: int,
-        what: str,
-        broken: Property = Property.ISOLATE,
-    ) -> bool:
-        owner = self.owner.get(pfn)
-        if owner == (asid, vpn):
-            return True
-        whose = "is free" if owner is None else f"belongs to page {owner[1]:#x} of p{owner[0]}"
-        text = f"frame {pfn:#x} was {what} as page {vpn:#x} of p{asid}, but it {whose}"
-        self.reports.add(broken, text, asid, vpn, (op,))
-        return False
 
     def _foreign(self, m: Load, cell: int, pfn: int, value: int) -> bool:
         vpn = cell >> CELL_SHIFT
@@ -164,7 +147,7 @@ class Contents:
         twin.history = [h.copy() for h in self.history]
         twin.latest = self.latest.copy()
         twin.writer = self.writer.copy()
-        twin.owner = self.owner.copy()
+        twin.frames = self.frames.copy(reports)
         twin.executed = {core: q.copy() for core, q in self.executed.items()}
         return twin
 
@@ -174,7 +157,7 @@ class Contents:
             tuple(h.retained() for h in self.history),
             tuple((k, tuple(v)) for k, v in sorted(self.latest.items())),
             tuple(sorted(self.writer.items())),
-            tuple(sorted(self.owner.items())),
+            self.frames.retained(),
             tuple((core, tuple(q)) for core, q in sorted(self.executed.items()) if q),
         )
 

@@ -6,6 +6,7 @@ from actors.messages import Call
 from actors.operations.operation import OpKind
 from cluster.properties.violation import Violation
 from kernel.promises import Property
+from kernel.units import page_span
 
 #: further findings of a property are counted, not kept
 _KEPT_PER_PROPERTY = 20
@@ -53,7 +54,8 @@ class Reports:
         if call is None:
             return name
         kind = OpKind(call.kind).name
-        return f"{name} ({kind} {call.start:#x}-{call.end:#x}, instruction {call.index})"
+        start, end = page_span(call.va, call.length)
+        return f"{name} ({kind} {start:#x}-{end:#x}, instruction {call.index})"
 
     def copy(self) -> "Reports":
         """Copy the containers."""

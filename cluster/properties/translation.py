@@ -60,6 +60,8 @@ class Translations:
         self.reports = reports
         self.names = names
         self.fills: dict[tuple[int, int], dict[int, Fill]] = {}
+        #: where translations to each frame were given
+        self.places: dict[int, dict[tuple[int, int], None]] = {}
         #: entries taken away by each lane and not yet reported as invalidated
         self.removed: dict[int, tuple[int, tuple[int, ...]]] = {}
 
@@ -69,6 +71,7 @@ class Translations:
         dirty = bool(m.pte & pte_bits.D)
         fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]), dirty=dirty)
         self.fills.setdefault((asid, m.vpn), {})[core] = fill
+        self.places.setdefault(fill.pfn, {})[asid, m.vpn] = None
 
     def flushed(self, core: int, asid: int, vpns: tuple[int, ...], clock: Clock) -> None:
         """A core dropped entries, and walks in flight for them."""
@@ -115,21 +118,25 @@ class Translations:
             else:
                 del self.fills[asid, vpn]
 
-    def freed(self, op: int, asid: int, vpn: int, pfn: int, vm: Vm, clock: Clock) -> None:
-        """A vm frees a frame that was this page's."""
-        for core in self._holders(asid, vpn, vm, clock, pfn):
-            text = f"frame {pfn:#x} is freed while {self.names[core]} may map it as page {vpn:#x}"
-            self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
-
-    def background(self, op: int, asid: int, vpn: int, pfn: int, vm: Vm, clock: Clock) -> None:
-        """A vm lets the zeroing thread have a frame."""
-        for core in self._holders(asid, vpn, vm, clock, pfn):
-            if self.fills[asid, vpn][core].writable:
+    def freed(self, op: int, pfn: int, vm: Vm, clock: Clock) -> None:
+        """A vm frees a frame."""
+        for asid, vpn in self.places.pop(pfn, ()):
+            for core in self._holders(asid, vpn, vm, clock, pfn):
                 text = (
-                    f"page {vpn:#x} goes to the zeroing thread while {self.names[core]} "
-                    "may map it writable"
+                    f"frame {pfn:#x} is freed while {self.names[core]} may map it as page {vpn:#x}"
                 )
                 self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
+
+    def background(self, op: int, pfn: int, vm: Vm, clock: Clock) -> None:
+        """A vm lets the zeroing thread have a frame."""
+        for asid, vpn in self.places.get(pfn, ()):
+            for core in self._holders(asid, vpn, vm, clock, pfn):
+                if self.fills[asid, vpn][core].writable:
+                    text = (
+                        f"page {vpn:#x} goes to the zeroing thread while {self.names[core]} "
+                        "may map it writable"
+                    )
+                    self.reports.add(Property.TRANSLATION, text, asid, vpn, (op,))
 
     def _holders(self, asid: int, vpn: int, vm: Vm, clock: Clock, pfn: int = -1) -> list[int]:
         found = []
@@ -146,6 +153,7 @@ class Translations:
         """Copy the containers."""
         twin = Translations(reports, self.names)
         twin.fills = {page: cores.copy() for page, cores in self.fills.items()}
+        twin.places = {pfn: places.copy() for pfn, places in self.places.items()}
         twin.removed = self.removed.copy()
         return twin
 
@@ -156,5 +164,6 @@ class Translations:
                 (page, tuple((c, tuple(f)) for c, f in sorted(cores.items())))
                 for page, cores in sorted(self.fills.items())
             ),
+            tuple((pfn, tuple(sorted(places))) for pfn, places in sorted(self.places.items())),
             tuple(sorted(self.removed.items())),
         )

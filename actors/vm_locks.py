@@ -1,0 +1,126 @@
+"""Operations of a `vm` asleep and awake: in flight, waiting for busy pages, for the map lock.
+
+A vm holds the address spaces of one process family: state, not a CPU. It never acts on its own;
+every edit is a step of an operation, charged to the operation's initiator.
+"""
+
+from collections.abc import Hashable
+from typing import Self
+
+from actors.machine import Effect, Machine, Send
+from actors.message import PageKey
+from actors.messages import Sleep, Wakeup
+from actors.operations.operation import Op, OpState, replace
+from actors.settings import Settings
+from kernel.page import NOBODY, Page
+from kernel.vm_object import VmObject
+from kernel.vmspace import VmSpace
+
+
+class VmLocks(Machine):
+    """The fields of a vm, and how operations wait for one another."""
+
+    ROLE = "vm"
+
+    def __init__(self, me: int, settings: Settings) -> None:
+        """Make a vm with the empty address spaces of its processes."""
+        self.me = me
+        self.settings = settings
+        self.spaces = {p: VmSpace() for p, vm in enumerate(settings.vm_of) if vm == me}
+        self.objects: dict[int, VmObject] = {}
+        #: objects that each lane has made: they are named after it
+        self.made: dict[int, int] = {}
+        #: which page each frame is (FreeBSD's vm_page array)
+        self.frames: dict[int, PageKey] = {}
+        #: entries that operations took away and have not flushed yet: their frames, one for each
+        self.unflushed: dict[int, tuple[int, ...]] = {}
+        #: spaces whose resident set has changed in this delivery
+        self.restated: dict[int, None] = {}
+        self.ops: dict[int, Op] = {}
+        #: operations that sleep until a page is no longer busy
+        self.busy_waiters: dict[PageKey, tuple[int, ...]] = {}
+
+    def clone(self) -> Self:
+        """Copy the containers."""
+        twin = super().clone()
+        twin.spaces = {asid: space.copy() for asid, space in self.spaces.items()}
+        twin.objects = {oid: one.copy() for oid, one in self.objects.items()}
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Give the canonical state."""
+        return (
+            tuple(space.freeze() for space in self.spaces.values()),
+            tuple((oid, one.freeze()) for oid, one in sorted(self.objects.items())),
+            tuple(sorted(self.made.items())),
+            tuple(sorted(self.frames.items())),
+            tuple(sorted(self.unflushed.items())),
+            tuple(sorted(self.ops.items())),
+            tuple(sorted(self.busy_waiters.items())),
+        )
+
+    def waiting(self) -> list[str]:
+        """Name operations in flight, held locks and busy pages."""
+        found = [
+            f"operation {op.kind.name} of lane {op.op} waits for {op.state.name}"
+            for op in self.ops.values()
+        ]
+        for asid, space in self.spaces.items():
+            if not space.lock.idle():
+                found.append(f"map lock of process {asid} is held: {space.lock}")
+        for oid, one in self.objects.items():
+            found += [
+                f"page {index} of object {oid} is busy for lane {page.busy}"
+                for index, page in one.pages.items()
+                if page.busy != NOBODY
+            ]
+        return found
+
+    # Busy pages.
+
+    def put(self, key: PageKey, page: Page) -> None:
+        """Replace the page under its key."""
+        self.objects[key[0]].pages[key[1]] = page
+
+    def get(self, key: PageKey) -> Page | None:
+        """Find a page by its identity."""
+        one = self.objects.get(key[0])
+        return None if one is None else one.pages.get(key[1])
+
+    def unbusy(self, key: PageKey, page: Page, out: list[Effect]) -> None:
+        """Release the page's busy lock and wake who waits for it."""
+        self.put(key, page.with_busy(NOBODY))
+        self.wake_page(key, out)
+
+    def wake_page(self, key: PageKey, out: list[Effect]) -> None:
+        """Wake who waits for the page: it is no longer busy, or it is gone."""
+        for waiter in self.busy_waiters.pop(key, ()):
+            self.wake(waiter, out)
+
+    def wake(self, waiter: int, out: list[Effect]) -> None:
+        """Tell the initiator of a sleeping operation to go on with it."""
+        out.append(Send(self.ops[waiter].by, Wakeup(waiter)))
+
+    def sleep_on_page(self, op: Op, key: PageKey, out: list[Effect]) -> Op:
+        """Put the operation to sleep until the page is no longer busy."""
+        self.busy_waiters[key] = (*self.busy_waiters.get(key, ()), op.op)
+        out.append(Send(op.by, Sleep(op.op, OpState.PAGE_BUSY, op.ns)))
+        return replace(op, state=OpState.PAGE_BUSY, ns=0)
+
+    # The map lock.
+
+    def lock_map(self, space: VmSpace, op: Op, out: list[Effect], *, write: bool) -> Op | None:
+        """Take the map lock; None if it is held now, else the operation put to sleep."""
+        if space.lock.held_by(op.op):
+            return None  # handed over by the release that woke us
+        space.lock, taken = space.lock.acquire(op.op, write=write)
+        if taken:
+            return None
+        out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
+        return replace(op, state=OpState.LOCK, ns=0)
+
+    def unlock_map(self, space: VmSpace, op: Op, out: list[Effect]) -> None:
+        """Release the map lock and wake whom it is handed to."""
+        space.lock, woken = space.lock.release(op.op)
+        for waiter in woken:
+            self.wake(waiter, out)

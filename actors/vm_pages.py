@@ -1,0 +1,173 @@
+"""Objects, their pages, and the entries of page tables that map them.
+
+Every present entry maps a resident page, whose `mappings` name all places where a TLB may have it:
+an entry that was taken away stays among them until its flush is complete. So whoever looks at a
+page sees what may still be used of it, whoever took the entry away. FreeBSD drops its pv entries
+first and has others wait in pmap_delayed_invl_wait; who flushes is all that differs.
+"""
+
+from collections.abc import Iterator
+
+from actors.facts import Resident
+from actors.machine import Effect, Note
+from actors.message import PageKey
+from actors.vm_locks import VmLocks
+from kernel import pte as pte_bits
+from kernel.hole import HoleState
+from kernel.page import DIRTY, Page
+from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vm_object import OBJECT_SHIFT, VmObject
+from kernel.vmspace import VmSpace
+
+#: an entry that was taken away: where it was, and its frame
+Gone = tuple[int, int]
+
+
+class VmPages(VmLocks):
+    """Finding, adding and removing pages and entries."""
+
+    # Objects.
+
+    def make_object(self, lane: int) -> int:
+        """Make an empty anonymous object and give its number."""
+        number = self.made.get(lane, 0) + 1
+        self.made[lane] = number
+        oid = (lane + 1) << OBJECT_SHIFT | number
+        self.objects[oid] = VmObject()
+        return oid
+
+    # Pages.
+
+    def page_at(self, space: VmSpace, vpn: int) -> tuple[PageKey, Page] | None:
+        """Find the resident page that the top object of the map shows at `vpn`."""
+        entry = space.map.lookup(vpn)
+        if entry is None:
+            return None
+        key = (entry.oid, entry.pindex(vpn))
+        page = self.objects[entry.oid].pages.get(key[1])
+        return None if page is None else (key, page)
+
+    def resident_in(self, space: VmSpace, start: int, end: int) -> Iterator[int]:
+        """Yield where in [start, end) top objects have a page, ascending; gaps are skipped.
+
+        Costs by resident page or by page of the range, whichever is less.
+        """
+        for piece in space.map.pieces(start, end):
+            pages = self.objects[piece.oid].pages
+            if piece.end - piece.start <= len(pages):
+                shift = piece.start - piece.offset
+                for pindex in range(piece.offset, piece.pindex(piece.end)):
+                    if pindex in pages:
+                        yield pindex + shift
+            else:
+                yield from sorted(
+                    i - piece.offset + piece.start
+                    for i in pages
+                    if piece.offset <= i < piece.pindex(piece.end)
+                )
+
+    def give_frame(self, key: PageKey, page: Page, pfn: int) -> Page:
+        """Give a page the frame that it waited for."""
+        page = page.with_frame(pfn)
+        self.put(key, page)
+        self.frames[pfn] = key
+        return page
+
+    def forget(self, key: PageKey, page: Page) -> None:
+        """Take a page out of its object."""
+        del self.objects[key[0]].pages[key[1]]
+        self.frames.pop(page.pfn, None)
+
+    # Entries of page tables.
+
+    def enter(self, va: int, key: PageKey, page: Page, bits: int) -> int:
+        """Write the entry for a page and give it; what it replaces is gone already."""
+        space = self.spaces[va >> ASID_SHIFT]
+        vpn = va & VPN_MASK
+        ptes = space.pmap.ptes
+        if page.hole is HoleState.LIVE and vpn not in ptes:
+            self.change_resident(va >> ASID_SHIFT, 1)
+        pte = ptes[vpn] = pte_bits.make(page.pfn, bits)
+        if va not in page.mappings:
+            self.put(key, page.mapped_at(va))
+        return pte
+
+    def take_entry(self, va: int, *, keep: bool = False) -> Gone | None:
+        """Remove an entry, or clear its user permission; None if no TLB can hold it.
+
+        Where another operation has taken it and waits for its shootdown, a TLB may: every reader of
+        page tables honours a flush that is outstanding. The dirty bit is kept with the page.
+        """
+        space = self.spaces[va >> ASID_SHIFT]
+        ptes, vpn = space.pmap.ptes, va & VPN_MASK
+        pte = ptes.get(vpn, 0)
+        if not pte or (keep and not pte & pte_bits.U):
+            outstanding = self.unflushed.get(va)
+            return self.must_flush(va, outstanding[-1]) if outstanding else None
+        pfn = pte_bits.pfn_of(pte)
+        if keep:
+            ptes[vpn] = pte & ~pte_bits.U
+        else:
+            del ptes[vpn]
+            self._entry_went(va, pfn, pte)
+        return self.must_flush(va, pfn)
+
+    def _entry_went(self, va: int, pfn: int, pte: int) -> None:
+        key = self.frames.get(pfn)
+        if key is None:
+            return
+        page = self.objects[key[0]].pages[key[1]]
+        if page.hole is HoleState.LIVE:
+            self.change_resident(va >> ASID_SHIFT, -1)
+        if pte & pte_bits.D and not page.flags & DIRTY:
+            self.put(key, page.with_flags(on=DIRTY))
+
+    def must_flush(self, va: int, pfn: int) -> Gone:
+        """Note that the entry for a frame has lost something that a TLB may still give."""
+        self.unflushed[va] = (*self.unflushed.get(va, ()), pfn)
+        return va, pfn
+
+    def has_flushed(self, gone: tuple[Gone, ...]) -> None:
+        """Note that no TLB holds these entries any more; pages are mapped there no longer."""
+        for va, pfn in gone:
+            left = list(self.unflushed.pop(va))
+            left.remove(pfn)
+            if left:
+                self.unflushed[va] = tuple(left)
+            key = self.frames.get(pfn)
+            if key is None or pfn in left:
+                continue
+            pte = self.spaces[va >> ASID_SHIFT].pmap.ptes.get(va & VPN_MASK, 0)
+            if not pte or pte_bits.pfn_of(pte) != pfn:
+                self.put(key, self.objects[key[0]].pages[key[1]].not_mapped_at(va))
+
+    def entries_of(self, page: Page) -> Iterator[tuple[int, int]]:
+        """Yield (va, entry) of the entries that map a page now."""
+        for va in page.mappings:
+            pte = self.spaces[va >> ASID_SHIFT].pmap.ptes.get(va & VPN_MASK, 0)
+            if pte and pte_bits.pfn_of(pte) == page.pfn:
+                yield va, pte
+
+    def dirtied(self, page: Page) -> bool:
+        """Say whether a page was stored to, as far as its entries tell, present ones and past."""
+        if page.flags & DIRTY:
+            return True
+        return any(pte & pte_bits.D for _, pte in self.entries_of(page))
+
+    # The resident set: entries of pages that are in no hole.
+
+    def change_resident(self, asid: int, pages: int) -> None:
+        """Change the resident set of a space; it is stated when the operation's step ends."""
+        self.spaces[asid].resident += pages
+        self.restated[asid] = None
+
+    def account(self, page: Page, sign: int) -> None:
+        """Let a page's entries enter (1) or leave (-1) the resident sets of their spaces."""
+        for va, _ in self.entries_of(page):
+            self.change_resident(va >> ASID_SHIFT, sign)
+
+    def state_resident(self, lane: int, out: list[Effect]) -> None:
+        """State the resident sets that have changed."""
+        spaces = self.spaces
+        out.extend(Note(Resident(lane, asid, spaces[asid].resident)) for asid in self.restated)
+        self.restated.clear()

@@ -1,0 +1,122 @@
+"""Who may touch a frame: it has a life from each time that memory hands it out until it is freed.
+
+An access goes by a translation, kernel work (zeroing, say) by an order of the vm: both are good for
+the life that the frame had when the vm gave them, and for no later one.
+"""
+
+from collections.abc import Hashable, Iterable
+
+from actors.messages import Load, Store
+from cluster.properties.reports import Reports
+from kernel.promises import Property
+from kernel.units import ASID_SHIFT
+
+
+class Frames:
+    """Lives of frames, and for which of them translations and orders were given."""
+
+    def __init__(self, reports: Reports) -> None:
+        """Start with every frame free."""
+        self.reports = reports
+        #: lives that each frame has begun
+        self.begun: dict[int, int] = {}
+        #: frames that are not free
+        self.alive: set[int] = set()
+        #: the life of the frame that is on its way to each lane
+        self.coming: dict[int, int] = {}
+        #: the latest life of each frame that its vm knows of
+        self.known: dict[int, int] = {}
+        #: by lane: frames that it was told to work on, and their lives
+        self.orders: dict[int, dict[int, int]] = {}
+        #: by (core, asid << ASID_SHIFT | vpn): the frame of the latest translation, and its life
+        self.fills: dict[tuple[int, int], tuple[int, int]] = {}
+
+    # Memory.
+
+    def handed_out(self, op: int, pfn: int) -> None:
+        """Memory sends a frame."""
+        if pfn in self.alive:
+            text = f"frame {pfn:#x} is handed out twice"
+            self.reports.add(Property.ACCOUNT, text, 0, -1, (op,))
+        self.alive.add(pfn)
+        self.begun[pfn] = self.coming[op] = self.begun.get(pfn, 0) + 1
+
+    def freed(self, op: int, pfn: int) -> None:
+        """Memory takes a frame back."""
+        if pfn not in self.alive:
+            text = f"frame {pfn:#x} is freed twice"
+            self.reports.add(Property.ACCOUNT, text, 0, -1, (op,))
+        self.alive.discard(pfn)
+
+    def is_of(self, pfn: int, life: int | None) -> bool:
+        """Say whether a frame lives the life that somebody thinks it does."""
+        return pfn in self.alive and self.begun[pfn] == life
+
+    # The vm.
+
+    def arrived(self, op: int, pfn: int) -> None:
+        """A vm takes a frame in."""
+        self.known[pfn] = self.coming.pop(op)
+
+    def ordered(self, lane: int, pfns: Iterable[int]) -> None:
+        """A vm tells a lane to work on frames."""
+        self.orders[lane] = {pfn: self.known.get(pfn, 0) for pfn in pfns}
+
+    def filled(self, core: int, va: int, pfn: int) -> None:
+        """A vm sends a translation to a core."""
+        self.fills[core, va] = pfn, self.known.get(pfn, 0)
+
+    # Use.
+
+    def check_work(self, op: int, pfn: int, what: str) -> None:
+        """Kernel work is done on a frame by a lane."""
+        if not self.is_of(pfn, self.orders.get(op, {}).get(pfn)):
+            text = f"frame {pfn:#x} was {what}, but it {self._what_is(pfn)}"
+            self.reports.add(Property.ISOLATE, text, 0, -1, (op,))
+
+    def check_access(self, core: int, m: Load | Store, vpn: int, pfn: int) -> bool:
+        """An access is made to a frame by the core's translation; say whether that is good."""
+        found, life = self.fills.get((core, m.asid << ASID_SHIFT | vpn), (-1, None))
+        if found == pfn and self.is_of(pfn, life):
+            return True
+        load = isinstance(m, Load)
+        what = f"{'loaded from' if load else 'stored to'} as page {vpn:#x} of p{m.asid}"
+        text = f"frame {pfn:#x} was {what}, but it {self._what_is(pfn)}"
+        broken = Property.TRANSLATION if load else Property.ISOLATE
+        self.reports.add(broken, text, m.asid, vpn, (m.op,))
+        return False
+
+    def _what_is(self, pfn: int) -> str:
+        return "is another page's by now" if pfn in self.alive else "is free"
+
+    # For exploring.
+
+    def copy(self, reports: Reports) -> "Frames":
+        """Copy the containers."""
+        twin = object.__new__(Frames)
+        twin.reports = reports
+        twin.begun = self.begun.copy()
+        twin.alive = self.alive.copy()
+        twin.coming = self.coming.copy()
+        twin.known = self.known.copy()
+        twin.orders = self.orders.copy()
+        twin.fills = self.fills.copy()
+        return twin
+
+    def retained(self) -> Hashable:
+        """Give what a later verdict may depend on: a life that is over never comes again."""
+        is_of = self.is_of
+        return (
+            tuple(sorted(self.alive)),
+            tuple(sorted(self.coming)),
+            tuple(sorted(pfn for pfn, life in self.known.items() if is_of(pfn, life))),
+            tuple(
+                sorted(
+                    (lane, pfn)
+                    for lane, orders in self.orders.items()
+                    for pfn, life in orders.items()
+                    if is_of(pfn, life)
+                )
+            ),
+            tuple(sorted((at, pfn) for at, (pfn, life) in self.fills.items() if is_of(pfn, life))),
+        )
