@@ -12,12 +12,24 @@ from actors.core_schedule import CoreSchedule
 from actors.core_state import NO_THREAD, Phase
 from actors.facts import CallEnded, CallStarted
 from actors.guest.calls import calls, is_call
-from actors.guest.program import Access, Await, Create, Exit, Fence, Instruction, Think
+from actors.guest.program import (
+    Access,
+    Await,
+    Create,
+    Exit,
+    Fence,
+    Fork,
+    Instruction,
+    Quit,
+    Think,
+)
 from actors.machine import Effect, Handler, Note, Send, Spend
 from actors.messages import (
     AwaitIndex,
     Call,
+    ChunkCopied,
     ChunkZeroed,
+    CopyFrame,
     Drain,
     Fault,
     Flush,
@@ -49,8 +61,8 @@ class Core(CoreSchedule):
 
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
-        | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | Switched
-        | Spawn | AwaitIndex | Reached | Wake
+        | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
+        | ChunkCopied | Switched | Spawn | AwaitIndex | Reached | Wake
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -99,7 +111,7 @@ class Core(CoreSchedule):
             return False
         todo = calls(i, self.settings.mapped_advice)
         if self.part >= len(todo):
-            return self._next(out)
+            return self._called(i, out)
         kind, va, length, args = todo[self.part]
         self.phase = Phase.CALL
         out.append(Note(CallStarted(self.thread, kind, length + PAGE_SIZE - 1 >> PAGE_SHIFT)))
@@ -107,6 +119,14 @@ class Core(CoreSchedule):
         vm = self.settings.vm_of[self.asid]
         out.append(Send(vm, Call(self.thread, self.pc, kind, self.asid, va, length, args)))
         return False
+
+    def _called(self, i: Instruction, out: list[Effect]) -> bool:
+        """Go on behind a system call, in two processes after a fork, in none after an exit."""
+        if isinstance(i, Quit):
+            return self.exit_thread(i, out)
+        if isinstance(i, Fork):
+            out.append(Send(self.settings.core_of[i.thread], Spawn(self.thread, i.thread)))
+        return self._next(out)
 
     EXECUTE: ClassVar[dict[type, Callable[..., bool]]] = {
         Access: CoreSchedule.access,
@@ -215,6 +235,8 @@ class Core(CoreSchedule):
         Flush: CoreSchedule.flush_late,
         ZeroFrames: CoreSchedule.zero_frames,
         ChunkZeroed: CoreSchedule.chunk_zeroed,
+        CopyFrame: CoreSchedule.copy_frame,
+        ChunkCopied: CoreSchedule.chunk_copied,
         Switched: CoreSchedule.switched,
         Spawn: CoreSchedule.spawn,
         AwaitIndex: CoreSchedule.await_index,

@@ -1,10 +1,21 @@
-"""The kernel work that a core does for the operation of its thread: shootdowns, zeroing, time."""
+"""What a core does in the kernel for its thread: shootdowns, zeroing, copying, time."""
 
 from actors.core_memory import CoreMemory
-from actors.core_state import Zeroing
+from actors.core_state import Copying, Zeroing
 from actors.initiator import acknowledge, shoot
 from actors.machine import Effect, Send, Spend
-from actors.messages import ChunkZeroed, IpiAck, Shoot, Step, Work, ZeroChunk, ZeroFrames
+from actors.messages import (
+    ChunkCopied,
+    ChunkZeroed,
+    CopyChunk,
+    CopyFrame,
+    IpiAck,
+    Shoot,
+    Step,
+    Work,
+    ZeroChunk,
+    ZeroFrames,
+)
 
 
 class CoreKernel(CoreMemory):
@@ -62,6 +73,24 @@ class CoreKernel(CoreMemory):
     def chunk_zeroed(self, _src: int, m: ChunkZeroed) -> list[Effect]:
         """Go on with the zeroing."""
         return self._zero_some(m.op)
+
+    def copy_frame(self, src: int, m: CopyFrame) -> list[Effect]:
+        """Copy a frame chunk by chunk."""
+        self.copying[m.op] = Copying(src, m.src, m.dst)
+        return [Spend(m.ns), *self._copy_chunk(m.op, 0)]
+
+    def _copy_chunk(self, op: int, chunk: int) -> list[Effect]:
+        job = self.copying[op]
+        return [
+            Spend(self.settings.costs.copy_page_ns // self.chunks),
+            Send(self.settings.memory_of(job.src), CopyChunk(op, job.src, job.dst, chunk)),
+        ]
+
+    def chunk_copied(self, _src: int, m: ChunkCopied) -> list[Effect]:
+        """Go on with the copying."""
+        if m.chunk + 1 < self.chunks:
+            return self._copy_chunk(m.op, m.chunk + 1)
+        return [Send(self.copying.pop(m.op).vm, Step(m.op))]
 
     def work(self, src: int, m: Work) -> list[Effect]:
         """Spend the time of kernel work."""

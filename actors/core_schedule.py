@@ -9,7 +9,7 @@ from abc import abstractmethod
 
 from actors.core_kernel import CoreKernel
 from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread
-from actors.guest.program import Await, Create, Exit, Think
+from actors.guest.program import Await, Create, Exit, Quit, Think
 from actors.machine import Effect, ProtocolError, Send, Spend, Timer
 from actors.message import Message
 from actors.messages import (
@@ -162,7 +162,7 @@ class CoreSchedule(CoreKernel):
         """Start a thread that is bound to this core."""
         return self.ready(m.thread, Phase.RUN, [])
 
-    def exit_thread(self, _i: Exit, out: list[Effect]) -> bool:
+    def exit_thread(self, _i: Exit | Quit, out: list[Effect]) -> bool:
         """End the thread."""
         self._next(out)
         return self.park(Phase.DONE)

@@ -71,6 +71,14 @@ class Zeroing(msgspec.Struct, frozen=True, gc=False):
     todo: tuple[tuple[int, int], ...]
 
 
+class Copying(msgspec.Struct, frozen=True, gc=False):
+    """A frame that the core copies for an operation."""
+
+    vm: int
+    src: int
+    dst: int
+
+
 class Buffered(msgspec.Struct, frozen=True, gc=False):
     """An entry of the store buffer: stores of one stretch, or an interrupt's acknowledgement."""
 
@@ -120,6 +128,7 @@ class CoreState(Machine):
         self.held: list[tuple[int, Ipi]] = []
         self.rounds: dict[int, Round] = {}
         self.zeroing: dict[int, Zeroing] = {}
+        self.copying: dict[int, Copying] = {}
         #: other cores' threads that wait for ours: (thread, index) -> (core, op)
         self.watchers: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         #: how far we know threads of other cores to be
@@ -137,6 +146,7 @@ class CoreState(Machine):
             tuple(self.held),
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
             tuple(sorted(self.zeroing.items())),
+            tuple(sorted(self.copying.items())),
             tuple(sorted(self.watchers.items())),
             tuple(sorted(self.reached.items())),
         )

@@ -13,7 +13,10 @@ from actors.facts import FramesInUse
 from actors.machine import Effect, Handler, Machine, Note, Send
 from actors.messages import (
     Allocate,
+    ChunkCopied,
+    ChunkData,
     ChunkZeroed,
+    CopyChunk,
     Frame,
     Free,
     Load,
@@ -24,7 +27,7 @@ from actors.messages import (
     ZeroChunk,
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
-from kernel.frame import FrameContents, junk
+from kernel.frame import FrameContents, chunk_of, junk
 from kernel.units import CELL_MASK
 
 
@@ -32,7 +35,7 @@ class Memory(Machine):
     """Frames `domain << DOMAIN_SHIFT | n`, n below `settings.frames`."""
 
     ROLE = "memory"
-    RECEIVES = Load | Store | Allocate | Free | ZeroChunk
+    RECEIVES = Load | Store | Allocate | Free | ZeroChunk | CopyChunk | ChunkData
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make a memory whose frames are all free and full of junk."""
@@ -95,6 +98,23 @@ class Memory(Machine):
             self.contents[pfn] = self.contents.get(pfn, self.junk).zeroed(m.chunk)
         return [Send(src, ChunkZeroed(m.op, m.chunk))]
 
+    def _copy(self, src: int, m: CopyChunk) -> list[Effect]:
+        base, cells = chunk_of(self.contents.get(m.src, self.junk), m.chunk)
+        to = self.settings.memory_of(m.dst)
+        if to != self.me:
+            return [Send(to, ChunkData(m.op, m.dst, m.chunk, base, cells, src))]
+        return self._put(src, m.op, m.dst, m.chunk, base, cells)
+
+    def _data(self, _src: int, m: ChunkData) -> list[Effect]:
+        return self._put(m.initiator, m.op, m.dst, m.chunk, m.base, m.cells)
+
+    def _put(
+        self, to: int, op: int, pfn: int, chunk: int, base: int, cells: tuple[tuple[int, int], ...]
+    ) -> list[Effect]:
+        old = self.contents.get(pfn, self.junk)
+        self.contents[pfn] = old.with_chunk(chunk, base, cells)
+        return [Send(to, ChunkCopied(op, chunk))]
+
     def _allocate(self, src: int, m: Allocate) -> list[Effect]:
         out: list[Effect] = []
         self.waiters.append((src, m.op))
@@ -139,6 +159,8 @@ class Memory(Machine):
         Load: _load,
         Store: _store,
         ZeroChunk: _zero,
+        CopyChunk: _copy,
+        ChunkData: _data,
         Allocate: _allocate,
         Free: _free,
     }

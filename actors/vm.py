@@ -35,18 +35,20 @@ from actors.operations import (
     advise_zero,
     discard,
     fault,
+    fork,
     protect,
     reclaim,
     shootdown,
     switch,
 )
-from actors.operations.operation import SLEEPING, Op, OpKind, OpState, replace
-from actors.vm_state import Phase, VmState
+from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, replace
+from actors.vm_state import IDLE_PHASES, Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
 from kernel.units import page_span
+from kernel.vmspace import VmSpace
 
 STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.FAULT: fault.PHASES,
@@ -59,6 +61,8 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.ZERO: advise_zero.PHASES,
     OpKind.RECLAIM: reclaim.PHASES,
     OpKind.SWITCH: switch.PHASES,
+    OpKind.FORK: fork.PHASES,
+    OpKind.EXIT: discard.EXIT_PHASES,
 }
 
 _DIRTY_STORE = pte_bits.P | pte_bits.U | pte_bits.W
@@ -85,6 +89,8 @@ class Vm(VmState):
             if op.state is not OpState.READY:
                 self.ops[op.op] = op
                 return out
+            if fine:
+                op = self._past_idle(phases, space, op)
             if op.phase >= len(phases):
                 break
             if fine:
@@ -99,6 +105,15 @@ class Vm(VmState):
         if op.error >= 0:
             out.append(Send(op.by, Return(op.op, op.error, op.value, op.ns)))
         return out
+
+    def _past_idle(self, phases: tuple[Phase, ...], space: VmSpace, op: Op) -> Op:
+        """Go past the phases that have nothing to do: they are no steps of their own."""
+        while op.phase < len(phases):
+            idle = IDLE_PHASES.get(phases[op.phase])
+            if idle is None or not idle(self, space, op):
+                break
+            op = advance(op)
+        return op
 
     def _phases(self, op: Op) -> tuple[Phase, ...]:
         if op.kind is OpKind.ZERO and self.settings.hazards & Hazard.ZERO_AFTER_GRANT:

@@ -6,7 +6,7 @@ page sees what may still be used of it, whoever took the entry away. FreeBSD dro
 first and has others wait in pmap_delayed_invl_wait; who flushes is all that differs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from actors.facts import Resident
 from actors.machine import Effect, Note
@@ -14,8 +14,9 @@ from actors.message import PageKey
 from actors.vm_locks import VmLocks
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
-from kernel.page import DIRTY, Page
-from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.page import DIRTY, LAZY_FREE, Page
+from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import OBJECT_SHIFT, VmObject
 from kernel.vmspace import VmSpace
 
@@ -28,13 +29,64 @@ class VmPages(VmLocks):
 
     # Objects.
 
-    def make_object(self, lane: int) -> int:
-        """Make an empty anonymous object and give its number."""
+    def make_object(self, lane: int, size: int) -> int:
+        """Make an empty anonymous object of so many indexes and give its number."""
         number = self.made.get(lane, 0) + 1
         self.made[lane] = number
         oid = (lane + 1) << OBJECT_SHIFT | number
-        self.objects[oid] = VmObject()
+        self.objects[oid] = VmObject(size)
         return oid
+
+    def file_object(self, file: int) -> int:
+        """Give the object that caches a file; there is one as long as somebody maps it."""
+        oid = -1 - file
+        if oid not in self.objects:
+            self.objects[oid] = VmObject(VPN_LIMIT, file)
+        return oid
+
+    def refs(self, oid: int) -> int:
+        """Count what refers to an object: entries of maps, and objects that shadow it."""
+        entries = sum(space.map.refs.get(oid, 0) for space in self.spaces.values())
+        return entries + len(self.objects[oid].shadows)
+
+    def shadow(self, space: VmSpace, entry: MapEntry, lane: int) -> None:
+        """Give an entry that needs a copy an object of its own to write to.
+
+        Source: FreeBSD vm_map_lookup, vm_object_shadow: an object that nobody else refers to needs
+        no shadow.
+        """
+        source = self.objects[entry.oid]
+        if source.anonymous and self.refs(entry.oid) == 1:
+            space.map.change(entry.start, entry.end, lambda e: e.with_flags(off=NEEDS_COPY))
+            return
+        oid = self.make_object(lane, entry.end - entry.start)
+        top = self.objects[oid]
+        top.backing, top.offset = entry.oid, entry.offset
+        source.shadows = (*source.shadows, oid)
+        space.map.change(
+            entry.start,
+            entry.end,
+            lambda e: e.with_object(oid, 0).with_flags(off=NEEDS_COPY),
+        )
+
+    def shadowed(self, entry: MapEntry) -> bool:
+        """Say whether an older copy of a private page may lie below what the entry shows."""
+        if entry.flags & SHARED:
+            return False
+        top = self.objects[entry.oid]
+        return bool(entry.flags & NEEDS_COPY or top.backing or not top.one_mapping)
+
+    def bottom(self, entry: MapEntry) -> PageKey:
+        """Give the object at the end of the entry's chain, and the index there of its start."""
+        oid, index = entry.oid, entry.offset
+        while self.objects[oid].backing:
+            index += self.objects[oid].offset
+            oid = self.objects[oid].backing
+        return oid, index
+
+    def exclusive(self, entry: MapEntry) -> bool:
+        """Say whether the pages of the entry's top object are nobody else's."""
+        return self.objects[entry.oid].one_mapping
 
     # Pages.
 
@@ -47,12 +99,17 @@ class VmPages(VmLocks):
         page = self.objects[entry.oid].pages.get(key[1])
         return None if page is None else (key, page)
 
-    def resident_in(self, space: VmSpace, start: int, end: int) -> Iterator[int]:
+    def resident_in(
+        self, space: VmSpace, start: int, end: int, only: Callable[[MapEntry], bool] | None = None
+    ) -> Iterator[int]:
         """Yield where in [start, end) top objects have a page, ascending; gaps are skipped.
 
         Costs by resident page or by page of the range, whichever is less.
+        only: look at those entries only for which this is true.
         """
         for piece in space.map.pieces(start, end):
+            if only is not None and not only(piece):
+                continue
             pages = self.objects[piece.oid].pages
             if piece.end - piece.start <= len(pages):
                 shift = piece.start - piece.offset
@@ -71,6 +128,20 @@ class VmPages(VmLocks):
         page = page.with_frame(pfn)
         self.put(key, page)
         self.frames[pfn] = key
+        return page
+
+    def rename(self, old: PageKey, new: PageKey) -> Page:
+        """Move a page to another object; it is no hole and not known to be zero any more.
+
+        Source: FreeBSD vm_page_rename: mappings stay, the page is dirty.
+        """
+        page = self.objects[old[0]].pages.pop(old[1])
+        if page.hole is not HoleState.LIVE:
+            page = page.with_hole(HoleState.LIVE)
+            self.account(page, 1)
+        page = page.with_flags(on=DIRTY, off=LAZY_FREE)
+        self.objects[new[0]].pages[new[1]] = page
+        self.frames[page.pfn] = new
         return page
 
     def forget(self, key: PageKey, page: Page) -> None:

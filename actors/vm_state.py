@@ -98,3 +98,24 @@ class VmState(VmPages):
 
 
 Phase = Callable[[VmState, VmSpace, Op, list[Effect]], Op]
+
+#: says whether a phase has nothing to do for an operation
+Idle = Callable[[VmState, VmSpace, Op], bool]
+#: phases that may have nothing to do: they are no step then, but end with the step before
+IDLE_PHASES: dict[Phase, Idle] = {}
+
+
+def idle_if(idle: Idle) -> Callable[[Phase], Phase]:
+    """Mark a phase that does nothing but go on when `idle` is true."""
+
+    def mark(phase: Phase) -> Phase:
+        IDLE_PHASES[phase] = idle
+        return phase
+
+    return mark
+
+
+def named(name: str, phase: Phase) -> Phase:
+    """Give a phase that was made the name that readers see."""
+    phase.__name__ = name
+    return phase

@@ -46,11 +46,11 @@ class Wiring(msgspec.Struct, frozen=True):
             raise KeyError(name) from None
 
 
-def wire(shape: Shape, processes: int) -> Wiring:
-    """Number the actors; every process family has a vm of its own (no fork yet: every process)."""
+def wire(shape: Shape, families: int) -> Wiring:
+    """Number the actors; every process family has a vm of its own."""
     counts = (
         ("core", shape.cores),
-        ("vm", max(1, processes)),
+        ("vm", max(1, families)),
         ("memory", shape.domains),
         ("pagedaemon", shape.domains),
         ("zeroer", shape.zeroers),
@@ -105,6 +105,7 @@ _PAIRS = {
     frozenset({"core"}): "core_core_ns",
     frozenset({"core", "memory"}): "core_memory_ns",
     frozenset({"vm", "memory"}): "vm_memory_ns",
+    frozenset({"memory"}): "memory_memory_ns",
     frozenset({"pagedaemon", "vm"}): "daemon_vm_ns",
     frozenset({"zeroer", "vm"}): "daemon_vm_ns",
     frozenset({"pagedaemon", "core"}): "daemon_core_ns",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.guest.program import Await, Create, Guest, Instruction, ThreadInfo
+from actors.guest.program import Await, Create, Fork, Guest, Instruction, ThreadInfo
 from actors.guest.script import Script, ScriptError, parse_line
 from actors.settings import KERNEL_LANE, Settings
 from actors.wiring import Shape, Wiring, latency_table, place_threads, wire
@@ -110,9 +110,14 @@ def _check_waits(
     started = {i for i, table in enumerate(tables) if table.initial}
     for name, program in zip(names, programs, strict=False):
         for one in program:
-            if isinstance(one, Create):
+            if isinstance(one, Create | Fork):
                 started.add(one.thread)
-            elif isinstance(one, Await) and one.index >= len(programs[one.thread]):
+            if isinstance(one, Fork) and not _may_be_forked(one.thread, name, tables, names):
+                raise InputError(
+                    f"{where}: thread {name}: forks {names[one.thread]}: give that thread "
+                    "`initial = false`, and a process that no other thread begins with"
+                )
+            if isinstance(one, Await) and one.index >= len(programs[one.thread]):
                 raise InputError(
                     f"{where}: thread {name}: awaits instruction {one.index} of thread "
                     f"{names[one.thread]}, which has {len(programs[one.thread])} (the first is 0)"
@@ -122,6 +127,13 @@ def _check_waits(
             f"{where}: thread {names[i]}: nobody starts it; add `create {names[i]}` to another "
             "thread, or take `initial = false` away"
         )
+
+
+def _may_be_forked(thread: int, parent: str, tables: list[ThreadTable], names: list[str]) -> bool:
+    child = tables[thread]
+    begins = (tables[i] for i, name in enumerate(names) if tables[i].initial or name == parent)
+    others = {one.process for one in begins}
+    return not child.initial and child.process not in others
 
 
 def _think_scale(timing: str, where: str) -> tuple[int, int]:
@@ -195,7 +207,8 @@ def prepare(
     processes = 1 + max((t.process for t in guest.threads), default=0)
     _check_cores(guest, machine, where)
     shape = Shape(cores=machine.cores, domains=machine.domains, zeroers=machine.zeroers)
-    wiring = wire(shape, processes)
+    families = guest.families(processes)
+    wiring = wire(shape, 1 + max(families))
     settings = Settings(
         policy=policy,
         costs=profile.costs,
@@ -205,7 +218,7 @@ def prepare(
         memories=wiring.memories,
         daemons=wiring.daemons,
         zeroers=wiring.zeroers,
-        vm_of=wiring.vms,
+        vm_of=tuple(wiring.vms[family] for family in families),
         core_of=place_threads(guest, machine.cores),
         process_of=tuple(t.process for t in guest.threads),
         tlb_entries=machine.tlb_entries,

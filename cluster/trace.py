@@ -242,7 +242,7 @@ def rebuild(header: Header, where: str, workload: Path | None = None) -> Setup:
         raise InputError(f"{where}: its scenario is none that this holezero knows: {e}") from e
     guest: Guest | None = None
     if scenario.workload.file:
-        guest = _find_workload(scenario.workload.file, where, workload)
+        guest = find_workload(scenario.workload.file, where, workload)
     setup = prepare(scenario, where, guest, header.profile)
     if setup.guest.digest != header.workload_digest:
         raise InputError(
@@ -254,7 +254,12 @@ def rebuild(header: Header, where: str, workload: Path | None = None) -> Setup:
     return setup
 
 
-def _find_workload(name: str, where: str, given: Path | None) -> Workload:
+def find_workload(name: str, where: str, given: Path | None) -> Workload:
+    """Open the workload that a trace names: `given`, beside the trace, or shipped.
+
+    Raises:
+        InputError: it is none of these, or no workload.
+    """
     name = Path(name).name
     if given is not None:
         return Workload.open(given)

@@ -43,17 +43,15 @@ class TraceReader:
     header: Header
     end: End | None
 
-    def __init__(self, path: Path, *, allow_prefix: bool = False, any_model: bool = False) -> None:
+    def __init__(self, path: Path, *, allow_prefix: bool = False) -> None:
         """Check the header and find the last record; the rest is checked as it is read.
 
         allow_prefix: take a file without its last record, up to its last whole block.
-        any_model: take one of other machines: to record it anew, not to replay it.
 
         Raises:
             InputError: no such file, no trace, another version or model, damaged, cut short.
         """
         self.path = path
-        self._any_model = any_model
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as e:
@@ -68,11 +66,6 @@ class TraceReader:
         except BaseException:
             self.close()
             raise
-
-    @property
-    def same_model(self) -> bool:
-        """Say whether these machines can replay it."""
-        return self.header.model == MODEL
 
     def close(self) -> None:
         """Close the file."""
@@ -139,12 +132,14 @@ class TraceReader:
             )
         raw, after = self._block(len(MAGIC), MAX_HEADER_BYTES)
         try:
-            found = msgspec.msgpack.decode(raw, type=dict[str, Any])
-            self._check_versions(found)
-            self.header = msgspec.msgpack.decode(raw, type=Header)
+            self._take_header(raw)
         except msgspec.MsgspecError as e:
             raise self._damaged(len(MAGIC), f"is no header: {e}") from e
         return after
+
+    def _take_header(self, raw: bytes) -> None:
+        self._check_versions(msgspec.msgpack.decode(raw, type=dict[str, Any]))
+        self.header = msgspec.msgpack.decode(raw, type=Header)
 
     def _check_versions(self, found: dict[str, Any]) -> None:
         by = found.get("holezero")
@@ -157,7 +152,7 @@ class TraceReader:
                 "wrote it, or record the run again."
             )
         model = found.get("model")
-        if model != MODEL and not self._any_model:
+        if model != MODEL:
             wanted = release_for(model, str(by)) if isinstance(model, int) else by
             raise InputError(
                 f"{self.path}: recorded with machines of model {model!r} by holezero {by}; this "

@@ -148,6 +148,10 @@ class Workload:
         """Give the number of instructions of one thread."""
         return self._lengths[thread]
 
+    def families(self, processes: int) -> tuple[int, ...]:
+        """Number the families of processes: a recording's are all of one tree."""
+        return (0,) * processes
+
     def at(self, thread: int, index: int) -> Instruction | None:
         """Give instruction `index` of `thread`, or None behind its end.
 

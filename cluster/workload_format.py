@@ -26,7 +26,9 @@ from actors.guest.program import (
     Create,
     Exit,
     Fence,
+    Fork,
     Instruction,
+    Quit,
     Think,
     ThreadInfo,
 )
@@ -173,9 +175,9 @@ def require_possible(instructions: list[Instruction], threads: int) -> None:
             possible = 0 <= one.ns <= MAX_THINK_NS
         elif isinstance(one, Await):
             possible = 0 <= one.thread < threads and one.index >= 0
-        elif isinstance(one, Create):
+        elif isinstance(one, Create | Fork):
             possible = 0 <= one.thread < threads
-        elif isinstance(one, Exit | Fence):
+        elif isinstance(one, Exit | Quit | Fence):
             possible = True
         else:
             possible = one.va >= 0 and one.length > 0 and one.va + one.length <= VA_LIMIT

@@ -34,6 +34,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     walk_ns: _Cost
     access_ns: _Cost
     zero_page_ns: _Cost
+    copy_page_ns: _Cost
     context_switch_ns: _Cost
     set_dirty_ns: _Cost
     signal_ns: _Cost
@@ -46,6 +47,7 @@ class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     core_core_ns: _Transit
     core_memory_ns: _Transit
     vm_memory_ns: _Transit
+    memory_memory_ns: _Transit
     daemon_vm_ns: _Transit
     daemon_core_ns: _Transit
     daemon_memory_ns: _Transit

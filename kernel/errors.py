@@ -34,3 +34,5 @@ class FaultCause(IntEnum):
     ROGUE = 4
     #: the entry permitted the access after all (somebody else resolved it)
     SPURIOUS = 5
+    #: an older copy was copied to a page of one's own
+    COPY = 6

@@ -33,14 +33,30 @@ class FrameContents(msgspec.Struct, frozen=True, gc=False):
             cells[cell & CELL_MASK] = version
         return FrameContents(self.bases, cells)
 
+    def with_chunk(
+        self, chunk: int, base: int, stored: Iterable[tuple[int, int]]
+    ) -> "FrameContents":
+        """Give the contents after chunk `chunk` was replaced by `base` and cells on top of it."""
+        chunks = len(self.bases)
+        bases = (*self.bases[:chunk], base, *self.bases[chunk + 1 :])
+        cells = {g: v for g, v in self.cells.items() if g * chunks // CELLS_PER_PAGE != chunk}
+        cells.update(stored)
+        return FrameContents(bases, cells)
+
     def zeroed(self, chunk: int) -> "FrameContents":
         """Give the contents after chunk `chunk` was zeroed."""
         chunks = len(self.bases)
         if chunks == 1:
             return FrameContents((ZERO,), {})
-        bases = (*self.bases[:chunk], ZERO, *self.bases[chunk + 1 :])
-        cells = {g: v for g, v in self.cells.items() if g * chunks // CELLS_PER_PAGE != chunk}
-        return FrameContents(bases, cells)
+        return self.with_chunk(chunk, ZERO, ())
+
+
+def chunk_of(contents: FrameContents, chunk: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """Give the base and the cells of one chunk."""
+    chunks = len(contents.bases)
+    cells = contents.cells.items()
+    own = tuple(sorted((g, v) for g, v in cells if g * chunks // CELLS_PER_PAGE == chunk))
+    return contents.bases[chunk], own
 
 
 def junk(chunks: int) -> FrameContents:

@@ -42,6 +42,16 @@ class SxLock(msgspec.Struct, frozen=True, gc=False):
             readers = (*readers, head)
         return SxLock(-1, readers, waiters), tuple(woken)
 
+    def downgrade(self, op: int) -> tuple["SxLock", tuple[int, ...]]:
+        """Go on as a reader; say which waiting readers are let in, in order."""
+        assert self.writer == op, f"operation {op} downgrades a lock that is not its own"
+        readers: tuple[int, ...] = (op,)
+        waiters = self.waiters
+        while waiters and not waiters[0][1]:
+            readers = (*readers, waiters[0][0])
+            waiters = waiters[1:]
+        return SxLock(-1, readers, waiters), readers[1:]
+
     def held_by(self, op: int) -> bool:
         """Say whether `op` holds the lock in either mode."""
         return self.writer == op or op in self.readers

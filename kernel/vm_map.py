@@ -5,10 +5,23 @@ not split its object. Pages are numbers; ranges are half-open.
 """
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Self
 
 import msgspec
+
+#: the range is a hole (hole_state = map-entry)
+HOLE = 1
+#: the object is shared until somebody writes: who does gets a shadow of it (MAP_ENTRY_NEEDS_COPY)
+NEEDS_COPY = 2
+#: all that map the object see each other's stores, children after fork too (INHERIT_SHARE)
+SHARED = 4
+#: a child has nothing here (INHERIT_NONE, MADV_DONTFORK)
+NOT_INHERITED = 8
+#: a child sees zero here (INHERIT_ZERO, MADV_WIPEONFORK)
+INHERITED_ZERO = 16
+#: mlock(2): its pages stay
+WIRED = 32
 
 
 class MapEntry(msgspec.Struct, frozen=True, gc=False):
@@ -19,8 +32,7 @@ class MapEntry(msgspec.Struct, frozen=True, gc=False):
     prot: int
     oid: int
     offset: int
-    #: hole_state = map-entry: the range is a hole
-    hole: bool = False
+    flags: int = 0
 
     def pindex(self, vpn: int) -> int:
         """Give the index in the object of page `vpn` of this entry."""
@@ -28,18 +40,36 @@ class MapEntry(msgspec.Struct, frozen=True, gc=False):
 
     def cut(self, start: int, end: int) -> "MapEntry":
         """Give the part of the entry in [start, end)."""
-        return MapEntry(start, end, self.prot, self.oid, self.pindex(start), self.hole)
+        return MapEntry(start, end, self.prot, self.oid, self.pindex(start), self.flags)
+
+    def with_prot(self, prot: int) -> "MapEntry":
+        """Give the entry with another protection."""
+        return MapEntry(self.start, self.end, prot, self.oid, self.offset, self.flags)
+
+    def with_flags(self, on: int = 0, off: int = 0) -> "MapEntry":
+        """Give the entry with flags set, others cleared."""
+        flags = self.flags & ~off | on
+        return MapEntry(self.start, self.end, self.prot, self.oid, self.offset, flags)
+
+    def with_object(self, oid: int, offset: int) -> "MapEntry":
+        """Give the entry showing another object."""
+        return MapEntry(self.start, self.end, self.prot, oid, offset, self.flags)
+
+
+Change = Callable[[MapEntry], MapEntry]
 
 
 class VmMap:
     """Entries of one address space; `starts` mirrors them for bisection."""
 
-    __slots__ = ("entries", "starts")
+    __slots__ = ("entries", "refs", "starts")
 
     def __init__(self) -> None:
         """Make an empty map."""
         self.starts: list[int] = []
         self.entries: list[MapEntry] = []
+        #: how many entries show each object
+        self.refs: dict[int, int] = {}
 
     def lookup(self, vpn: int) -> MapEntry | None:
         """Find the entry that holds page `vpn`."""
@@ -82,11 +112,10 @@ class VmMap:
     def clip(self, start: int, end: int) -> None:
         """Split entries so that none crosses `start` or `end`."""
         for at in (start, end):
-            entry = self.lookup(at)
-            if entry is not None and entry.start < at:
-                i = bisect_right(self.starts, at) - 1
-                self.entries[i : i + 1] = [entry.cut(entry.start, at), entry.cut(at, entry.end)]
-                self.starts[i : i + 1] = [entry.start, at]
+            i = bisect_right(self.starts, at) - 1
+            if i >= 0 and self.entries[i].start < at < self.entries[i].end:
+                entry = self.entries[i]
+                self._replace(i, i + 1, [entry.cut(entry.start, at), entry.cut(at, entry.end)])
 
     def remove(self, start: int, end: int) -> list[MapEntry]:
         """Take [start, end) out of the map and give the entries that were there."""
@@ -94,34 +123,36 @@ class VmMap:
         gone = self.overlapping(start, end)
         if gone:
             i = bisect_right(self.starts, gone[0].start) - 1
-            del self.entries[i : i + len(gone)]
-            del self.starts[i : i + len(gone)]
+            self._replace(i, i + len(gone), [])
         return gone
 
     def insert(self, entry: MapEntry) -> MapEntry:
         """Add an entry where nothing is mapped; merge it with like neighbours, give the result."""
         i = bisect_right(self.starts, entry.start)
-        self.entries.insert(i, entry)
-        self.starts.insert(i, entry.start)
+        self._replace(i, i, [entry])
         return self._merge_around(entry.start)
 
-    def change(
-        self, start: int, end: int, *, prot: int | None = None, hole: bool | None = None
-    ) -> None:
-        """Clip to [start, end), set protection or the hole flag there, merge like neighbours."""
+    def change(self, start: int, end: int, change: Change) -> None:
+        """Clip to [start, end), replace the entries there, merge like neighbours."""
         self.clip(start, end)
-        for entry in self.overlapping(start, end):
+        found = self.overlapping(start, end)
+        for entry in found:
             i = bisect_right(self.starts, entry.start) - 1
-            self.entries[i] = MapEntry(
-                entry.start,
-                entry.end,
-                entry.prot if prot is None else prot,
-                entry.oid,
-                entry.offset,
-                entry.hole if hole is None else hole,
-            )
-        for entry in self.overlapping(start, end):
+            self._replace(i, i + 1, [change(entry)])
+        for entry in found:
             self._merge_around(entry.start)
+
+    def _replace(self, first: int, last: int, entries: list[MapEntry]) -> None:
+        refs = self.refs
+        for entry in entries:
+            refs[entry.oid] = refs.get(entry.oid, 0) + 1
+        for entry in self.entries[first:last]:
+            if refs[entry.oid] == 1:
+                del refs[entry.oid]
+            else:
+                refs[entry.oid] -= 1
+        self.entries[first:last] = entries
+        self.starts[first:last] = [entry.start for entry in entries]
 
     def _merge_around(self, at: int) -> MapEntry:
         i = bisect_right(self.starts, at) - 1
@@ -134,11 +165,10 @@ class VmMap:
                 and a.oid == b.oid
                 and a.pindex(a.end) == b.offset
                 and a.prot == b.prot
-                and a.hole == b.hole
+                and a.flags == b.flags
             ):
-                merged = MapEntry(a.start, b.end, a.prot, a.oid, a.offset, a.hole)
-                self.entries[left : left + 2] = [merged]
-                del self.starts[left + 1]
+                merged = MapEntry(a.start, b.end, a.prot, a.oid, a.offset, a.flags)
+                self._replace(left, left + 2, [merged])
         found = self.lookup(at)
         assert found is not None
         return found
@@ -148,6 +178,7 @@ class VmMap:
         twin = object.__new__(type(self))
         twin.starts = self.starts.copy()
         twin.entries = self.entries.copy()
+        twin.refs = self.refs.copy()
         return twin
 
     def freeze(self) -> Hashable:

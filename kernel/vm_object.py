@@ -1,8 +1,8 @@
 """What memory is: an object holds pages by index, and may shadow another (FreeBSD's vm_object).
 
 A page that is not here is looked for in the backing object, at the same place shifted by `offset`;
-at the end of the chain is zero. Containers are changed, values in them replaced.
-Source: FreeBSD vm_object.h; ref_count, shadow_count, OBJ_ANON, OBJ_ONEMAPPING.
+at the end of a chain of anonymous objects is zero, at that of a file's object the file. Containers
+are changed, values in them replaced. Source: FreeBSD vm_object.h (OBJ_ANON, OBJ_ONEMAPPING).
 """
 
 from collections.abc import Hashable
@@ -15,34 +15,57 @@ from kernel.page import Page
 NONE = 0
 #: an object's number is `(lane + 1) << OBJECT_SHIFT | n`: the n-th that a lane has made
 OBJECT_SHIFT = 24
+#: no file: the object is anonymous
+ANONYMOUS = -1
 
 
 class VmObject:
-    """One object; `refs` counts map entries and shadows that refer to it."""
+    """One object; entries of maps refer to it, and the objects in `shadows`."""
 
-    __slots__ = ("backing", "lock", "offset", "one_mapping", "pages", "refs", "shadows")
+    __slots__ = (
+        "backing",
+        "file",
+        "lock",
+        "offset",
+        "one_mapping",
+        "pages",
+        "shadows",
+        "size",
+        "swap",
+    )
 
-    def __init__(self) -> None:
-        """Make an anonymous object without pages, that one entry maps."""
+    def __init__(self, size: int, file: int = ANONYMOUS) -> None:
+        """Make an object without pages, of so many indexes."""
+        self.size = size
+        #: the file that it caches (a vnode object), or ANONYMOUS
+        self.file = file
         self.pages: dict[int, Page] = {}
-        self.refs = 1
-        #: objects that this one is the backing of
-        self.shadows = 0
+        #: swap slots by index
+        self.swap: dict[int, int] = {}
         self.backing = NONE
         #: index in the backing object of what is index 0 here
         self.offset = 0
+        #: objects that have this one for their backing
+        self.shadows: tuple[int, ...] = ()
         #: each index is mapped by one entry at most (OBJ_ONEMAPPING)
-        self.one_mapping = True
+        self.one_mapping = file == ANONYMOUS
         self.lock = SxLock()
+
+    @property
+    def anonymous(self) -> bool:
+        """Say whether there is no file behind it (OBJ_ANON)."""
+        return self.file == ANONYMOUS
 
     def copy(self) -> Self:
         """Copy the containers."""
         twin = object.__new__(type(self))
+        twin.size = self.size
+        twin.file = self.file
         twin.pages = self.pages.copy()
-        twin.refs = self.refs
-        twin.shadows = self.shadows
+        twin.swap = self.swap.copy()
         twin.backing = self.backing
         twin.offset = self.offset
+        twin.shadows = self.shadows
         twin.one_mapping = self.one_mapping
         twin.lock = self.lock
         return twin
@@ -51,6 +74,7 @@ class VmObject:
         """Give the canonical state."""
         return (
             tuple(sorted(self.pages.items())),
-            (self.refs, self.shadows, self.backing, self.offset, self.one_mapping),
+            tuple(sorted(self.swap.items())),
+            (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
             self.lock,
         )

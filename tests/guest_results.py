@@ -56,7 +56,7 @@ def leavings(machines: list[Machine], cells: tuple[int, ...]) -> dict[str, objec
                 live = page.hole is HoleState.LIVE
                 stamps = tuple(contents.read(c) for c in cells) if live else ()
                 pages[vpn] = (page.hole, page.flags & LAZY_FREE, stamps)
-            entries = [(e.start, e.end, e.prot, e.hole) for e in space.map.entries]
+            entries = [(e.start, e.end, e.prot, e.flags) for e in space.map.entries]
             found[f"p{asid}"] = (entries, pages, space.resident)
     return found
 

@@ -18,6 +18,7 @@ from cluster.explore.world import Channel
 from cluster.setup import Setup
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
 from kernel.units import VPN_LIMIT, VPN_MASK
+from kernel.vm_map import HOLE, NEEDS_COPY, SHARED
 from kernel.vmspace import VmSpace
 
 _PROT = {0: "none", 1: "r", 3: "rw"}
@@ -88,7 +89,9 @@ class Words:
     def _space(self, space: VmSpace) -> list[str]:
         rows = []
         for e in space.map.entries:
-            hole = " hole" if e.hole else ""
+            hole = " hole" if e.flags & HOLE else ""
+            hole += " needs a copy" if e.flags & NEEDS_COPY else ""
+            hole += " shared" if e.flags & SHARED else ""
             at = self.text.key((e.oid, e.offset))
             rows.append(f"map {span(e.start, e.end)} {_PROT[e.prot]} {at}{hole}")
         lock = space.lock

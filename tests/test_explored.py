@@ -1,10 +1,12 @@
 """The small explorer: correct presets close with exact counts, hazards are found.
 
 A count is that of machines, messages in flight, and facts that verdicts may still depend on, under
-every order of deliveries (channels first in, first out; no reduction). One that changes says that
-the machines have changed: look at why before writing the new one down.
+every order of deliveries (channels first in, first out; no reduction). They are in `explored.txt`,
+with the lengths of the shortest orders that show a hazard; `pytest --rewrite` writes them anew. One
+that changes says that the machines have changed: look at why before keeping it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,67 +48,88 @@ def zeroed(*more: str) -> Program:
 
 
 #: fused: one step an operation and one chunk a frame, unless something waits
-CLOSED: list[tuple[str, tuple[Program, ...], str, int]] = [
-    ("flag-only", (zeroed(), ["load 1"]), "fine", 4363),
-    ("flag-only", (zeroed(), ["store 1"]), "fine", 7272),
-    ("flag-only", (zeroed("load 1"), ["store 1"]), "fine", 8682),
-    ("fatal-hole", (zeroed(), ["load 1"]), "fused", 6528),
-    ("fatal-hole", (zeroed(), ["store 1"]), "fine", 98252),
-    ("fatal-hole", (zeroed("load 1"), ["store 1"]), "fused", 15270),
-    ("madv-free", ([*_OPEN, "free 1 1", "load 1"], ["store 1"]), "fine", 6108),
-    ("dontneed-linux", _DISCARDED, "fine", 3867),
-    ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine", 1618),
+CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
+    ("flag-only", (zeroed(), ["load 1"]), "fine"),
+    ("flag-only", (zeroed(), ["store 1"]), "fine"),
+    ("flag-only", (zeroed("load 1"), ["store 1"]), "fine"),
+    ("fatal-hole", (zeroed(), ["load 1"]), "fused"),
+    ("fatal-hole", (zeroed(), ["store 1"]), "fine"),
+    ("fatal-hole", (zeroed("load 1"), ["store 1"]), "fused"),
+    ("madv-free", ([*_OPEN, "free 1 1", "load 1"], ["store 1"]), "fine"),
+    ("dontneed-linux", _DISCARDED, "fine"),
+    ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine"),
 ]
 
 
-@pytest.mark.parametrize(("preset", "threads", "grain", "states"), CLOSED)
+COUNTS = Path(__file__).parent / "explored.txt"
+Expect = Callable[[str, int], None]
+
+
+@pytest.fixture
+def expect(request: pytest.FixtureRequest) -> Expect:
+    """Compare a count with the one written down, or write it down."""
+
+    def compare(name: str, count: int) -> None:
+        lines = COUNTS.read_text(encoding="utf-8").splitlines()
+        known = {key: int(n) for key, n in (line.rsplit(": ", 1) for line in lines)}
+        if request.config.getoption("--rewrite"):
+            known[name] = count
+            text = "".join(f"{key}: {n}\n" for key, n in sorted(known.items()))
+            COUNTS.write_text(text, encoding="utf-8")
+        assert count == known.get(name), f"{name}: another count than the one written down"
+
+    return compare
+
+
+def named(threads: tuple[Program, ...]) -> str:
+    return " | ".join(", ".join(program) for program in threads)
+
+
+@pytest.mark.parametrize(("preset", "threads", "grain"), CLOSED)
 def test_correct_preset_closes(
-    preset: str, threads: tuple[Program, ...], grain: str, states: int
+    preset: str, threads: tuple[Program, ...], grain: str, expect: Expect
 ) -> None:
     search = explore(tiny({"preset": preset}, threads, grain=grain))
     assert search.found == []
     assert search.complete
-    assert search.states == states
+    expect(f"states of {preset}, {grain}: {named(threads)}", search.states)
 
 
 FATAL = {"preset": "fatal-hole"}
 LINUX = {"preset": "dontneed-linux"}
-#: hazard -> policy, threads, machine; deliveries of the shortest order that shows it
-SMALL: dict[str, tuple[dict[str, str], tuple[Program, ...], dict[str, int | str], int]] = {
-    "free-before-acks": (LINUX, _DISCARDED, {}, 41),
-    "ack-overtakes-stores": (LINUX, _DISCARDED, {}, 56),
-    "ack-before-flush": (LINUX, _DISCARDED, {}, 52),
-    "walk-survives-flush": (LINUX, (_DISCARDED[0], ["load 1"]), {}, 55),
+#: hazard -> policy, threads, machine
+SMALL: dict[str, tuple[dict[str, str], tuple[Program, ...], dict[str, int | str]]] = {
+    "free-before-acks": (LINUX, _DISCARDED, {}),
+    "ack-overtakes-stores": (LINUX, _DISCARDED, {}),
+    "ack-before-flush": (LINUX, _DISCARDED, {}),
+    "walk-survives-flush": (LINUX, (_DISCARDED[0], ["load 1"]), {}),
     "zero-after-grant": (
         {**FATAL, "zeroing": "inline", "grant": "eager"},
         (zeroed(), ["store 1", "fence", "load 1"]),
         {},
-        76,
     ),
-    "steal-without-waiting": (FATAL, (_ALONE,), {}, 86),
-    "zeroer-before-flush": (FATAL, ([*_OPEN, "hole 1 1"], ["store 1"]), {}, 43),
+    "steal-without-waiting": (FATAL, (_ALONE,), {}),
+    "zeroer-before-flush": (FATAL, ([*_OPEN, "hole 1 1"], ["store 1"]), {}),
     "known-zero-while-writable": (
         {"preset": "flag-only"},
         (["map 1 1", "store 1", "hole 1 1", "store 1", "zero 1 1", "load 1"],),
         {},
-        74,
     ),
-    "foreign-frame": (FATAL, (["map 1 1", "load 1"],), {}, 25),
-    "resident-set-drift": (FATAL, (["map 1 1", "store 1", "hole 1 1", "hole 1 1"],), {}, 50),
+    "foreign-frame": (FATAL, (["map 1 1", "load 1"],), {}),
+    "resident-set-drift": (FATAL, (["map 1 1", "store 1", "hole 1 1", "hole 1 1"],), {}),
     "no-restart-after-busy": (
         LINUX,
         (["map 1 1", "create b", "dontneed 1 1"], ["store 1", "store 1"]),
         {},
-        45,
     ),
     "daemon-skips-recheck": (
-        FATAL, (_ALONE,), {"frames": 2, "free_wakeup": 2, "free_target": 2}, 106,
+        FATAL, (_ALONE,), {"frames": 2, "free_wakeup": 2, "free_target": 2},
     ),
 }  # fmt: skip
 
 
 def search_for(name: str, *hazards: str) -> Search:
-    policy, threads, machine, _ = SMALL[name]
+    policy, threads, machine = SMALL[name]
     return explore(tiny(policy, threads, *hazards, **machine), budget=40_000)
 
 
@@ -124,11 +147,11 @@ def test_every_other_hazard_is_looked_for() -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_hazard_is_found(name: str) -> None:
+def test_hazard_is_found(name: str, expect: Expect) -> None:
     search = search_for(name, name)
     (found,) = search.found
     assert found.violation.property in breaks(name)
-    assert len(found.path) == SMALL[name][-1]
+    expect(f"shortest order that shows {name}", len(found.path))
 
 
 @pytest.mark.parametrize("name", SMALL)

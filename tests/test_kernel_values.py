@@ -1,5 +1,7 @@
 """Laws of the values in kernel/: maps, locks, TLBs, frames, stamps."""
 
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +13,7 @@ from kernel.locks import SxLock
 from kernel.pte import P, U, W, make
 from kernel.stamp import JUNK, ZERO, stamp, stamp_text, writer
 from kernel.tlb import Tlb
-from kernel.vm_map import MapEntry, VmMap
+from kernel.vm_map import HOLE, MapEntry, VmMap
 
 RANGES = st.tuples(st.integers(0, 15), st.integers(1, 6))
 CHANGES = st.lists(
@@ -34,20 +36,21 @@ def test_a_map_shows_what_a_table_of_pages_shows(changes: list) -> None:
         if verb == "map":
             oid += 1
             vm_map.insert(MapEntry(start, end, value, oid, 0))
-            pages.update({v: (value, oid, v - start, False) for v in range(start, end)})
+            pages.update({v: (value, oid, v - start, 0) for v in range(start, end)})
         if verb == "protect":
-            vm_map.change(start, end, prot=value)
+            vm_map.change(start, end, lambda e, value=value: e.with_prot(value))
             pages = {v: (value, *p[1:]) if start <= v < end else p for v, p in pages.items()}
         if verb == "hole":
-            hole = value > 1
-            vm_map.change(start, end, hole=hole)
-            pages = {v: (*p[:3], hole) if start <= v < end else p for v, p in pages.items()}
+            flags = value & HOLE
+            vm_map.change(start, end, lambda e, on=flags: e.with_flags(on, HOLE))
+            pages = {v: (*p[:3], flags) if start <= v < end else p for v, p in pages.items()}
         shown = {
-            v: (e.prot, e.oid, e.pindex(v), e.hole)
+            v: (e.prot, e.oid, e.pindex(v), e.flags)
             for e in vm_map.entries
             for v in range(e.start, e.end)
         }
         assert shown == pages
+        assert vm_map.refs == Counter(e.oid for e in vm_map.entries)
         assert vm_map.starts == [e.start for e in vm_map.entries] == sorted(vm_map.starts)
 
 
@@ -55,9 +58,9 @@ def test_like_neighbours_are_one_entry() -> None:
     """Protecting a part and back leaves the map as it was."""
     vm_map = VmMap()
     whole = vm_map.insert(MapEntry(0, 8, 3, 1, 0))
-    vm_map.change(2, 4, prot=1)
+    vm_map.change(2, 4, lambda e: e.with_prot(1))
     assert [(e.start, e.end) for e in vm_map.entries] == [(0, 2), (2, 4), (4, 8)]
-    vm_map.change(2, 4, prot=3)
+    vm_map.change(2, 4, lambda e: e.with_prot(3))
     assert vm_map.entries == [whole]
 
 

@@ -44,6 +44,7 @@ class Greedy:
         self._guest = guest
         self.threads: tuple[ThreadInfo, ...] = guest.threads
         self.digest = guest.digest
+        self.families = guest.families
 
     def at(self, thread: int, index: int) -> Instruction | None:
         found = self._guest.at(thread, index)

@@ -10,18 +10,22 @@
 The last column is what `mapping = "recorded"` asks for. The allocator's own mprotect pairs are a
 part of the release and reuse that they belong to, so they are not made besides.
 
-`args` of a call: MMAP and MPROTECT (prot).
+`args` of a call: MMAP (prot, shared, file or -1, first page of it), MPROTECT (prot), FORK (the
+thread that the child begins with).
 """
 
 from collections.abc import Callable
 
 from actors.guest.program import (
+    NO_FILE,
     Advice,
     Advise,
+    Fork,
     How,
     Instruction,
     Map,
     Protect,
+    Quit,
     Release,
     Reuse,
     Unmap,
@@ -64,19 +68,30 @@ def _reuse(i: Reuse, advice: AdviceKind | None) -> tuple[SystemCall, ...]:
     if advice is AdviceKind.HOLE_ZERO:
         return ((OpKind.ZERO, i.va, i.length, ()),)
     if advice is AdviceKind.UNMAP:
-        return ((OpKind.MMAP, i.va, i.length, (_RW,)),)
+        return ((OpKind.MMAP, i.va, i.length, (_RW, 0, NO_FILE, 0)),)
     if advice is None and i.how & How.OPEN:
         return ((OpKind.MPROTECT, i.va, i.length, (_RW,)),)
     return ()
 
 
-def _plain(
-    kind: OpKind,
-) -> Callable[[Map | Unmap | Protect, AdviceKind | None], tuple[SystemCall, ...]]:
-    def call(i: Map | Unmap | Protect, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
-        return ((kind, i.va, i.length, () if isinstance(i, Unmap) else (i.prot,)),)
+def _map(i: Map, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.MMAP, i.va, i.length, (i.prot, int(i.shared), i.file, i.first)),)
 
-    return call
+
+def _unmap(i: Unmap, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.MUNMAP, i.va, i.length, ()),)
+
+
+def _protect(i: Protect, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.MPROTECT, i.va, i.length, (i.prot,)),)
+
+
+def _fork(i: Fork, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.FORK, 0, 0, (i.thread,)),)
+
+
+def _quit(_i: Quit, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.EXIT, 0, 0, ()),)
 
 
 def _advise(i: Advise, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
@@ -84,9 +99,11 @@ def _advise(i: Advise, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
 
 
 _CALLS: dict[type, Callable[..., tuple[SystemCall, ...]]] = {
-    Map: _plain(OpKind.MMAP),
-    Unmap: _plain(OpKind.MUNMAP),
-    Protect: _plain(OpKind.MPROTECT),
+    Map: _map,
+    Unmap: _unmap,
+    Protect: _protect,
+    Fork: _fork,
+    Quit: _quit,
     Advise: _advise,
     Release: _release,
     Reuse: _reuse,

@@ -5,6 +5,7 @@ instructions of their own (`Release`, `Reuse`), which `calls` turns into the sys
 policy's advice makes of them. Addresses and lengths are bytes.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum, IntFlag
 from typing import Protocol
 
@@ -44,12 +45,20 @@ class How(IntFlag):
     TOUCH = 16
 
 
+#: `Map.file` of anonymous memory
+NO_FILE = -1
+
+
 class Map(msgspec.Struct, frozen=True, array_like=True, tag="map", gc=False):
-    """mmap(MAP_FIXED|MAP_ANON|MAP_PRIVATE) of `[va, va+length)`."""
+    """mmap(MAP_FIXED) of `[va, va+length)`: anonymous, or of a file from page `first` on."""
 
     va: int
     length: int
     prot: int
+    #: MAP_SHARED
+    shared: bool = False
+    file: int = NO_FILE
+    first: int = 0
 
 
 class Unmap(msgspec.Struct, frozen=True, array_like=True, tag="unmap", gc=False):
@@ -123,6 +132,16 @@ class Exit(msgspec.Struct, frozen=True, array_like=True, tag="exit", gc=False):
     """The thread ends."""
 
 
+class Fork(msgspec.Struct, frozen=True, array_like=True, tag="fork", gc=False):
+    """fork(2): the child's process is that of `thread`, which starts in it."""
+
+    thread: int
+
+
+class Quit(msgspec.Struct, frozen=True, array_like=True, tag="quit", gc=False):
+    """exit_group(2): the process ends, and all its memory goes; so does the thread."""
+
+
 class Fence(msgspec.Struct, frozen=True, array_like=True, tag="fence", gc=False):
     """Wait until every earlier store of the thread has been performed."""
 
@@ -139,6 +158,8 @@ Instruction = (
     | Await
     | Create
     | Exit
+    | Fork
+    | Quit
     | Fence
 )
 
@@ -162,6 +183,10 @@ class Guest(Protocol):
         """Give the threads, in the order of their numbers."""
         ...
 
+    def families(self, processes: int) -> tuple[int, ...]:
+        """Number by process the families of those that share memory, each from 0 on."""
+        ...
+
     @property
     def digest(self) -> bytes:
         """Give the digest that binds the whole program."""
@@ -170,3 +195,19 @@ class Guest(Protocol):
     def at(self, thread: int, index: int) -> Instruction | None:
         """Give instruction `index` of `thread`, or None behind its end (an implicit `Exit`)."""
         ...
+
+
+def families(processes: int, related: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    """Number the families of processes: who is related to whom, directly or by others."""
+    root = list(range(processes))
+
+    def eldest(process: int) -> int:
+        while root[process] != process:
+            process = root[process]
+        return process
+
+    for one, other in related:
+        a, b = sorted((eldest(one), eldest(other)))
+        root[b] = a
+    numbers = {r: i for i, r in enumerate(sorted({eldest(p) for p in range(processes)}))}
+    return tuple(numbers[eldest(p)] for p in range(processes))

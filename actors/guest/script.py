@@ -1,13 +1,16 @@
 """Small guests written by hand: one line an instruction, pages instead of addresses.
 
-    map PAGE COUNT [PROT]      protect PAGE COUNT PROT     unmap PAGE COUNT
+    map PAGE COUNT [PROT] [shared] [file:N[+FIRST]]
+    unmap PAGE COUNT           protect PAGE COUNT PROT
     hole PAGE COUNT            zero PAGE COUNT             free PAGE COUNT     dontneed PAGE COUNT
     release PAGE COUNT         reuse PAGE COUNT            (the policy's advice for them)
     store PAGE[.GRANULE] [COUNT [STRIDE]]                  load PAGE[.GRANULE] [COUNT [STRIDE]]
     think NS                   await THREAD INDEX          create THREAD       fence       exit
+    fork THREAD                quit                        (the process ends)
 
 PROT is `none`, `r` or `rw` (the default); COUNT of an access counts granules STRIDE bytes apart
-(default: one page apart); numbers may be hexadecimal. Threads are named or numbered.
+(default: one page apart); numbers may be hexadecimal. Threads are named or numbered. `fork` starts
+the thread in a process of its own, with a copy of the memory. Files are numbered, and never end.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +19,7 @@ from hashlib import blake2b
 import msgspec
 
 from actors.guest.program import (
+    NO_FILE,
     Access,
     Advice,
     Advise,
@@ -23,21 +27,25 @@ from actors.guest.program import (
     Create,
     Exit,
     Fence,
+    Fork,
     How,
     Instruction,
     Map,
     Protect,
+    Quit,
     Release,
     Reuse,
     Think,
     ThreadInfo,
     Unmap,
+    families,
 )
 from kernel.stamp import ELEMENTS_MAX
 from kernel.units import CELLS_PER_PAGE, GRANULE, PAGE_SIZE, VPN_LIMIT
 
 #: a week
 _THINK_MAX_NS = 604_800 * 10**9
+_FILES_MAX = 1 << 20
 _PROT = {"none": 0, "r": 1, "rw": 3}
 
 
@@ -56,6 +64,18 @@ class Script(msgspec.Struct, frozen=True):
         """Give the digest of the whole program."""
         data = msgspec.msgpack.encode((self.threads, self.programs))
         return blake2b(data, digest_size=16).digest()
+
+    def families(self, processes: int) -> tuple[int, ...]:
+        """Number the families: a fork relates two processes, and so does mapping a file."""
+        related, mappers = [], []
+        for info, program in zip(self.threads, self.programs, strict=True):
+            for one in program:
+                if isinstance(one, Fork):
+                    related.append((info.process, self.threads[one.thread].process))
+                elif isinstance(one, Map) and one.file != NO_FILE:
+                    mappers.append(info.process)
+        related += [(mappers[0], other) for other in mappers[1:]]
+        return families(processes, related)
 
     def at(self, thread: int, index: int) -> Instruction | None:
         """Give one instruction, or None behind the end."""
@@ -85,6 +105,21 @@ def _prot(word: str) -> int:
     return _PROT[word]
 
 
+def _map(words: list[str]) -> Map:
+    start, length = _range(words)
+    prot, shared, file, first = 3, False, NO_FILE, 0
+    for word in words[2:]:
+        if word == "shared":
+            shared = True
+        elif word.startswith("file:"):
+            number, _, page = word.removeprefix("file:").partition("+")
+            file = _number(number, most=_FILES_MAX, what="file")
+            first = _number(page, what="page of a file") if page else 0
+        else:
+            prot = _prot(word)
+    return Map(start, length, prot, shared, file, first)
+
+
 def _access(words: list[str], *, write: bool) -> Access:
     page, _, granule = words[0].partition(".")
     va = _number(page, most=VPN_LIMIT - 1, what="page") * PAGE_SIZE
@@ -109,7 +144,7 @@ _Parser = Callable[[list[str], Mapping[str, int]], Instruction]
 
 #: verb -> (fewest, most words after it, parser)
 _VERBS: dict[str, tuple[int, int, _Parser]] = {
-    "map": (2, 3, lambda w, _: Map(*_range(w), _prot(w[2]) if len(w) > 2 else 3)),
+    "map": (2, 5, lambda w, _: _map(w)),
     "unmap": (2, 2, lambda w, _: Unmap(*_range(w))),
     "protect": (3, 3, lambda w, _: Protect(*_range(w), _prot(w[2]))),
     "hole": (2, 2, lambda w, _: Advise(*_range(w), Advice.HOLE)),
@@ -123,6 +158,8 @@ _VERBS: dict[str, tuple[int, int, _Parser]] = {
     "think": (1, 1, lambda w, _: Think(_number(w[0], most=_THINK_MAX_NS, what="time in ns"))),
     "await": (2, 2, lambda w, names: Await(_thread(w[0], names), _number(w[1]))),
     "create": (1, 1, lambda w, names: Create(_thread(w[0], names))),
+    "fork": (1, 1, lambda w, names: Fork(_thread(w[0], names))),
+    "quit": (0, 0, lambda _w, _n: Quit()),
     "fence": (0, 0, lambda _w, _n: Fence()),
     "exit": (0, 0, lambda _w, _n: Exit()),
 }

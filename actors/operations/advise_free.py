@@ -38,7 +38,7 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
 
 def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range."""
-    return range_scan.scan(vm, space, op, out, mark_free)
+    return range_scan.scan(vm, space, op, out, mark_free, lambda e: not vm.shadowed(e))
 
 
 def hint(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:

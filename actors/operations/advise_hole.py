@@ -10,25 +10,24 @@ a second HOLE of the same page waits for it (rule H-2: "nothing to do" must stil
 from actors.facts import HoleSettled
 from actors.machine import Effect, Note
 from actors.message import PageKey
-from actors.operations import discard, range_scan, shootdown
+from actors.operations import discard, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
-from actors.vm_state import Phase, VmState
+from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, Page
 from kernel.policy import HoleRecord, NoAccess
+from kernel.vm_map import HOLE
 from kernel.vmspace import VmSpace
 
 #: states in which a page is busy only for a ZERO that has taken it: HOLE has nothing to do
 _TAKEN = frozenset({HoleState.QUEUED, HoleState.ZEROED})
 
 
-def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: map lock, exclusive where entries are clipped."""
-    if vm.settings.policy.hole_state is HoleRecord.MAP_ENTRY:
-        return range_scan.lock_exclusive(vm, space, op, out)
-    return range_scan.lock_shared(vm, space, op, out)
+def clips(vm: VmState) -> bool:
+    """Say whether HOLE and ZERO change entries of the map."""
+    return vm.settings.policy.hole_state is HoleRecord.MAP_ENTRY
 
 
 def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -36,7 +35,7 @@ def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     op = discard.with_gap_error(vm, space, op)
     if vm.settings.policy.hole_state is not HoleRecord.MAP_ENTRY:
         return advance(op)
-    space.map.change(op.start, op.end, hole=True)
+    space.map.change(op.start, op.end, lambda e: e.with_flags(on=HOLE))
     return advance(op, vm.settings.costs.map_ns)
 
 
@@ -63,11 +62,13 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
+@idle_if(range_scan.nothing_resident)
 def take_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range."""
     return range_scan.scan(vm, space, op, out, make_hole)
 
 
+@idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH)
 def early_offer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the zeroing thread gets the pages before the flush."""
     if vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH:
@@ -101,11 +102,13 @@ def flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 
 PHASES: tuple[Phase, ...] = (
-    lock,
+    discard.lock(clips),
+    *discard.PUNCH_PHASES,
     mark_range,
     take_pages,
     early_offer,
     *shootdown.PHASES,
     flushed,
     range_scan.unlock,
+    object_chain.settle,
 )

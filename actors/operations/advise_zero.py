@@ -12,17 +12,18 @@ from actors.facts import Granted, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Steal, ZeroFrames
-from actors.operations import advise_hole, discard, range_scan, shootdown
+from actors.operations import advise_hole, discard, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene
 from actors.settings import KERNEL_LANE
-from actors.vm_state import Phase, VmState
+from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import Page
 from kernel.policy import Grant, HoleRecord, NotStarted, Zeroing, zero_may_skip
 from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vm_map import HOLE
 from kernel.vmspace import VmSpace
 
 #: states in which the zeroing thread holds the page
@@ -36,11 +37,17 @@ def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
     return advise_hole.make_hole(scene, key, page)
 
 
+def _none_live(vm: VmState, space: VmSpace, op: Op) -> bool:
+    return not any(_is_out(vm, space, v) for v in vm.resident_in(space, op.cursor, op.end))
+
+
+@idle_if(_none_live)
 def hole_live_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: ZERO without HOLE does the HOLE first, page by page."""
     return range_scan.scan(vm, space, op, out, hole_first)
 
 
+@idle_if(lambda _vm, _space, op: not op.pages)
 def own_flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the pages that this ZERO itself took into the hole are flushed.
 
@@ -103,6 +110,7 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
+@idle_if(range_scan.nothing_resident)
 def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range, ascending.
 
@@ -124,6 +132,7 @@ def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
     return found is not None and found[1].hole is HoleState.LIVE and not found[1].wired
 
 
+@idle_if(lambda _vm, _space, op: not op.wanted)
 def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: have the zeroing thread give up what it holds of the range."""
     if not op.wanted:
@@ -148,6 +157,7 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
     return advance(replace(op, pages=tuple(held), wanted=(), state=OpState.READY))
 
 
+@idle_if(lambda _vm, _space, op: not op.todo)
 def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the initiator zeroes what is not zero yet."""
     pfns = {vpn: page.pfn for key, vpn in op.pages if (page := vm.get(key)) is not None}
@@ -166,7 +176,7 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     op = discard.with_gap_error(vm, space, op)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
     if settings.policy.hole_state is HoleRecord.MAP_ENTRY:
-        space.map.change(op.start, op.end, hole=False)
+        space.map.change(op.start, op.end, lambda e: e.with_flags(off=HOLE))
     ns = 0
     for key, vpn in op.pages:
         page = vm.get(key)
@@ -202,7 +212,8 @@ def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 #: HOLE's part, for pages that are not in a hole
 _FIRST: tuple[Phase, ...] = (
-    advise_hole.lock,
+    discard.lock(advise_hole.clips),
+    *discard.PUNCH_PHASES,
     hole_live_pages,
     *shootdown.PHASES,
     own_flushed,
@@ -215,6 +226,7 @@ PHASES: tuple[Phase, ...] = (
     zero_inline,
     grant,
     release_pages,
+    object_chain.settle,
 )
 
 #: with the hazard zero-after-grant the last steps change places
@@ -225,4 +237,5 @@ PHASES_GRANT_FIRST: tuple[Phase, ...] = (
     grant,
     zero_inline,
     release_pages,
+    object_chain.settle,
 )

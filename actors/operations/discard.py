@@ -1,25 +1,33 @@
 """Operations that let pages go: munmap(2), mmap(2) on top of a mapping, MADV_DONTNEED of Linux.
 
-    lock; page by page: leave the object, remove the entry; shoot down; free the frames; unlock
+    lock; page by page: leave the object, remove the entry; remove the entries of pages that others
+    have, too; shoot down; free the frames; change the map; unlock; settle objects
 
 The frames are free only when no TLB can map them. FreeBSD's vm_map_delete does the same under the
 map write lock; Linux's zap_page_range works under the shared lock.
 """
 
+from collections.abc import Callable
+
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
-from actors.operations import range_scan, shootdown
+from actors.operations import object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
-from actors.vm_state import Phase, VmState
+from actors.vm_pages import Gone
+from actors.vm_state import Phase, VmState, idle_if, named
 from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
 from kernel.policy import Errors
-from kernel.vm_map import MapEntry
+from kernel.units import ASID_SHIFT, VPN_LIMIT
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
+
+#: which entries of the map an operation lets go of
+Choice = Callable[[VmState, MapEntry], bool]
 
 
 def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
@@ -40,15 +48,72 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
-def let_pages_go(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: every resident page of the range."""
-    slept = op
-    op = range_scan.scan(vm, space, op, out, let_go)
-    if op.state and vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY:
-        return replace(op, seen=(*slept.seen, op.cursor))
-    return op
+def everything(_vm: VmState, _entry: MapEntry) -> bool:
+    """Choose all."""
+    return True
 
 
+def private(_vm: VmState, entry: MapEntry) -> bool:
+    """Choose what is not MAP_SHARED."""
+    return not entry.flags & SHARED
+
+
+def punched(vm: VmState, entry: MapEntry) -> bool:
+    """Choose entries behind whose pages an older copy may lie."""
+    return vm.shadowed(entry)
+
+
+def let_pages_go(choice: Choice) -> Phase:
+    """Phase: every resident page of the range that nobody else has."""
+
+    def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+        slept = op
+        op = range_scan.scan(
+            vm, space, op, out, let_go, lambda e: choice(vm, e) and vm.exclusive(e)
+        )
+        if op.state and vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY:
+            return replace(op, seen=(*slept.seen, op.cursor))
+        return op
+
+    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+        pages = vm.resident_in(
+            space, op.cursor, op.end, lambda e: choice(vm, e) and vm.exclusive(e)
+        )
+        return next(pages, None) is None
+
+    return idle_if(idle)(named("let_pages_go", phase))
+
+
+def drop_entries(choice: Choice) -> Phase:
+    """Phase: entries of pages that others have, too; one a step when exploring."""
+
+    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+        gone: list[Gone] = []
+        base = op.asid << ASID_SHIFT
+        for piece in space.map.pieces(op.cursor, op.end):
+            if not choice(vm, piece):
+                continue
+            for vpn in space.pmap.mapped_in(piece.start, piece.end):
+                if vpn in op.seen:
+                    continue  # with the hazard no-restart-after-busy it has looked there already
+                gone += [one] if (one := vm.take_entry(base | vpn)) is not None else []
+                if vm.settings.fine:
+                    ns = op.ns + vm.settings.costs.pte_ns
+                    return replace(op, gone=op.gone + tuple(gone), cursor=vpn + 1, ns=ns)
+        ns = len(gone) * vm.settings.costs.pte_ns
+        return advance(replace(op, gone=op.gone + tuple(gone)), ns)
+
+    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+        return not any(
+            space.pmap.mapped_in(piece.start, piece.end)
+            for piece in space.map.pieces(op.cursor, op.end)
+            if choice(vm, piece)
+        )
+
+    return idle_if(idle)(named("drop_entries", phase))
+
+
+@idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.FREE_BEFORE_ACKS)
 def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the frames are given back before the shootdown."""
     if vm.settings.hazards & Hazard.FREE_BEFORE_ACKS:
@@ -56,6 +121,7 @@ def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return advance(op)
 
 
+@idle_if(lambda _vm, _space, op: not op.frames)
 def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the shootdown is complete, nobody can reach the frames any more."""
     return advance(_free(vm, op, out))
@@ -72,6 +138,18 @@ def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
     return replace(op, frames=())
 
 
+def let_go_of(entries: Choice, pages: Choice) -> tuple[Phase, ...]:
+    """Give the phases in which entries of the page table go, and pages; the frames at the end."""
+    return (
+        let_pages_go(pages),
+        drop_entries(entries),
+        free_early,
+        *shootdown.PHASES,
+        free_frames,
+    )
+
+
+@idle_if(lambda vm, space, op: with_gap_error(vm, space, op) is op)
 def check_gaps(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: an unmapped gap in the range is an error, or nothing, as the policy says."""
     return advance(with_gap_error(vm, space, op))
@@ -85,52 +163,108 @@ def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
 
 
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: the range leaves the map; objects that nothing shows any more are dropped."""
-    gone = {entry.oid for entry in space.map.remove(op.start, op.end)}
-    for oid in sorted(gone - {entry.oid for entry in space.map.entries}):
-        if not vm.objects[oid].pages:
-            del vm.objects[oid]
-    return advance(op, vm.settings.costs.map_ns)
+    """Phase: the range leaves the map."""
+    gone = space.map.remove(op.start, op.end)
+    drops = dict.fromkeys((*op.drops, *(entry.oid for entry in gone)))
+    return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
 
 
-def map_anonymous(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: a new anonymous mapping; a like neighbour below is extended instead.
+def map_memory(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: a new mapping; a like private anonymous neighbour below is extended instead.
 
-    Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce).
+    Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce): not
+    one that others use as well, or that shadows another.
     """
-    prot = op.args[0]
+    prot, shared, file, first = op.args
+    size = op.end - op.start
     below = space.map.lookup(op.start - 1) if op.start else None
-    if below is not None and below.prot == prot and not below.hole:
-        oid, offset = below.oid, below.pindex(op.start)
+    if file >= 0:
+        entry = MapEntry(op.start, op.end, prot, vm.file_object(file), first)
+        entry = entry.with_flags(on=SHARED if shared else NEEDS_COPY)
+    elif shared:
+        entry = MapEntry(op.start, op.end, prot, vm.make_object(op.op, size), 0, SHARED)
+    elif below is not None and _grows(vm, below, prot, op.start):
+        vm.objects[below.oid].size += size
+        entry = MapEntry(op.start, op.end, prot, below.oid, below.pindex(op.start))
     else:
-        oid, offset = vm.make_object(op.op), 0
-    space.map.insert(MapEntry(op.start, op.end, prot, oid, offset))
+        entry = MapEntry(op.start, op.end, prot, vm.make_object(op.op, size), 0)
+    space.map.insert(entry)
     return advance(op, vm.settings.costs.map_ns)
 
 
-_LET_GO: tuple[Phase, ...] = (
-    let_pages_go,
-    free_early,
-    *shootdown.PHASES,
-    free_frames,
-)
+def _grows(vm: VmState, below: MapEntry, prot: int, start: int) -> bool:
+    top = vm.objects[below.oid]
+    alone = top.anonymous and vm.refs(below.oid) == 1 and not top.backing
+    return alone and below.prot == prot and not below.flags and below.pindex(start) == top.size
+
+
+@idle_if(lambda vm, space, op: not any(map(vm.shadowed, space.map.pieces(op.start, op.end))))
+def punch(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: where an older copy may lie below, an object of its own takes the place of all.
+
+    So what was discarded stays discarded. A private mapping of a file shows the file again.
+    """
+    drops = dict.fromkeys(op.drops)
+    for piece in list(space.map.pieces(op.start, op.end)):
+        if not vm.shadowed(piece):
+            continue
+        drops[piece.oid] = None
+        bottom, index = vm.bottom(piece)
+        if vm.objects[bottom].anonymous:
+            bottom, index = vm.make_object(op.op, piece.end - piece.start), 0
+            flags = piece.flags & ~NEEDS_COPY
+        else:
+            flags = piece.flags | NEEDS_COPY
+        fresh = MapEntry(piece.start, piece.end, piece.prot, bottom, index, flags)
+        space.map.change(piece.start, piece.end, _always(fresh))
+    return advance(replace(op, drops=tuple(drops)))
+
+
+def _always(entry: MapEntry) -> Callable[[MapEntry], MapEntry]:
+    return lambda _: entry
+
+
+def lock(clips: Callable[[VmState], bool]) -> Phase:
+    """Phase: take the map lock, exclusively if the operation clips or is to punch something."""
+
+    def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+        write = clips(vm) or any(vm.shadowed(e) for e in space.map.overlapping(op.start, op.end))
+        if write and space.lock.held_by(op.op) and space.lock.writer != op.op:
+            vm.unlock_map(space, op, out)  # it was forked while we waited
+        return vm.lock_map(space, op, out, write=write) or advance(op, vm.settings.costs.map_ns)
+
+    return named("lock", phase)
+
+
+def whole_space(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the operation is about all of the address space."""
+    return advance(replace(op, start=0, end=VPN_LIMIT))
+
 
 MUNMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *_LET_GO,
+    *let_go_of(everything, everything),
     unmap,
     range_scan.unlock,
+    object_chain.settle,
 )
 MMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *_LET_GO,
+    *let_go_of(everything, everything),
     unmap,
-    map_anonymous,
+    map_memory,
     range_scan.unlock,
+    object_chain.settle,
 )
+#: what comes first where older copies must not show again: HOLE, ZERO
+PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched), punch)
 DONTNEED_PHASES: tuple[Phase, ...] = (
-    range_scan.lock_shared,
+    lock(lambda _: False),
     check_gaps,
-    *_LET_GO,
+    *let_go_of(everything, private),
+    punch,
     range_scan.unlock,
+    object_chain.settle,
 )
+#: exit(2), and execve(2), which goes on with an empty address space
+EXIT_PHASES: tuple[Phase, ...] = (whole_space, *MUNMAP_PHASES)

@@ -1,10 +1,12 @@
 """A page fault.
 
-    lock the map shared; look up: fatal, sleep on a busy page, resident, or a new page (busy, no
-    frame yet); frame; zero it unless it is known to be zero; enter it in the page table; unlock
+    lock the map shared; look up: fatal, sleep on a busy page, resident, copied from an older copy,
+    or a new page (busy, no frame yet); frame; zero or copy it; flush what it replaces; enter it in
+    the page table; unlock
 
-Source: FreeBSD vm_fault: the page is allocated busy in the first object, zero-filled, entered and
-unbusied; who meets a busy page drops everything, sleeps and starts over from the map lookup.
+Source: FreeBSD vm_fault: the page is allocated busy in the first object, zero-filled or copied,
+entered and unbusied; who meets a busy page drops everything, sleeps and starts over from the map
+lookup. A read maps the older copy where it is; FreeBSD allocates a page for it first, and frees it.
 """
 
 from actors.facts import Faulted, Segv
@@ -12,27 +14,33 @@ from actors.machine import Effect, Note, Send
 from actors.message import Message, PageKey
 from actors.messages import (
     Allocate,
+    CopyFrame,
     Frame,
     Resolved,
     Signal,
     Translation,
     ZeroFrames,
 )
+from actors.operations import shootdown
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.errors import FaultCause, SegvCode
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import Page
+from kernel.page import NOBODY, Page
 from kernel.policy import HoleAccess, Rogue
 from kernel.units import ASID_SHIFT
-from kernel.vm_map import MapEntry
+from kernel.vm_map import HOLE, NEEDS_COPY, MapEntry
+from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
 _READ, _WRITE = 1, 2
-#: last phases, by number: enter the page; end
-ENTER = 4
+
+
+def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the map lock shared; its cost is part of `fault_ns`."""
+    return vm.lock_map(space, op, out, write=False) or advance(op)
 
 
 def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -42,26 +50,43 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         return _fatal(vm, space, op, SegvCode.MAPERR, out)
     if not entry.prot & (_WRITE if op.args[0] else _READ):
         return _fatal(vm, space, op, SegvCode.ACCERR, out)
-    if entry.hole and vm.settings.policy.hole_access is HoleAccess.FATAL:
+    if entry.flags & HOLE and vm.settings.policy.hole_access is HoleAccess.FATAL:
         return _fatal(vm, space, op, SegvCode.HOLE, out)
-    costs = vm.settings.costs
-    key = (entry.oid, entry.pindex(op.start))
-    page = vm.get(key)
-    if page is None:
-        return _new_page(vm, replace(op, ns=op.ns + costs.fault_ns), entry, key, out)
-    if vm.must_wait(page, _touch_event(vm)):
+    if entry.flags & NEEDS_COPY and op.args[0]:
         vm.unlock_map(space, op, out)
-        return vm.sleep_on_page(replace(op, phase=0), key, out)
-    vm.put(key, page.with_busy(op.op))  # until it is entered: nobody may take it meanwhile
+        return replace(op, phase=_UPGRADE)
+    key = (entry.oid, entry.pindex(op.start))
+    top = vm.objects[entry.oid]
+    page = top.pages.get(key[1])
+    if page is None and top.backing != NONE:
+        return _older_copy(vm, space, op, key, out)
+    if page is None:
+        return _new_page(vm, op, entry, key, out)
+    if vm.must_wait(page, _touch_event(vm)):
+        return _sleep(vm, space, op, key, out)
+    return _resident(vm, space, op, key, page)
+
+
+def _sleep(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
+    vm.unlock_map(space, op, out)
+    return vm.sleep_on_page(replace(op, phase=0), key, out)
+
+
+def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> Op:
+    """Hold a resident page busy until it is entered: nobody may take it meanwhile."""
+    vm.put(key, page.with_busy(op.op))
+    op = replace(op, pages=((key, op.start),))
+    costs = vm.settings.costs
     pte = space.pmap.ptes.get(op.start, 0)
-    if pte_bits.permits(pte, write=bool(op.args[0])):
+    if pte_bits.permits(pte, write=bool(op.args[0])) and pte_bits.pfn_of(pte) == page.pfn:
         ns = op.ns + costs.spurious_fault_ns
-        return replace(op, value=FaultCause.SPURIOUS, phase=ENTER, ns=ns)
+        return replace(op, value=FaultCause.SPURIOUS, phase=_ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
-        _touch(vm, key, op)
-    return replace(op, value=cause, phase=ENTER, ns=op.ns + costs.fault_ns)
+        _, actions = vm.hole_event(key, _touch_event(vm), op)
+        assert Action.WAIT not in actions, "a page in such a state is busy"
+    return replace(op, value=cause, phase=_REPLACE, ns=op.ns + costs.fault_ns)
 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
@@ -76,75 +101,129 @@ def _touch_event(vm: VmState) -> HoleEvent:
     return HoleEvent.ROGUE if reuses else HoleEvent.TOUCH
 
 
-def _touch(vm: VmState, key: PageKey, op: Op) -> None:
-    _, actions = vm.hole_event(key, _touch_event(vm), op)
-    assert Action.WAIT not in actions, "a page in such a state is busy"
-
-
 def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effect]) -> Op:
+    """Begin a zero-filled page, or one that is to be copied (op.wanted) to."""
     stays = vm.settings.policy.rogue is Rogue.STAY_HOLE
-    hole = HoleState.IDLE if entry.hole and stays else HoleState.LIVE
+    hole = HoleState.IDLE if entry.flags & HOLE and stays else HoleState.LIVE
     vm.put(key, Page(-1, op.op, hole))
     memory = vm.settings.memories[vm.settings.domain_of(op.by)]
     out.append(Send(memory, Allocate(op.op)))
-    return replace(op, state=OpState.FRAME)
+    ns = op.ns + vm.settings.costs.fault_ns
+    return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
 
 
-def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Take the frame that memory gave: zero it unless it is known to be zero."""
-    key, page = _own_page(vm, space, op)
+def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
+    """Look down the chain: read an older copy where it is, write to a new one of one's own."""
+    oid, index = top_key
+    top = vm.objects[oid]
+    page: Page | None = None
+    while page is None and vm.objects[oid].backing != NONE:
+        index += vm.objects[oid].offset
+        oid = vm.objects[oid].backing
+        page = vm.objects[oid].pages.get(index) if index < vm.objects[oid].size else None
+    entry = space.map.lookup(op.start)
+    assert entry is not None
+    if page is None:
+        return _new_page(vm, op, entry, top_key, out)
+    key = (oid, index)
+    if page.busy != NOBODY:
+        return _sleep(vm, space, op, key, out)
+    if not op.args[0]:
+        return _resident(vm, space, op, key, page)
+    if oid == top.backing and vm.refs(oid) == 1 and vm.objects[oid].anonymous:
+        # nobody else can see it: it moves up instead of being copied
+        return _resident(vm, space, op, top_key, vm.rename(key, top_key))
+    vm.put(key, page.with_busy(op.op))
+    return _new_page(vm, replace(op, wanted=((key, 0),)), entry, top_key, out)
+
+
+def upgrade(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the map lock exclusively, give the entry a shadow object, go on as a reader."""
+    slept = vm.lock_map(space, op, out, write=True)
+    if slept is not None:
+        return slept
+    entry = space.map.lookup(op.start)
+    if entry is not None and entry.flags & NEEDS_COPY and entry.prot & _WRITE:
+        vm.shadow(space, entry, op.op)
+    space.lock, woken = space.lock.downgrade(op.op)
+    for waiter in woken:
+        vm.wake(waiter, out)
+    return replace(op, phase=_LOOK_UP, ns=op.ns + vm.settings.costs.map_ns)
+
+
+def got_frame(vm: VmState, _space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
+    """Take the frame that memory gave: copy the older page to it, or zero it unless it is zero."""
+    ((key, _),) = op.pages
+    page = vm.get(key)
+    assert page is not None, "it is busy"
     vm.give_frame(key, page, frame.pfn)
-    op = advance(replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL))
+    op = replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL, phase=_REPLACE)
+    if op.wanted:
+        source = vm.get(op.wanted[0][0])
+        assert source is not None, "it is busy"
+        out.append(Send(op.by, CopyFrame(op.op, source.pfn, frame.pfn, op.ns)))
+        return replace(op, state=OpState.WORK, value=FaultCause.COPY, ns=0)
     if frame.zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
-        return advance(op)
+        return op
     out.append(Send(op.by, ZeroFrames(op.op, ((frame.pfn, 0),), op.ns)))
-    return replace(op, state=OpState.WORK, ns=0, phase=op.phase + 1)
+    return replace(op, state=OpState.WORK, ns=0)
 
 
-def _own_page(vm: VmState, space: VmSpace, op: Op) -> tuple[PageKey, Page]:
-    found = vm.page_at(space, op.start)
-    assert found is not None, "the map is locked, the page is busy"
-    return found
+def replace_entry(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: take away entries for another page: threads of the process may have it cached.
 
-
-def nothing(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: zeroing, done by the initiator."""
-    return advance(op)
+    Where several processes write to the object that the copy went to, all their entries for the
+    older page go (CVE-2021-29626).
+    """
+    ((key, vpn),) = op.pages
+    page, va = vm.get(key), op.asid << ASID_SHIFT | vpn
+    assert page is not None, "it is busy"
+    pte = space.pmap.ptes.get(vpn, 0)
+    places = (va,) if pte and pte_bits.pfn_of(pte) != page.pfn else ()
+    if op.wanted and not vm.objects[key[0]].one_mapping:
+        source = vm.get(op.wanted[0][0])
+        assert source is not None, "it is busy"
+        places = (*places, *(at for at in source.mappings if at != va))
+    gone = tuple(one for at in places if (one := vm.take_entry(at)) is not None)
+    return advance(replace(op, gone=gone)) if gone else replace(op, phase=_ENTER)
 
 
 def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: write the entry, unbusy the page, unlock, and let the access go on."""
-    key, page = _own_page(vm, space, op)
-    entry = space.map.lookup(op.start)
-    assert entry is not None
+    ((key, vpn),) = op.pages
+    page, entry = vm.get(key), space.map.lookup(vpn)
+    assert page is not None, "it is busy"
+    assert entry is not None, "the map is locked"
     bits = pte_bits.P | pte_bits.U | pte_bits.A
-    if entry.prot & _WRITE:
+    if entry.prot & _WRITE and key[0] == entry.oid and not entry.flags & NEEDS_COPY:
         bits |= pte_bits.W
-    old = space.pmap.ptes.get(op.start, 0)
+    old = space.pmap.ptes.get(vpn, 0)
     bits |= pte_bits.D if op.args[0] else old & pte_bits.D
-    pte = vm.enter(op.asid << ASID_SHIFT | op.start, key, page, bits)
-    if page.busy == op.op:
-        vm.unbusy(key, vm.objects[key[0]].pages[key[1]], out)
+    pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
+    for held, _ in (*op.pages, *op.wanted):
+        found = vm.get(held)
+        assert found is not None, "it is busy"
+        vm.unbusy(held, found, out)
     vm.unlock_map(space, op, out)
-    out.append(Note(Faulted(op.op, op.asid, op.start, op.value, op.ns)))
+    out.append(Note(Faulted(op.op, op.asid, vpn, op.value, op.ns)))
     reply: Message
     if vm.settings.fine:
         reply = Resolved(op.op, op.ns, op.value)
     else:
-        reply = Translation(op.op, op.start, pte, op.ns, op.value)
+        reply = Translation(op.op, vpn, pte, op.ns, op.value)
     out.append(Send(op.by, reply))
     return replace(op, phase=len(PHASES), error=-1)
-
-
-def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: take the map lock shared; its cost is part of `fault_ns`."""
-    return vm.lock_map(space, op, out, write=False) or advance(op)
 
 
 PHASES: tuple[Phase, ...] = (
     lock,
     look_up,
-    nothing,
-    nothing,
+    upgrade,
+    replace_entry,
+    *shootdown.PHASES,
     enter,
 )
+_LOOK_UP = PHASES.index(look_up)
+_UPGRADE = PHASES.index(upgrade)
+_REPLACE = PHASES.index(replace_entry)
+_ENTER = PHASES.index(enter)

@@ -25,6 +25,8 @@ class OpKind(IntEnum):
     ZERO = 8
     RECLAIM = 9
     SWITCH = 10
+    FORK = 11
+    EXIT = 12
 
 
 class OpState(IntEnum):
@@ -76,6 +78,8 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     ns: int = 0
     error: int = 0
     value: int = 0
+    #: objects that lost a reference, to be settled when the map is unlocked
+    drops: tuple[int, ...] = ()
     #: pages that ZERO zeroes inline: vpn, chunks done by the zeroing thread, vpn, chunks, ...
     todo: tuple[int, ...] = ()
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)

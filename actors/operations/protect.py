@@ -12,7 +12,7 @@ from actors.machine import Effect
 from actors.operations import discard, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.vm_pages import Gone
-from actors.vm_state import Phase, VmState
+from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
@@ -20,6 +20,7 @@ from kernel.vmspace import VmSpace
 _READ, _WRITE = 1, 2
 
 
+@idle_if(lambda vm, space, op: discard.with_gap_error(vm, space, op) is op)
 def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: where a gap is an error, what lies behind the first one keeps its protection.
 
@@ -33,10 +34,12 @@ def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
 
 def change_map(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the entries of the range get the new protection."""
-    space.map.change(op.start, op.end, prot=op.args[0])
+    prot = op.args[0]
+    space.map.change(op.start, op.end, lambda e: e.with_prot(prot))
     return advance(op, vm.settings.costs.map_ns)
 
 
+@idle_if(lambda vm, space, op: not _concerned(vm, space, op))
 def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: page-table entries lose what the protection does not give any more.
 

@@ -14,6 +14,7 @@ from actors.vm_pages import Gone
 from actors.vm_state import VmState
 from kernel.page import Page
 from kernel.units import ASID_SHIFT
+from kernel.vm_map import MapEntry
 from kernel.vmspace import VmSpace
 
 
@@ -71,11 +72,21 @@ class Scene:
 Visitor = Callable[[Scene, PageKey, Page], bool]
 
 
-def scan(vm: VmState, space: VmSpace, op: Op, out: list[Effect], visit: Visitor) -> Op:
-    """Visit the resident pages from the cursor on, then go to the next phase."""
+def scan(
+    vm: VmState,
+    space: VmSpace,
+    op: Op,
+    out: list[Effect],
+    visit: Visitor,
+    only: Callable[[MapEntry], bool] | None = None,
+) -> Op:
+    """Visit the resident pages of top objects from the cursor on, then go to the next phase.
+
+    only: of those entries of the map for which this is true.
+    """
     scene = Scene(vm, space, op, out)
     fine = vm.settings.fine
-    for vpn in list(vm.resident_in(space, op.cursor, op.end)):
+    for vpn in list(vm.resident_in(space, op.cursor, op.end, only)):
         at = vm.page_at(space, vpn)
         if at is None:
             continue
@@ -85,6 +96,11 @@ def scan(vm: VmState, space: VmSpace, op: Op, out: list[Effect], visit: Visitor)
         if fine:
             return scene.found.into(op, vpn + 1)
     return advance(scene.found.into(op, op.end))
+
+
+def nothing_resident(vm: VmState, space: VmSpace, op: Op) -> bool:
+    """Say whether a scan has nothing to visit any more."""
+    return next(vm.resident_in(space, op.cursor, op.end), None) is None
 
 
 def lock_shared(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:

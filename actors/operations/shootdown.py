@@ -13,12 +13,17 @@ from actors.facts import EntriesGone
 from actors.machine import Effect, Note, Send
 from actors.messages import Shoot
 from actors.operations.operation import Op, OpState, advance, replace
-from actors.vm_state import VmState
+from actors.vm_state import VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import Pmap, VmSpace
 
 
+def _nothing_gone(_vm: VmState, _space: VmSpace, op: Op) -> bool:
+    return not op.gone
+
+
+@idle_if(_nothing_gone)
 def zero_generations(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """First half: every core but the initiator's must flush when it switches in."""
     if not op.gone:
@@ -45,6 +50,7 @@ def _zero_generations(pmap: Pmap, op: Op) -> None:
     pmap.gens &= own
 
 
+@idle_if(_nothing_gone)
 def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Second half: read pm_active and have the initiator interrupt those cores."""
     if not op.gone:

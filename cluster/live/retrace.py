@@ -4,41 +4,74 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
+
 from actors.wiring import build
 from cluster.inline import InlineHost
+from cluster.input_error import InputError
+from cluster.judged_run import INLINE
 from cluster.live.launch import run_live
 from cluster.replay import replay
-from cluster.setup import Setup
-from cluster.trace import end_of, header_of, rebuild
+from cluster.scenario import Scenario
+from cluster.setup import Setup, prepare
+from cluster.trace import end_of, find_workload, header_of
 from cluster.trace_reader import TraceReader
 from cluster.trace_writer import TraceWriter
+
+
+class _Origin(msgspec.Struct, frozen=True):
+    """What a header says of the run itself, whatever else a header of its model has."""
+
+    engine: str
+    kind: str
+    scenario: Scenario
+
+
+class _OriginReader(TraceReader):
+    """Reads a trace of any model as far as that."""
+
+    origin: _Origin
+
+    def _take_header(self, raw: bytes) -> None:
+        self.origin = msgspec.msgpack.decode(raw, type=_Origin)
 
 
 def retrace(path: Path, workload: Path | None = None) -> bool:
     """Run what a trace was recorded from again, of whatever model, unless it still replays.
 
-    A live run is recorded on a cluster of its own; its order will be another. Gives whether the
-    file was written.
+    A live run is recorded on a cluster of its own; its order will be another. The cost profile is
+    the one that the scenario names. Gives whether the file was written.
 
     Raises:
         InputError: the trace can not be read, or its scenario can not be run any more.
         LiveError: there is no cluster to be had, or the run failed.
     """
-    with TraceReader(path, any_model=True) as reader:
-        header = reader.header
-        if reader.same_model and replay(reader, workload=workload).same:
-            return False
-    setup = rebuild(header, str(path), workload)
+    with _OriginReader(path) as reader:
+        origin = reader.origin
+    if _still_replays(path, workload):
+        return False
+    scenario = origin.scenario
+    file = scenario.workload.file
+    guest = find_workload(file, str(path), workload) if file else None
+    setup = prepare(scenario, str(path), guest)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        if header.live:
-            run_live(setup, out=part, kind=header.kind)
+        if origin.engine == INLINE:
+            _run_inline(setup, part, origin.kind)
         else:
-            _run_inline(setup, part, header.kind)
+            run_live(setup, out=part, kind=origin.kind)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return True
+
+
+def _still_replays(path: Path, workload: Path | None) -> bool:
+    try:
+        with TraceReader(path) as reader:
+            return replay(reader, workload=workload).same
+    except InputError:
+        return False
 
 
 def _run_inline(setup: Setup, path: Path, kind: str) -> None:

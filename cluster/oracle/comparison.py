@@ -115,6 +115,10 @@ class AdviceIgnored:
         self.threads: tuple[ThreadInfo, ...] = guest.threads
         self.digest = guest.digest
 
+    def families(self, processes: int) -> tuple[int, ...]:
+        """Number the families of processes."""
+        return self._guest.families(processes)
+
     def at(self, thread: int, index: int) -> Instruction | None:
         """Give an instruction; a release makes no call at all, its mprotect included."""
         found = self._guest.at(thread, index)

@@ -1,0 +1,154 @@
+"""fork(2): the child's map shows what the parent's shows, copied when somebody writes.
+
+    lock the parent's map; take W from entries of private memory; shoot down; entry by entry: an
+    object of its own where others use the same one, both then need a copy; entries for the child's
+    reads; unlock
+
+After the shootdown no core of the parent can store to what the child sees. What the entries of the
+map say of inheritance (SHARED, INHERITED_ZERO, NOT_INHERITED) is honoured.
+Source: FreeBSD vmspace_fork, vm_map_copy_entry, vm_object_split, pmap_copy. FreeBSD flushes entry
+by entry, here it is once, as on Linux; the map stays locked, so nobody can see which.
+"""
+
+from collections.abc import Iterator
+
+from actors.machine import Effect
+from actors.operations import object_chain, range_scan, shootdown
+from actors.operations.operation import Op, advance, replace
+from actors.vm_pages import Gone
+from actors.vm_state import Phase, VmState, idle_if
+from kernel import pte as pte_bits
+from kernel.page import NOBODY
+from kernel.units import ASID_SHIFT, VPN_LIMIT
+from kernel.vm_map import INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, WIRED, MapEntry
+from kernel.vm_object import NONE
+from kernel.vmspace import VmSpace
+
+#: entries with one of these have no page that the child is to see a copy of
+_NOT_COPIED = SHARED | NOT_INHERITED | INHERITED_ZERO
+
+
+def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the parent's map lock exclusively; the child has nobody yet who could."""
+    op = range_scan.lock_exclusive(vm, space, op, out)
+    if op.state:
+        return op
+    assert not _child(vm, op).map.entries, "a child begins with nothing"
+    return replace(op, start=0, cursor=0, end=VPN_LIMIT)
+
+
+def _child(vm: VmState, op: Op) -> VmSpace:
+    return vm.spaces[vm.settings.process_of[op.args[0]]]
+
+
+@idle_if(lambda _vm, space, op: not any(_writable(space, op)))
+def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: no store reaches what the child is to see any more; one entry a step exploring."""
+    ptes, gone = space.pmap.ptes, list[Gone]()
+    cursor = op.end
+    for vpn in list(_writable(space, op)):
+        pte = ptes[vpn]
+        ptes[vpn] = pte & ~pte_bits.W
+        gone.append(vm.must_flush(op.asid << ASID_SHIFT | vpn, pte_bits.pfn_of(pte)))
+        if vm.settings.fine:
+            cursor = vpn + 1
+            break
+    ns = len(gone) * vm.settings.costs.pte_ns
+    op = replace(op, gone=op.gone + tuple(gone), cursor=cursor, ns=op.ns + ns)
+    return advance(op) if cursor == op.end else op
+
+
+def _writable(space: VmSpace, op: Op) -> Iterator[int]:
+    """Yield the pages of private memory that may be stored to, from the cursor on."""
+    for entry in space.map.overlapping(op.cursor, op.end):
+        if entry.flags & (_NOT_COPIED | NEEDS_COPY):
+            continue
+        for vpn in space.pmap.mapped_in(max(entry.start, op.cursor), entry.end):
+            if space.pmap.ptes[vpn] & pte_bits.W:
+                yield vpn
+
+
+def copy_entries(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: one entry of the map after the other goes to the child."""
+    for entry in space.map.overlapping(op.cursor, op.end):
+        if entry.start < op.cursor:
+            continue
+        after = _copy_entry(vm, space, entry, op, out)
+        if after.state:
+            return replace(after, cursor=entry.start)
+        op = replace(after, cursor=entry.end, ns=after.ns + vm.settings.costs.map_ns)
+        if vm.settings.fine:
+            return op
+    return advance(op)
+
+
+def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
+    child = _child(vm, op).map
+    if entry.flags & NOT_INHERITED:
+        return op
+    entry = entry.with_flags(off=WIRED)
+    if entry.flags & INHERITED_ZERO:
+        oid = vm.make_object(op.op, entry.end - entry.start)
+        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY))
+        return op
+    if entry.flags & SHARED:
+        vm.objects[entry.oid].one_mapping = False
+        child.insert(entry)
+        return op
+    top = vm.objects[entry.oid]
+    if not entry.flags & NEEDS_COPY and top.one_mapping and vm.refs(entry.oid) > 1:
+        return _split(vm, space, entry, op, out)
+    top.one_mapping = False
+    if top.backing != NONE:
+        op = replace(op, drops=tuple(dict.fromkeys((*op.drops, top.backing))))
+    space.map.change(entry.start, entry.end, lambda e: e.with_flags(on=NEEDS_COPY))
+    child.insert(entry.with_flags(on=NEEDS_COPY))
+    return _copy_ptes(vm, space, entry, op)
+
+
+def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
+    """Give an entry an object of its own, with its pages, out of one that others use as well."""
+    old = vm.objects[entry.oid]
+    first, last = entry.offset, entry.pindex(entry.end)
+    indexes = sorted(i for i in old.pages if first <= i < last)
+    for index in indexes:
+        if old.pages[index].busy != NOBODY:
+            return vm.sleep_on_page(op, (entry.oid, index), out)
+    oid = vm.make_object(op.op, last - first)
+    new = vm.objects[oid]
+    for index in indexes:
+        vm.rename((entry.oid, index), (oid, index - first))
+    if old.backing != NONE:
+        new.backing, new.offset = old.backing, old.offset + first
+        behind = vm.objects[old.backing]
+        behind.shadows = (*behind.shadows, oid)
+        behind.one_mapping = False
+    space.map.change(entry.start, entry.end, lambda e: e.with_object(oid, 0))
+    found = space.map.lookup(entry.start)
+    assert found is not None
+    op = replace(op, drops=tuple(dict.fromkeys((*op.drops, entry.oid))))
+    return _copy_entry(vm, space, found, op, out)
+
+
+def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
+    """Give the child entries for what is mapped: not writable, not used, not dirty."""
+    base = vm.settings.process_of[op.args[0]] << ASID_SHIFT
+    mapped = space.pmap.mapped_in(entry.start, entry.end)
+    for vpn in mapped:
+        pte = space.pmap.ptes[vpn]
+        if not pte & pte_bits.U:
+            continue
+        key = vm.frames[pte_bits.pfn_of(pte)]
+        page = vm.objects[key[0]].pages[key[1]]
+        vm.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))
+    return replace(op, ns=op.ns + len(mapped) * vm.settings.costs.pte_ns)
+
+
+PHASES: tuple[Phase, ...] = (
+    lock,
+    write_protect,
+    *shootdown.PHASES,
+    copy_entries,
+    range_scan.unlock,
+    object_chain.settle,
+)

@@ -1,0 +1,1 @@
+"""Families of messages; import them from `actors.messages`."""

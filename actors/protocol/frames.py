@@ -1,0 +1,79 @@
+"""Frames: allocated and freed, zeroed, copied."""
+
+from actors.message import Message
+
+
+class Allocate(Message, frozen=True, tag=25):
+    """memory <- vm: a frame, please."""
+
+
+class Frame(Message, frozen=True, tag=26):
+    """vm <- memory: the frame, and whether it is known to be zero."""
+
+    pfn: int
+    zeroed: bool
+
+
+class Free(Message, frozen=True, tag=27):
+    """memory <- vm: these frames are free; `zeroed` if known to be zero."""
+
+    pfns: tuple[int, ...]
+    zeroed: bool
+
+
+class ZeroFrames(Message, frozen=True, tag=28):
+    """core <- vm: zero these frames (pfn, chunks done), then Step."""
+
+    frames: tuple[tuple[int, int], ...]
+    ns: int
+
+
+class ZeroChunk(Message, frozen=True, tag=29):
+    """memory <- core, zeroer: zero chunk `chunk` of each frame."""
+
+    pfns: tuple[int, ...]
+    chunk: int
+
+
+class ChunkZeroed(Message, frozen=True, tag=30):
+    """core, zeroer <- memory: it is zero."""
+
+    chunk: int
+
+
+class CopyFrame(Message, frozen=True, tag=47):
+    """core <- vm: copy frame `src` to frame `dst`, then Step."""
+
+    src: int
+    dst: int
+    ns: int
+
+
+class CopyChunk(Message, frozen=True, tag=48):
+    """memory <- core: copy chunk `chunk` of frame `src` to frame `dst`."""
+
+    src: int
+    dst: int
+    chunk: int
+
+
+class ChunkData(Message, frozen=True, tag=49):
+    """memory <- memory: chunk `chunk` of a frame to be `dst` is this; tell `initiator`."""
+
+    dst: int
+    chunk: int
+    base: int
+    cells: tuple[tuple[int, int], ...]
+    initiator: int
+
+
+class ChunkCopied(Message, frozen=True, tag=50):
+    """core <- memory: it is copied."""
+
+    chunk: int
+
+
+class Pressure(Message, frozen=True, tag=31):
+    """pagedaemon <- memory: free frames are below the wake-up mark by `shortage` frames."""
+
+    shortage: int

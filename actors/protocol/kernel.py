@@ -1,0 +1,109 @@
+"""Operations of the kernel: between `vm` and the initiators that it works for."""
+
+from actors.message import Message
+
+
+class Fault(Message, frozen=True, tag=11):
+    """vm <- core: page-fault exception."""
+
+    asid: int
+    vpn: int
+    write: bool
+
+
+class Resolved(Message, frozen=True, tag=12):
+    """core <- vm: the fault is resolved (`cause` says how): retry the access."""
+
+    ns: int
+    cause: int
+
+
+class Signal(Message, frozen=True, tag=13):
+    """core <- vm: the fault is fatal: SIGSEGV (`code` MAPERR or ACCERR) at `vpn`."""
+
+    vpn: int
+    code: int
+    ns: int
+
+
+class Call(Message, frozen=True, tag=14):
+    """vm <- core: system call `kind` on bytes [va, va + length), instruction `index` of the thread.
+
+    What `args` are depends on the kind: see `actors/guest/calls.py`.
+    """
+
+    index: int
+    kind: int
+    asid: int
+    va: int
+    length: int
+    args: tuple[int, ...]
+
+
+class Return(Message, frozen=True, tag=15):
+    """core, pagedaemon <- vm: the operation is done."""
+
+    error: int
+    value: int
+    ns: int
+
+
+class Step(Message, frozen=True, tag=16):
+    """vm <- vm, core, pagedaemon: the operation goes on."""
+
+
+class Work(Message, frozen=True, tag=17):
+    """core, pagedaemon <- vm: charge `ns` of kernel work, then send Step."""
+
+    ns: int
+
+
+class Sleep(Message, frozen=True, tag=18):
+    """core <- vm: the operation sleeps (`why`, an OpState) until Wakeup."""
+
+    why: int
+    ns: int
+
+
+class Wakeup(Message, frozen=True, tag=19):
+    """core <- vm: the operation may go on: send Step when it runs again."""
+
+
+class Shoot(Message, frozen=True, tag=20):
+    """core, pagedaemon <- vm: invalidate these pages at `targets` and at oneself, then Invalidated.
+
+    No pages means the whole address space.
+    """
+
+    round: int
+    asid: int
+    vpns: tuple[int, ...]
+    targets: tuple[int, ...]
+    ns: int
+
+
+class Ipi(Message, frozen=True, tag=21):
+    """core <- core, pagedaemon: inter-processor interrupt: invalidate, and acknowledge."""
+
+    round: int
+    asid: int
+    vpns: tuple[int, ...]
+
+
+class IpiAck(Message, frozen=True, tag=22):
+    """core, pagedaemon <- core: no user instruction here will use the old entries any more."""
+
+    round: int
+
+
+class Flush(Message, frozen=True, tag=23):
+    """core <- core: the second half of an interrupt that was acknowledged too early (a hazard)."""
+
+    asid: int
+    vpns: tuple[int, ...]
+
+
+class Invalidated(Message, frozen=True, tag=24):
+    """vm <- core, pagedaemon: every target of the round has acknowledged."""
+
+    round: int
