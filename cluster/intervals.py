@@ -45,6 +45,10 @@ class IntervalMap(Generic[V]):
             for i in range(first, last)
         ]
 
+    def all(self) -> list[tuple[int, int, V]]:
+        """Give all ranges."""
+        return list(zip(self._starts, self._ends, self._values, strict=True))
+
     def gaps(self, start: int, end: int) -> list[tuple[int, int]]:
         """Give the parts of `[start, end)` that hold no value."""
         found, at = [], start

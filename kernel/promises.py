@@ -14,7 +14,8 @@ class Property(StrEnum):
 
     #: a load after ZERO returned gives 0, or a store made after the grant
     ZERO_STRONG = "zero-strong"
-    #: a load after ZERO returned gives 0, or a store performed after ZERO was called
+    #: a load after ZERO (or a MADV_DONTNEED that discards) returned gives 0, or a store performed
+    #: after it was called
     ZERO_WEAK = "zero-weak"
     KEEP = "keep"
     ISOLATE = "isolate"
@@ -22,6 +23,8 @@ class Property(StrEnum):
     ACCOUNT = "account"
     FATAL = "fatal"
     PROGRESS = "progress"
+    #: a child sees memory as it was at the fork; nothing older than was overwritten comes back
+    FORK = "fork"
 
 
 ALWAYS = frozenset(
@@ -31,6 +34,7 @@ ALWAYS = frozenset(
         Property.TRANSLATION,
         Property.ACCOUNT,
         Property.PROGRESS,
+        Property.FORK,
     }
 )
 
@@ -38,9 +42,10 @@ ALWAYS = frozenset(
 def promises(policy: Policy) -> frozenset[Property]:
     """Say which properties a correct machine under `policy` keeps."""
     kept = set(ALWAYS)
+    if policy.advice in (AdviceKind.HOLE_ZERO, AdviceKind.DONTNEED_LINUX):
+        kept.add(Property.ZERO_WEAK)
     if policy.advice is not AdviceKind.HOLE_ZERO:
         return frozenset(kept)
-    kept.add(Property.ZERO_WEAK)
     flushed_first = policy.zero_not_started is NotStarted.FLUSH_THEN_ZERO
     closed = policy.hole_access is HoleAccess.FATAL
     if zero_may_skip(policy) and flushed_first and closed:

@@ -2,7 +2,8 @@
 
 A stamp names the store by its place in the guest's program, so it needs no counter: thread,
 instruction index and element of the access run. 0 is zeroed memory; `JUNK` is memory that nobody
-has written or zeroed since power-on. Source: DESIGN section 4, "contents carry versions".
+has written or zeroed since power-on, and a page of a file that nobody has written holds a stamp of
+its own below that. Source: DESIGN section 4, "contents carry versions".
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ ZERO = 0
 JUNK = -1
 _ELEMENT_BITS = 20
 _INDEX_BITS = 26
+_FILE_PAGE_BITS = 36
 #: of one access run
 ELEMENTS_MAX = 1 << _ELEMENT_BITS
 
@@ -24,18 +26,26 @@ def stamp(thread: int, index: int, element: int) -> int:
 
 
 def writer(value: int) -> tuple[int, int, int]:
-    """Give (thread, index, element) of a stamp that is neither ZERO nor JUNK."""
+    """Give (thread, index, element) of the stamp of a store."""
     element = value & ((1 << _ELEMENT_BITS) - 1)
     value >>= _ELEMENT_BITS
     return (value >> _INDEX_BITS) - 1, value & ((1 << _INDEX_BITS) - 1), element
 
 
+def file_stamp(file: int, page: int) -> int:
+    """Name what a page of a file holds from the start."""
+    return JUNK - 1 - (file << _FILE_PAGE_BITS | page)
+
+
 def stamp_text(value: int, thread_name: Callable[[int], str] = "t{}".format) -> str:
-    """Render a stamp for a reader: `0`, `junk`, or the store that made it, as `t3#17.2`."""
+    """Render a stamp: `0`, `junk`, a file's page (`file3+0x12`), or a store, as `t3#17.2`."""
     if value == ZERO:
         return "0"
     if value == JUNK:
         return "junk"
+    if value < JUNK:
+        file, page = divmod(JUNK - 1 - value, 1 << _FILE_PAGE_BITS)
+        return f"file{file}+{page:#x}"
     thread, index, element = writer(value)
     name = f"{thread_name(thread)}#{index}"
     return f"{name}.{element}" if element else name

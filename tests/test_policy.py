@@ -74,7 +74,7 @@ PROMISED = {
     "flag-only": {Property.ZERO_WEAK},
     "fatal-hole": {Property.ZERO_WEAK, Property.ZERO_STRONG, Property.FATAL},
     "madv-free": set(),
-    "dontneed-linux": set(),
+    "dontneed-linux": {Property.ZERO_WEAK},
     "unmap": set(),
 }
 

@@ -23,6 +23,7 @@ PROPERTY_ABOUT: dict[Property, str] = {
     Property.ISOLATE: "nobody reads what another process, or an earlier owner of a frame, wrote",
     Property.TRANSLATION: "nobody uses a translation whose shootdown is complete",
     Property.ACCOUNT: "resident-set counts are right, every frame is in exactly one place",
+    Property.FORK: "a child sees memory as it was at the fork; nothing overwritten comes back",
     Property.FATAL: "an access to a settled hole gives SIGSEGV, never data",
     Property.PROGRESS: "every operation returns; nothing waits at the end",
 }

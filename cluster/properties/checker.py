@@ -12,6 +12,10 @@ from actors.machine import Effect, Machine, Note, Send, Timer
 from actors.message import Message
 from actors.messages import (
     Call,
+    ChunkCopied,
+    ChunkData,
+    CopyChunk,
+    CopyFrame,
     Frame,
     Free,
     Invalidated,
@@ -25,13 +29,12 @@ from actors.messages import (
     ZeroChunk,
     ZeroFrames,
 )
-from actors.operations.operation import OpKind
 from actors.vm import Vm
 from actors.wiring import build
 from cluster.properties import account
+from cluster.properties.call_effects import CallEffects
 from cluster.properties.clocks import At, Clock, Clocks, canonical
 from cluster.properties.contents import Contents
-from cluster.properties.history import Discard, Zeroed
 from cluster.properties.reports import Reports
 from cluster.properties.translation import Translations
 from cluster.properties.violation import Violation
@@ -39,21 +42,8 @@ from cluster.setup import Setup
 from kernel import pte as pte_bits
 from kernel.policy import Invalidate
 from kernel.promises import promises
-from kernel.units import ASID_SHIFT, VPN_MASK, page_span
+from kernel.units import ASID_SHIFT, VPN_MASK
 
-#: kinds that may discard contents
-_DISCARDS = frozenset(
-    {
-        OpKind.MMAP,
-        OpKind.MUNMAP,
-        OpKind.ADVISE_FREE,
-        OpKind.ADVISE_DONTNEED,
-        OpKind.HOLE,
-        OpKind.ZERO,
-    }
-)
-_HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
-_REOPENS = frozenset({OpKind.ZERO, OpKind.MMAP, OpKind.MUNMAP})
 #: timed runs recount the resident sets once in so many deliveries to a vm
 _RECOUNT_EVERY = 1 << 14
 
@@ -69,10 +59,10 @@ class Checker:
         self.reports = Reports(promises(settings.policy), setup.lane_name)
         self.clocks = Clocks(len(setup.wiring.names))
         processes = len(settings.vm_of)
-        self.contents = Contents(self.reports, processes, settings.vm_of)
+        effects = CallEffects(settings.process_of, processes)
+        forks = 1 < processes < len(settings.process_of)
+        self.contents = Contents(self.reports, effects, forks=forks)
         self.translations = Translations(self.reports, setup.wiring.names)
-        #: calls in flight by lane
-        self.calls: dict[int, tuple[Call, Clock]] = {}
         self.watches_background = settings.policy.invalidate is not Invalidate.NONE
         self._vm_deliveries = 0
         self.livelock = account.Livelock()
@@ -172,6 +162,19 @@ class Checker:
     ) -> None:
         self.contents.zero(m)
 
+    def _copy_chunk(
+        self, _dst: int, _src: int, m: CopyChunk, e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        answer = e[0]
+        assert isinstance(answer, Send)
+        here = isinstance(answer.message, ChunkCopied)
+        self.contents.copy_chunk(m, self.setup.settings.chunks, arrived=here)
+
+    def _chunk_data(
+        self, _dst: int, _src: int, m: ChunkData, _e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.copy_arrived(m.op, m.dst)
+
     def _freed(
         self, _dst: int, _src: int, m: Free, _e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
@@ -181,12 +184,8 @@ class Checker:
     def _call(
         self, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
     ) -> None:
-        self.calls[m.op] = (m, sent)
         self.reports.calls[m.op] = m
-        if m.kind in _DISCARDS:
-            discard = Discard(m.op, At(dst, clock[dst]), None, m.kind in _HOLES)
-            history = self.contents.history[m.asid]
-            history.called(*page_span(m.va, m.length), discard, reopens=m.kind in _REOPENS)
+        self.contents.effects.called(m, At(dst, clock[dst]), sent)
 
     def _invalidated(
         self, dst: int, _src: int, m: Invalidated, effects: list[Effect], clock: Clock, _sent: Clock
@@ -232,6 +231,11 @@ class Checker:
         assert isinstance(m, ZeroFrames)
         self.contents.frames.ordered(m.op, (pfn for pfn, _ in m.frames))
 
+    def _copy_frame(self, _vm: int, send: Send, _clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, CopyFrame)
+        self.contents.frames.ordered(m.op, (m.src, m.dst))
+
     def _free(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Free)
@@ -251,17 +255,7 @@ class Checker:
     def _return(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Return)
-        if m.op not in self.calls:
-            return  # a reclaim
-        call, _ = self.calls.pop(m.op)
-        history, at = self.contents.history[call.asid], At(vm, clock[vm])
-        span = page_span(call.va, call.length)
-        if call.kind in _DISCARDS:
-            history.ended(*span, call.op, at)
-        if call.kind in (OpKind.MMAP, OpKind.MUNMAP):
-            history.reopened(*span, call.op, at)
-        if call.kind == OpKind.ZERO:
-            history.returned(*span, call.op, at)
+        self.contents.effects.returned(m.op, m.error, At(vm, clock[vm]))
 
     # What is stated.
 
@@ -272,17 +266,17 @@ class Checker:
     def _flushed(self, core: int, fact: Flushed, clock: Clock) -> None:
         self.translations.flushed(core, fact.asid, fact.vpns, clock)
 
-    def _entries_gone(self, _vm: int, fact: EntriesGone, _clock: Clock) -> None:
+    def _entries_gone(self, vm: int, fact: EntriesGone, clock: Clock) -> None:
         self.translations.gone(fact.op, fact.asid, fact.vpns)
+        self.contents.effects.protected(fact.op, At(vm, clock[vm]))
 
     def _hole_settled(self, vm: int, fact: HoleSettled, clock: Clock) -> None:
         at = At(vm, clock[vm])
-        self.contents.history[fact.asid].settled(fact.start, fact.end, at)
+        self.contents.effects.settled(fact.asid, fact.start, fact.end, at)
 
     def _granted(self, vm: int, fact: Granted, clock: Clock) -> None:
-        _, called = self.calls[fact.op]
-        zero = Zeroed(fact.op, called, At(vm, clock[vm]), None)
-        self.contents.history[fact.asid].granted(fact.start, fact.end, zero)
+        at = At(vm, clock[vm])
+        self.contents.effects.granted(fact.op, fact.asid, fact.start, fact.end, at)
 
     # For exploring.
 
@@ -295,7 +289,6 @@ class Checker:
         twin.clocks = self.clocks.copy()
         twin.contents = self.contents.copy(twin.reports)
         twin.translations = self.translations.copy(twin.reports)
-        twin.calls = self.calls.copy()
         twin.watches_background = self.watches_background
         twin._vm_deliveries = self._vm_deliveries
         twin.livelock = account.Livelock(self.livelock.deliveries)
@@ -312,7 +305,6 @@ class Checker:
                 self.clocks.retained(in_flight),
                 self.contents.retained(),
                 self.translations.retained(),
-                tuple((op, clock) for op, (_, clock) in sorted(self.calls.items())),
                 tuple(sorted(self.reports.counts)),
             )
         )
@@ -323,6 +315,8 @@ class Checker:
         Load: _load,
         Store: _store,
         ZeroChunk: _zero_chunk,
+        CopyChunk: _copy_chunk,
+        ChunkData: _chunk_data,
         Free: _freed,
         Call: _call,
         Invalidated: _invalidated,
@@ -334,6 +328,7 @@ class Checker:
         Taken: _taken,
         Free: _free,
         ZeroFrames: _zero_frames,
+        CopyFrame: _copy_frame,
         Frame: _frame,
         Return: _return,
     }

@@ -1,7 +1,8 @@
 """What the system calls did to each page: windows in which contents may go, ZEROs, fatal holes.
 
-Kept by range, never by page. A page keeps the latest few of each: whatever an older window would
-excuse, a younger one that is not over for the store excuses too.
+Kept by range of the pages of mappings (`Shown.page`), never by page. A page keeps the latest few of
+each: whatever an older window would excuse, a younger one that is not over for the store excuses
+too.
 """
 
 from collections.abc import Callable, Hashable
@@ -27,11 +28,14 @@ class Discard(msgspec.Struct, frozen=True):
 
 
 class Zeroed(msgspec.Struct, frozen=True):
-    """One ZERO of a page: when it was called (clock of the caller), granted, returned."""
+    """One call that zeroes a page: when it was called (clock of the caller), granted, returned.
+
+    MADV_DONTNEED that discards has no grant: it zeroes when it returns.
+    """
 
     op: int
     called: Clock
-    grant: At
+    grant: At | None
     returned: At | None
 
 
@@ -53,8 +57,8 @@ class PageHistory(msgspec.Struct, frozen=True):
 _EMPTY = PageHistory()
 
 
-class SpaceHistory:
-    """The histories of one address space."""
+class History:
+    """The histories of the pages of one line."""
 
     def __init__(self) -> None:
         """Remember nothing."""
@@ -130,7 +134,17 @@ class SpaceHistory:
             end,
             lambda old: PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes),
         )
+        assert zero.grant is not None
         self.reopened(start, end, zero.op, zero.grant)
+
+    def discarded(self, start: int, end: int, zero: Zeroed) -> None:
+        """A call returned that leaves zero behind: it was no hole."""
+        self._fill(start, end)
+        self._change(
+            start,
+            end,
+            lambda old: PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes),
+        )
 
     def returned(self, start: int, end: int, op: int, at: At) -> None:
         """ZERO of lane `op` returned."""
@@ -154,9 +168,9 @@ class SpaceHistory:
             lambda old: PageHistory(old.discards, old.zeros, (*old.holes, hole)[-_KEEP:]),
         )
 
-    def copy(self) -> "SpaceHistory":
+    def copy(self) -> "History":
         """Copy the containers."""
-        twin = SpaceHistory()
+        twin = History()
         twin.pages = self.pages.copy()
         return twin
 
@@ -164,11 +178,15 @@ class SpaceHistory:
         """Give what a later verdict may depend on."""
         return tuple(
             (
-                low,
-                high,
-                tuple((d.op, d.call, d.end, d.hole, d.returned) for d in h.discards),
-                tuple((z.op, z.called, z.grant, z.returned) for z in h.zeros),
-                tuple((f.settled, f.reopened) for f in h.holes),
+                *_split(low),
+                *_split(high),
+                tuple((d.op, d.call, d.end or (), d.hole, d.returned) for d in h.discards),
+                tuple((z.op, z.called, z.grant or (), z.returned or ()) for z in h.zeros),
+                tuple((f.settled, f.reopened or ()) for f in h.holes),
             )
-            for low, high, h in self.pages.pieces(0, 1 << 60)
+            for low, high, h in self.pages.all()
         )
+
+
+def _split(page: int) -> tuple[int, int]:
+    return page >> 40, page & (1 << 40) - 1
