@@ -107,6 +107,7 @@ PHASES: tuple[Phase, ...] = (
     mark_range,
     take_pages,
     early_offer,
+    shootdown.join_flushes,
     *shootdown.PHASES,
     flushed,
     range_scan.unlock,

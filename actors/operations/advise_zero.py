@@ -215,6 +215,7 @@ _FIRST: tuple[Phase, ...] = (
     discard.lock(advise_hole.clips),
     *discard.PUNCH_PHASES,
     hole_live_pages,
+    shootdown.join_flushes,
     *shootdown.PHASES,
     own_flushed,
 )

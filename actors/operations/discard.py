@@ -138,12 +138,16 @@ def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
     return replace(op, frames=())
 
 
-def let_go_of(entries: Choice, pages: Choice) -> tuple[Phase, ...]:
-    """Give the phases in which entries of the page table go, and pages; the frames at the end."""
+def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Phase, ...]:
+    """Give the phases in which entries of the page table go, and pages; the frames at the end.
+
+    last: the operation has no shootdown after this one.
+    """
     return (
         let_pages_go(pages),
         drop_entries(entries),
         free_early,
+        *([shootdown.join_flushes] if last else []),
         *shootdown.PHASES,
         free_frames,
     )
@@ -257,7 +261,7 @@ MMAP_PHASES: tuple[Phase, ...] = (
     object_chain.settle,
 )
 #: what comes first where older copies must not show again: HOLE, ZERO
-PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched), punch)
+PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched, last=False), punch)
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
     check_gaps,
