@@ -169,6 +169,7 @@ def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the range leaves the map."""
     gone = space.map.remove(op.start, op.end)
+    space.holes.remove(op.start, op.end)
     drops = dict.fromkeys((*op.drops, *(entry.oid for entry in gone)))
     return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
 
