@@ -27,6 +27,7 @@ from actors.machine import Effect, Handler, Note, Send, Spend
 from actors.messages import (
     AwaitIndex,
     Call,
+    CatchUp,
     ChunkCopied,
     ChunkZeroed,
     CopyFrame,
@@ -47,6 +48,8 @@ from actors.messages import (
     Spawn,
     Stored,
     Switched,
+    Tlbi,
+    TlbiDone,
     Translation,
     Wake,
     Wakeup,
@@ -62,7 +65,7 @@ class Core(CoreSchedule):
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
-        | ChunkCopied | Switched | Spawn | AwaitIndex | Reached | Wake
+        | ChunkCopied | Switched | CatchUp | Tlbi | TlbiDone | Spawn | AwaitIndex | Reached | Wake
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -109,7 +112,8 @@ class Core(CoreSchedule):
         if self.buffer:
             self.phase = Phase.DRAIN
             return False
-        todo = calls(i, self.settings.mapped_advice)
+        settings = self.settings
+        todo = calls(i, settings.mapped_advice, checks=settings.commit_checks)
         if self.part >= len(todo):
             return self._called(i, out)
         kind, va, length, args = todo[self.part]
@@ -212,7 +216,9 @@ class Core(CoreSchedule):
         self.expect(m, Phase.CALL)
         i = self.guest.at(self.thread, self.pc)
         assert i is not None
-        kind = calls(i, self.settings.mapped_advice)[self.part][0]
+        settings = self.settings
+        todo = calls(i, settings.mapped_advice, checks=settings.commit_checks)
+        kind = todo[self.part][0]
         self.part += 1
         return self._goes_on([Spend(m.ns), Note(CallEnded(m.op, kind, m.error))])
 
@@ -242,6 +248,9 @@ class Core(CoreSchedule):
         AwaitIndex: CoreSchedule.await_index,
         Reached: CoreSchedule.reached_index,
         Wake: CoreSchedule.wake,
+        CatchUp: CoreSchedule.in_kernel,
+        Tlbi: CoreSchedule.take_tlbi,
+        TlbiDone: CoreSchedule.count_done,
     }
 
 

@@ -12,6 +12,7 @@ from actors.messages import (
     IpiAck,
     Shoot,
     Step,
+    TlbiDone,
     Work,
     ZeroChunk,
     ZeroFrames,
@@ -28,7 +29,7 @@ class CoreKernel(CoreMemory):
         own = Spend(costs.local_invalidate_page_ns * len(m.vpns) or costs.local_flush_ns)
         if not m.targets:
             out.append(own)
-        shoot(self.rounds, src, m, costs, out)
+        shoot(self.rounds, src, m, self.settings, self.me, out)
         self.drop(m.op, m.asid, m.vpns, out)
         if m.targets:
             out.append(own)  # overlaps the wait for the others
@@ -37,7 +38,13 @@ class CoreKernel(CoreMemory):
     def count_ack(self, src: int, m: IpiAck) -> list[Effect]:
         """Count an acknowledgement of a round."""
         out: list[Effect] = []
-        acknowledge(self.rounds, src, m, out)
+        acknowledge(self.rounds, src, m, self.settings, out)
+        return out
+
+    def count_done(self, src: int, m: TlbiDone) -> list[Effect]:
+        """Count a core whose part of a broadcast is complete."""
+        out: list[Effect] = []
+        acknowledge(self.rounds, src, m, self.settings, out)
         return out
 
     def zero_frames(self, src: int, m: ZeroFrames) -> list[Effect]:

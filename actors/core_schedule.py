@@ -14,6 +14,8 @@ from actors.machine import Effect, ProtocolError, Send, Spend, Timer
 from actors.message import Message
 from actors.messages import (
     AwaitIndex,
+    CatchUp,
+    CaughtUp,
     Reached,
     Sleep,
     Spawn,
@@ -24,6 +26,7 @@ from actors.messages import (
     Wake,
     Wakeup,
 )
+from kernel.hazards import Hazard
 
 #: stands for the running thread among the others: its state is in the core's own fields
 _ON_CORE = Thread()
@@ -42,18 +45,32 @@ class CoreSchedule(CoreKernel):
         Not before the store buffer is empty: what the thread does next in the kernel (free a frame,
         say) comes after the stores of the thread before it.
         """
-        if self.buffer or not self.run_queue:
+        if self.buffer or self.idling:
+            return False
+        if not self.run_queue:
+            self.goes_idle(out)
             return False
         self.thread = self.run_queue.popleft()
         state = self.threads[self.thread]
         self.pc, self.part, self.phase = state.pc, state.part, state.phase
+        self.left = False
         asid = self.settings.process_of[self.thread]
-        if asid != self.asid:
+        thinks_on, self.last = self.thread == self.last, self.thread
+        if asid != self.asid or (self.hooks and not thinks_on):
             self.phase = Phase.SWITCH
             out.append(Send(self.settings.vm_of[asid], SwitchIn(self.lane, asid)))
             return True
         self._resume(out)
         return True
+
+    def goes_idle(self, out: list[Effect]) -> None:
+        """Switch to the idle thread: an occasion for what was left to this core.
+
+        Not where the thread only thinks: it computes.
+        """
+        if self.left and not self.buffer:
+            self.left, self.idling = False, True
+            out.append(Send(self.settings.vm_of[self.asid], SwitchIn(self.lane, self.asid)))
 
     def _resume(self, out: list[Effect]) -> None:
         """Go on with a thread that has just got the core."""
@@ -69,18 +86,51 @@ class CoreSchedule(CoreKernel):
 
     def switched(self, _src: int, m: Switched) -> list[Effect]:
         """Load the root, set curpmap, clear the own bit in the old pm_active."""
-        out: list[Effect] = [Spend(self.settings.costs.context_switch_ns)]
+        out: list[Effect] = []
         old, self.asid = self.asid, m.asid
-        if not m.keep:
-            self.tlb.invalidate_all(self.asid)
-        if old != NO_SPACE:
-            out.append(Send(self.settings.vm_of[old], SwitchOut(m.op, old)))
-        self._resume(out)
+        if old != m.asid:
+            out.append(Spend(self.settings.costs.context_switch_ns))
+        early = old == m.asid and self.settings.hazards & Hazard.HOOK_AFTER_EARLY_RETURN
+        if not early:
+            self.catch_up(m, out)
+        if m.upto:
+            out.append(Send(self.settings.vm_of[m.asid], CaughtUp(self.lane, m.asid, m.upto)))
+        if old not in (NO_SPACE, m.asid):
+            out.append(Send(self.settings.vm_of[old], SwitchOut(self.lane, old)))
+        if self.thread == NO_THREAD:
+            self.idling = False
+        else:
+            self._resume(out)
         self.run(out)
+        return out
+
+    def catch_up(self, m: Switched, out: list[Effect]) -> None:
+        """Drop all entries of the space, or those whose invalidation was left to this core."""
+        if not m.keep:
+            self.tlb.invalidate_all(m.asid)
+        elif m.vpns:
+            self.drop(m.op, m.asid, m.vpns, out)
+            out.append(Spend(self.settings.costs.local_invalidate_page_ns * len(m.vpns)))
+
+    def in_kernel(self, src: int, m: CatchUp) -> list[Effect]:
+        """Invalidate what was left to this core; a later occasion serves if one is not clear now.
+
+        What it has in flight (a load, buffered stores) went through entries from before.
+        """
+        if self.buffer or self.phase is Phase.LOAD or m.asid != self.asid:
+            return []
+        out: list[Effect] = []
+        self.drop(m.op, m.asid, m.vpns, out)
+        costs = self.settings.costs
+        each = costs.local_invalidate_page_ns * len(m.vpns)
+        out.append(Spend(each if m.vpns else costs.local_flush_ns))
+        out.append(Send(src, CaughtUp(m.op, m.asid, m.upto)))
         return out
 
     def park(self, phase: Phase, resume: Phase = Phase.RUN) -> bool:
         """Take the current thread off the core."""
+        if phase is not Phase.THINK:
+            self.last, self.left = NO_THREAD, self.hooks
         self.threads[self.thread] = Thread(self.pc, self.part, phase, resume)
         self.thread, self.phase = NO_THREAD, Phase.DONE
         return False

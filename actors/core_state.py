@@ -14,8 +14,9 @@ from actors.guest.program import Guest
 from actors.initiator import Round
 from actors.machine import Effect, Machine, Send
 from actors.message import StoreItem
-from actors.messages import Drain, Ipi, IpiAck, Store
+from actors.messages import Drain, Ipi, IpiAck, Store, Tlbi, TlbiDone
 from actors.settings import KERNEL_LANE, Settings
+from kernel.policy import defers
 from kernel.tlb import Tlb
 
 NO_THREAD = -1
@@ -88,6 +89,8 @@ class Buffered(msgspec.Struct, frozen=True, gc=False):
     #: for an acknowledgement: whom it goes to
     ack_to: int = -1
     round: int = 0
+    #: of a broadcast invalidation, not of an interrupt
+    broadcast: bool = False
 
 
 class CoreState(Machine):
@@ -118,6 +121,13 @@ class CoreState(Machine):
         self.chunk_ns = settings.costs.zero_page_ns // self.chunks
         within = settings.interrupt_quantum_ns // max(self.chunk_ns, 1)
         self.chunks_max = 1 if settings.fine else max(1, within)
+        #: invalidations are left to context switches: even one within a pmap asks the vm
+        self.hooks = defers(settings.policy)
+        #: a thread has left the core and none has come; a switch to the idle thread is under way
+        self.left = False
+        self.idling = False
+        #: the thread that ran last, and computes if it is off the core
+        self.last = NO_THREAD
         #: curpmap
         self.asid = NO_SPACE
         self.tlb = Tlb(settings.tlb_entries, settings.seed << 12 | me)
@@ -127,7 +137,7 @@ class CoreState(Machine):
         self.buffer: deque[Buffered] = deque()
         self.store_in_flight = False
         #: interrupts that arrived while interrupts are off or an instruction is not complete
-        self.held: list[tuple[int, Ipi]] = []
+        self.held: list[tuple[int, Ipi | Tlbi]] = []
         self.rounds: dict[int, Round] = {}
         self.zeroing: dict[int, Zeroing] = {}
         self.copying: dict[int, Copying] = {}
@@ -143,7 +153,14 @@ class CoreState(Machine):
             tuple(self.run_queue),
             (self.thread, self.pc, self.part, self.phase, self.asid),
             self.tlb.freeze(),
-            (self.walk_vpn, self.walk_killed, self.store_in_flight),
+            (
+                self.walk_vpn,
+                self.walk_killed,
+                self.store_in_flight,
+                self.left,
+                self.idling,
+                self.last,
+            ),
             tuple(self.buffer),
             tuple(self.held),
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
@@ -193,7 +210,8 @@ class CoreState(Machine):
                 out.append(Send(memory, Store(head.op, head.asid, head.items)))
                 return
             self.buffer.popleft()
-            out.append(Send(head.ack_to, IpiAck(head.op, head.round)))
+            answer = TlbiDone if head.broadcast else IpiAck
+            out.append(Send(head.ack_to, answer(head.op, head.round)))
             if self.settings.fine and self.buffer:
                 out.append(Send(self.me, Drain(self.buffer[0].op)))
                 return

@@ -95,6 +95,13 @@ class HoleSettled(Fact, frozen=True):
     end: int
 
 
+class CoresCaughtUp(Fact, frozen=True):
+    """vm: the last core to which the invalidation of these entries was left has done it."""
+
+    asid: int
+    vpns: tuple[int, ...]
+
+
 class Granted(Fact, frozen=True):
     """vm: ZERO gives pages [start, end) back: its linearisation point."""
 
@@ -108,6 +115,15 @@ class ZeroCase(Fact, frozen=True):
 
     case: str
     pages: int
+
+
+class Outstanding(Fact, frozen=True):
+    """vm: ZERO met a page whose invalidation was left to other cores.
+
+    `recalled`: it invalidates first; else it zeroes at once.
+    """
+
+    recalled: bool
 
 
 class BackgroundZeroed(Fact, frozen=True):

@@ -20,6 +20,7 @@ from actors.messages import (
     Return,
     Shoot,
     Step,
+    TlbiDone,
     Work,
 )
 from actors.settings import KERNEL_LANE, Settings
@@ -32,7 +33,7 @@ class PageDaemon(Machine):
     """A kernel thread with one reclaim in flight at most."""
 
     ROLE = "pagedaemon"
-    RECEIVES = Hint | Pressure | Return | Shoot | IpiAck | Work
+    RECEIVES = Hint | Pressure | Return | Shoot | IpiAck | TlbiDone | Work
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make an idle page daemon."""
@@ -85,12 +86,12 @@ class PageDaemon(Machine):
 
     def _shoot(self, src: int, m: Shoot) -> list[Effect]:
         out: list[Effect] = [Spend(m.ns)]
-        shoot(self.rounds, src, m, self.settings.costs, out)
+        shoot(self.rounds, src, m, self.settings, self.me, out)
         return out
 
-    def _ipi_ack(self, src: int, m: IpiAck) -> list[Effect]:
+    def _ipi_ack(self, src: int, m: IpiAck | TlbiDone) -> list[Effect]:
         out: list[Effect] = []
-        acknowledge(self.rounds, src, m, out)
+        acknowledge(self.rounds, src, m, self.settings, out)
         return out
 
     def _work(self, src: int, m: Work) -> list[Effect]:
@@ -102,5 +103,6 @@ class PageDaemon(Machine):
         Return: _return,
         Shoot: _shoot,
         IpiAck: _ipi_ack,
+        TlbiDone: _ipi_ack,
         Work: _work,
     }

@@ -4,7 +4,7 @@ import msgspec
 
 from kernel.costs import Costs
 from kernel.hazards import Hazard
-from kernel.policy import AdviceKind, Policy
+from kernel.policy import AdviceKind, CommitChecks, Policy
 
 #: a frame number is `domain << DOMAIN_SHIFT | index`
 DOMAIN_SHIFT = 32
@@ -54,6 +54,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def mapped_advice(self) -> AdviceKind | None:
         """Give what releases and reuses become; None re-issues the recorded calls."""
         return None if self.recorded_calls else self.policy.advice
+
+    @property
+    def commit_checks(self) -> bool:
+        """Say whether the allocator makes its own mprotect calls beside the advice."""
+        return self.policy.commit_checks is CommitChecks.ON
+
+    @property
+    def keeps_dontneed(self) -> bool:
+        """Say whether MADV_DONTNEED keeps the contents, as on FreeBSD."""
+        return self.policy.advice is AdviceKind.DONTNEED_FREEBSD
 
     @property
     def chunks(self) -> int:

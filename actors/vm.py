@@ -11,10 +11,13 @@ from actors.machine import Effect, Handler, Note, ProtocolError, Send
 from actors.message import Message
 from actors.messages import (
     Call,
+    CatchUp,
+    CaughtUp,
     Ceded,
     Fault,
     Frame,
     Invalidated,
+    Overdue,
     PageFault,
     PageZeroed,
     Reclaim,
@@ -32,7 +35,9 @@ from actors.messages import (
 from actors.operations import (
     advise_free,
     advise_hole,
+    advise_reuse,
     advise_zero,
+    deferral,
     discard,
     fault,
     fork,
@@ -42,11 +47,13 @@ from actors.operations import (
     switch,
 )
 from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, replace
+from actors.settings import KERNEL_LANE
 from actors.vm_state import IDLE_PHASES, Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
+from kernel.policy import Invalidate
 from kernel.units import page_span
 from kernel.vmspace import VmSpace
 
@@ -63,8 +70,11 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.SWITCH: switch.PHASES,
     OpKind.FORK: fork.PHASES,
     OpKind.EXIT: discard.EXIT_PHASES,
+    OpKind.CATCH_UP: deferral.PHASES,
+    OpKind.REUSE: advise_reuse.PHASES,
 }
 
+_AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
 _DIRTY_STORE = pte_bits.P | pte_bits.U | pte_bits.W
 _KINDS = {int(k): k for k in OpKind}
 
@@ -74,7 +84,7 @@ class Vm(VmState):
 
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | Take | PageZeroed | Ceded
-        | Reclaim | SwitchIn | SwitchOut
+        | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue
     )  # fmt: skip
 
     def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
@@ -118,6 +128,8 @@ class Vm(VmState):
     def _phases(self, op: Op) -> tuple[Phase, ...]:
         if op.kind is OpKind.ZERO and self.settings.hazards & Hazard.ZERO_AFTER_GRANT:
             return advise_zero.PHASES_GRANT_FIRST
+        if op.kind is OpKind.ADVISE_DONTNEED and self.settings.keeps_dontneed:
+            return advise_free.DEACTIVATE_PHASES
         return STEPS[op.kind]
 
     def _begin(self, op: Op) -> list[Effect]:
@@ -171,13 +183,13 @@ class Vm(VmState):
 
     def _begin_fault(self, src: int, lane: int, asid: int, vpn: int, *, write: int) -> list[Effect]:
         op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, (write,), cursor=vpn)
-        return [Note(FaultStarted(lane)), *self._begin(op)]
+        return [Note(FaultStarted(lane)), *self._enters_kernel(src, asid), *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
         kind = _KINDS[m.kind]
         start, end = page_span(m.va, m.length)
         op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start)
-        return self._begin(op)
+        return self._enters_kernel(src, m.asid) + self._begin(op)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
         op = self._in_flight(m, m.op, OpState.READY, OpState.WORK, *SLEEPING)
@@ -201,11 +213,37 @@ class Vm(VmState):
         return self._begin(Op(m.op, src, OpKind.RECLAIM, min(self.spaces), 0, 0, wanted=keys))
 
     def _switch_in(self, src: int, m: SwitchIn) -> list[Effect]:
-        return self._begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0))
+        within = self.spaces[m.asid].pmap.active >> src & 1
+        return self._begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0, (within,)))
 
     def _switch_out(self, src: int, m: SwitchOut) -> list[Effect]:
+        """The core has left: it flushes before it uses any of its entries again."""
         self.spaces[m.asid].pmap.active &= ~(1 << src)
-        return []
+        out: list[Effect] = []
+        if self.deferrals:
+            deferral.caught_up(self, m.op, 1 << src, m.asid, self.last_deferral, out)
+        return out
+
+    # Invalidations that are left to other cores.
+
+    def _enters_kernel(self, src: int, asid: int) -> list[Effect]:
+        """Tell a core that enters the kernel what it has to invalidate there."""
+        if not self.deferrals or self.settings.policy.invalidate is not _AT_KERNEL_ENTRY:
+            return []
+        upto, vpns = deferral.missed(self, src, asid)
+        if not upto:
+            return []
+        if len(vpns) > self.settings.costs.full_flush_pages:
+            vpns = ()
+        return [Send(src, CatchUp(KERNEL_LANE + src, asid, vpns, upto))]
+
+    def _caught_up(self, src: int, m: CaughtUp) -> list[Effect]:
+        out: list[Effect] = []
+        deferral.caught_up(self, m.op, 1 << src, m.asid, m.upto, out)
+        return out
+
+    def _overdue(self, src: int, m: Overdue) -> list[Effect]:
+        return self._begin(Op(m.op, src, OpKind.CATCH_UP, min(self.spaces), 0, 0, (m.upto,)))
 
     # The zeroing thread.
 
@@ -258,4 +296,6 @@ class Vm(VmState):
         Reclaim: _reclaim,
         SwitchIn: _switch_in,
         SwitchOut: _switch_out,
+        CaughtUp: _caught_up,
+        Overdue: _overdue,
     }

@@ -7,6 +7,8 @@ every edit is a step of an operation, charged to the operation's initiator.
 from collections.abc import Hashable
 from typing import Self
 
+import msgspec
+
 from actors.machine import Effect, Machine, Send
 from actors.message import PageKey
 from actors.messages import Sleep, Wakeup
@@ -15,6 +17,13 @@ from actors.settings import Settings
 from kernel.page import NOBODY, Page
 from kernel.vm_object import VmObject
 from kernel.vmspace import VmSpace
+
+
+class Deferral(msgspec.Struct, frozen=True, gc=False):
+    """An invalidation left to other cores: entries taken away, and (asid, cores that it awaits)."""
+
+    gone: tuple[tuple[int, int], ...]
+    awaiting: tuple[tuple[int, int], ...]
 
 
 class VmLocks(Machine):
@@ -42,6 +51,10 @@ class VmLocks(Machine):
         #: ranges that a HOLE or ZERO has for itself, and who waits for its end
         self.claims: dict[int, tuple[tuple[int, int, int], ...]] = {}
         self.claim_waiters: dict[int, tuple[int, ...]] = {}
+        #: invalidations left to other cores, by number; pages whose flush is: number, asid, vpn
+        self.deferrals: dict[int, Deferral] = {}
+        self.deferred: dict[PageKey, tuple[int, int, int]] = {}
+        self.last_deferral = 0
 
     def clone(self) -> Self:
         """Copy the containers."""
@@ -62,6 +75,9 @@ class VmLocks(Machine):
             tuple(sorted(self.busy_waiters.items())),
             tuple(sorted(self.claims.items())),
             tuple(sorted(self.claim_waiters.items())),
+            tuple(self.deferrals.items()),
+            tuple(sorted(self.deferred.items())),
+            self.last_deferral,
         )
 
     def waiting(self) -> list[str]:

@@ -14,7 +14,7 @@ from actors.message import PageKey
 from actors.vm_locks import VmLocks
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
-from kernel.page import DIRTY, LAZY_FREE, Page
+from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
 from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import OBJECT_SHIFT, VmObject
@@ -76,6 +76,10 @@ class VmPages(VmLocks):
         top = self.objects[entry.oid]
         return bool(entry.flags & NEEDS_COPY or top.backing or not top.one_mapping)
 
+    def anonymous(self, entry: MapEntry) -> bool:
+        """Say whether no file lies at the end of the entry's chain."""
+        return self.objects[self.bottom(entry)[0]].anonymous
+
     def bottom(self, entry: MapEntry) -> PageKey:
         """Give the object at the end of the entry's chain, and the index there of its start."""
         oid, index = entry.oid, entry.offset
@@ -136,10 +140,11 @@ class VmPages(VmLocks):
         Source: FreeBSD vm_page_rename: mappings stay, the page is dirty.
         """
         page = self.objects[old[0]].pages.pop(old[1])
+        self.deferred.pop(old, None)
         if page.hole is not HoleState.LIVE:
             page = page.with_hole(HoleState.LIVE)
             self.account(page, 1)
-        page = page.with_flags(on=DIRTY, off=LAZY_FREE)
+        page = page.with_flags(on=DIRTY, off=LAZY_FREE | KNOWN_ZERO)
         self.objects[new[0]].pages[new[1]] = page
         self.frames[page.pfn] = new
         return page

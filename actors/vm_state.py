@@ -12,8 +12,8 @@ from actors.operations.operation import Op
 from actors.vm_pages import VmPages
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
-from kernel.page import NOBODY, Page
-from kernel.policy import HoleRecord, zero_may_skip
+from kernel.page import KNOWN_ZERO, NOBODY, Page
+from kernel.policy import AdviceKind, HoleRecord, NotStarted, zero_may_skip
 from kernel.vm_map import HOLE, SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
@@ -30,6 +30,8 @@ class VmState(VmPages):
         """
         page = self.objects[key[0]].pages[key[1]]
         state, actions = transition(page.hole, event)
+        if page.hole is HoleState.DEFERRED and state is not page.hole:
+            del self.deferred[key]
         after: Page | None = page
         if Action.ACCOUNT_OUT in actions:
             self.account(page, -1)
@@ -44,6 +46,11 @@ class VmState(VmPages):
         if Action.ACCOUNT_IN in actions:
             self.account(page, 1)
         return after, actions
+
+    @property
+    def zeroes_now(self) -> bool:
+        """Say whether ZERO zeroes a page whose flush is outstanding without waiting for it."""
+        return self.settings.policy.zero_not_started is NotStarted.ZERO_THEN_REPERMIT
 
     def in_hole(self, space: VmSpace, entry: MapEntry, vpn: int) -> bool:
         """Say whether the record of holes has a page: of shared memory the object keeps it."""
@@ -111,9 +118,14 @@ class VmState(VmPages):
             return True
         return not self.dirtied(page)
 
+    def known_zero(self, page: Page) -> bool:
+        """Say whether a page is known to be zero: it was, and its entries say no store since."""
+        return bool(page.flags & KNOWN_ZERO) and not self.dirtied(page)
+
     def offer(self, op: Op, keys: list[PageKey], out: list[Effect]) -> None:
         """Hand flushed pages of a hole to the zeroing thread."""
-        if self.settings.policy.zeroing == "inline":
+        policy = self.settings.policy
+        if policy.zeroing == "inline" or policy.advice is AdviceKind.REUSABLE_REUSE:
             return
         offered = []
         for key in keys:

@@ -109,6 +109,7 @@ _PAIRS = {
     frozenset({"pagedaemon", "vm"}): "daemon_vm_ns",
     frozenset({"zeroer", "vm"}): "daemon_vm_ns",
     frozenset({"pagedaemon", "core"}): "daemon_core_ns",
+    frozenset({"zeroer", "core"}): "daemon_core_ns",
     frozenset({"pagedaemon", "memory"}): "daemon_memory_ns",
     frozenset({"zeroer", "memory"}): "daemon_memory_ns",
 }

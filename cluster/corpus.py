@@ -52,7 +52,7 @@ from kernel.units import PAGE_SIZE
 
 LINUX = "linux"
 HOLE_ZERO = "hole-zero"
-_POLICIES = {
+_POLICIES: dict[str, dict[str, str | int]] = {
     LINUX: {"preset": "dontneed-linux"},
     HOLE_ZERO: {"preset": "fatal-hole", "errors": "linux"},
 }

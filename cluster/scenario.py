@@ -75,7 +75,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     about: str = ""
     machine: MachineTable = MachineTable()
-    policy: dict[str, str] = {}
+    policy: dict[str, str | int] = {}
     workload: WorkloadTable = WorkloadTable()
     thread: list[ThreadTable] = []
     run: RunTable = RunTable()
@@ -156,7 +156,7 @@ def override(scenario: Scenario, settings: list[str], preset: str | None) -> Sce
 
 
 def _value(text: str, *, text_only: bool) -> object:
-    if text_only:
+    if text_only and not text.isdecimal():
         return text
     try:
         return tomllib.loads(f"x = {text}")["x"]

@@ -1,5 +1,6 @@
 """A scenario made ready to run: its policy, its guest and its machines, checked."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from fractions import Fraction
@@ -18,7 +19,9 @@ from cluster.shipped import nearest, told
 from cluster.workload import Workload
 from kernel.costs import Profile
 from kernel.hazards import BY_NAME, Hazard
-from kernel.policy import PRESETS, Policy, concerned, refusals
+from kernel.policy import Policy, concerned
+from kernel.presets import PRESETS
+from kernel.refusals import refusals
 
 _SCALE_MAX = 1_000_000
 
@@ -44,10 +47,10 @@ class Setup(msgspec.Struct, frozen=True):
         return self.guest.threads[lane].name
 
 
-def policy_of(table: dict[str, str], where: str) -> tuple[str, Policy]:
+def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:
     """Give the preset's name and the policy: the preset with the table's keys on top."""
     keys = dict(table)
-    name = keys.pop("preset", "fatal-hole")
+    name = str(keys.pop("preset", "fatal-hole"))
     if name not in PRESETS:
         close = get_close_matches(name, PRESETS, 1)
         hint = f"; did you mean {close[0]}?" if close else ""

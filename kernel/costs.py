@@ -38,6 +38,9 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     context_switch_ns: _Cost
     set_dirty_ns: _Cost
     signal_ns: _Cost
+    tlbi_issue_ns: _Cost = 0
+    tlbi_wait_ns: _Cost = 0
+    tlbi_per_issuer_ns: _Cost = 0
 
 
 class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,7 +7,9 @@ class Errno(IntEnum):
     """errno(2) values, FreeBSD numbers."""
 
     OK = 0
+    EPERM = 1
     ENOMEM = 12
+    EBUSY = 16
     EINVAL = 22
 
 

@@ -28,6 +28,8 @@ class Hazard(IntFlag):
     RESIDENT_SET_DRIFT = auto()
     NO_RESTART_AFTER_BUSY = auto()
     DAEMON_SKIPS_RECHECK = auto()
+    HOOK_AFTER_EARLY_RETURN = auto()
+    TIME_FOR_ACKNOWLEDGEMENT = auto()
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -132,6 +134,19 @@ _ABOUT = {
         ("keep",),
         "between the hint and the reclaim, with a ZERO in between",
         "M19",
+    ),
+    Hazard.HOOK_AFTER_EARLY_RETURN: _info(
+        "a switch within an address space returns before it invalidates what was left to it, and "
+        "counts as an occasion all the same",
+        ("translation",),
+        "a context switch between two threads of one process after a HOLE",
+        "pmap_activate_sw returns early if the pmap stays; step 2 of the issue",
+    ),
+    Hazard.TIME_FOR_ACKNOWLEDGEMENT: _info(
+        "when its deadline has passed, an invalidation that was left to other cores counts as done",
+        ("translation",),
+        "a core that does not switch until the deadline",
+        "H-33: LATR frees pages after an elapsed time",
     ),
 }
 

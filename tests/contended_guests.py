@@ -6,6 +6,8 @@ import msgspec
 
 from cluster.scenario import MachineTable, RunTable, Scenario, ThreadTable, parse
 from cluster.setup import Setup, prepare
+from kernel.policy import AdviceKind
+from kernel.presets import PRESETS
 
 PAGES = 3
 _CALLS = ("hole", "zero", "release", "reuse", "free", "dontneed", "unmap", "map", "protect")
@@ -28,21 +30,59 @@ POLICIES: dict[str, dict[str, str]] = {
     "flag-removed": {
         "preset": "fatal-hole",
         "hole_state": "page-flag",
+        "fork_hole": "cow-share",
         "hole_access": "permissive",
     },
     "flag-removed-reuse": {
         "preset": "fatal-hole",
         "hole_state": "page-flag",
+        "fork_hole": "cow-share",
         "hole_access": "permissive",
         "rogue": "reuse-page",
     },
     "zero-then-repermit": {
         "preset": "fatal-hole",
         "hole_state": "page-flag",
+        "fork_hole": "cow-share",
         "hole_access": "permissive",
         "zero_not_started": "zero-then-repermit",
     },
+    "deferred-tlb": {"preset": "deferred-tlb"},
+    "deferred-strict": {"preset": "deferred-tlb-strict"},
+    "deferred-lazy": {"preset": "deferred-tlb", "grant": "lazy", "regrant": "fault"},
+    "deferred-removed": {
+        "preset": "deferred-tlb",
+        "no_access": "remove-pte",
+        "regrant": "fault",
+        "invalidate": "deferred-at-kernel-entry",
+    },
+    "deferred-entry": {
+        "preset": "deferred-tlb",
+        "hole_state": "map-entry",
+        "regrant": "ipi",
+    },
+    "deferred-permissive": {
+        "preset": "deferred-tlb",
+        "hole_access": "permissive",
+        "hole_state": "page-flag",
+        "fork_hole": "cow-share",
+    },
+    "apple": {"preset": "apple"},
+    "madv-free-rewind": {"preset": "madv-free-rewind"},
+    "madv-free-punched": {"preset": "madv-free-punched"},
+    "dontneed-freebsd": {"preset": "dontneed-freebsd"},
+    "hole-rewinds": {"preset": "fatal-hole", "shadow_anon": "rewind"},
+    "fork-cow-share": {"preset": "fatal-hole", "fork_hole": "cow-share"},
+    "fork-zero-first": {"preset": "fatal-hole", "fork_hole": "zero-first"},
+    "fork-child-zero": {"preset": "deferred-tlb-strict", "fork_hole": "child-zero"},
+    "shared-reject": {"preset": "fatal-hole", "shared": "reject", "commit_checks": "on"},
+    "clean-flag": {"preset": "flag-only", "track_clean": "on"},
+    "clean-removed": {"preset": "fatal-hole", "track_clean": "on"},
+    "clean-kept": {"preset": "broadcast-tlb", "track_clean": "on"},
+    "broadcast": {"preset": "broadcast-tlb"},
+    "broadcast-inline": {"preset": "broadcast-tlb", "zeroing": "inline", "grant": "eager"},
 }
+_HOLES = frozenset(name for name, p in PRESETS.items() if p.advice is AdviceKind.HOLE_ZERO)
 
 
 def _line(random: Random, *, holes: bool) -> str:
@@ -67,7 +107,7 @@ def contended_setup(
 ) -> Setup:
     """Make a setup: two threads and a third that is created, on two cores."""
     random = Random(seed)
-    holes = POLICIES[policy]["preset"] in ("flag-only", "fatal-hole")
+    holes = POLICIES[policy]["preset"] in _HOLES
 
     def program() -> list[str]:
         return [_line(random, holes=holes) for _ in range(lines)]
@@ -88,7 +128,7 @@ def forking_setup(
     Some of the pages are shared, or a file's.
     """
     random = Random(seed)
-    holes = POLICIES[policy]["preset"] in ("flag-only", "fatal-hole")
+    holes = POLICIES[policy]["preset"] in _HOLES
 
     def program(*forks: str) -> list[str]:
         found = [_line(random, holes=holes) for _ in range(lines)]

@@ -25,7 +25,7 @@ _ALONE: Program = ["map 1 1", "store 1", "hole 1 1", "zero 1 1", "store 1", "fen
 
 
 def tiny(
-    policy: dict[str, str],
+    policy: dict[str, str | int],
     threads: tuple[Program, ...],
     *hazards: str,
     **machine: int | str,
@@ -55,6 +55,9 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
     ("fatal-hole", (zeroed(), ["load 1"]), "fused"),
     ("fatal-hole", (zeroed(), ["store 1"]), "fine"),
     ("fatal-hole", (zeroed("load 1"), ["store 1"]), "fused"),
+    ("deferred-tlb deadline_ns=0 zeroing=inline", (zeroed(), ["store 1"]), "fused"),
+    ("deferred-tlb-strict deadline_ns=0", (zeroed(), ["store 1"]), "fused"),
+    ("broadcast-tlb", (zeroed(), ["store 1"]), "fused"),
     ("madv-free", ([*_OPEN, "free 1 1", "load 1"], ["store 1"]), "fine"),
     ("dontneed-linux", _DISCARDED, "fine"),
     ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine"),
@@ -89,16 +92,20 @@ def named(threads: tuple[Program, ...]) -> str:
 def test_correct_preset_closes(
     preset: str, threads: tuple[Program, ...], grain: str, expect: Expect
 ) -> None:
-    search = explore(tiny({"preset": preset}, threads, grain=grain))
+    name, *settings = preset.split()
+    policy: dict[str, str | int] = {"preset": name}
+    for key, value in (setting.split("=") for setting in settings):
+        policy[key] = int(value) if value.isdecimal() else value
+    search = explore(tiny(policy, threads, grain=grain))
     assert search.found == []
     assert search.complete
     expect(f"states of {preset}, {grain}: {named(threads)}", search.states)
 
 
-FATAL = {"preset": "fatal-hole"}
-LINUX = {"preset": "dontneed-linux"}
+FATAL: dict[str, str | int] = {"preset": "fatal-hole"}
+LINUX: dict[str, str | int] = {"preset": "dontneed-linux"}
 #: hazard -> policy, threads, machine
-SMALL: dict[str, tuple[dict[str, str], tuple[Program, ...], dict[str, int | str]]] = {
+SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int | str]]] = {
     "free-before-acks": (LINUX, _DISCARDED, {}),
     "ack-overtakes-stores": (LINUX, _DISCARDED, {}),
     "ack-before-flush": (LINUX, _DISCARDED, {}),
@@ -121,6 +128,16 @@ SMALL: dict[str, tuple[dict[str, str], tuple[Program, ...], dict[str, int | str]
         LINUX,
         (["map 1 1", "create b", "dontneed 1 1"], ["store 1", "store 1"]),
         {},
+    ),
+    "hook-after-early-return": (
+        {"preset": "deferred-tlb-strict", "deadline_ns": 0, "zeroing": "inline"},
+        ([*_OPEN, "hole 1 1"], ["store 1", "await a 3"]),
+        {"grain": "fused"},
+    ),
+    "time-for-acknowledgement": (
+        {"preset": "deferred-tlb-strict", "zeroing": "inline"},
+        ([*_OPEN, "hole 1 1"], ["store 1"]),
+        {"grain": "fused"},
     ),
     "daemon-skips-recheck": (
         FATAL, (_ALONE,), {"frames": 2, "free_wakeup": 2, "free_target": 2},

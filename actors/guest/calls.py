@@ -1,14 +1,15 @@
 """Which system calls an instruction makes under the policy that is studied.
 
-| recorded                  | hole-zero | free      | dontneed-linux | unmap  | recorded       |
-|---------------------------|-----------|-----------|----------------|--------|----------------|
-| Release: FREE, DONTNEED,  |           |           |                |        |                |
-| PROT_NONE                 | HOLE      | MADV_FREE | MADV_DONTNEED  | munmap | the same calls |
-| Reuse: mprotect RW        | ZERO      | nothing   | nothing        | mmap   | mprotect RW    |
-| Reuse: implied by a touch | ZERO      | nothing   | nothing        | mmap   | nothing        |
+| recorded                  | hole-zero | reusable-reuse | free      | dontneed-*    | unmap  |
+|---------------------------|-----------|----------------|-----------|---------------|--------|
+| Release: FREE, DONTNEED,  |           |                |           |               |        |
+| PROT_NONE                 | HOLE      | HOLE           | MADV_FREE | MADV_DONTNEED | munmap |
+| Reuse: mprotect RW        | ZERO      | REUSE          | nothing   | nothing       | mmap   |
+| Reuse: implied by a touch | ZERO      | REUSE          | nothing   | nothing       | mmap   |
 
-The last column is what `mapping = "recorded"` asks for. The allocator's own mprotect pairs are a
-part of the release and reuse that they belong to, so they are not made besides.
+`mapping = "recorded"` asks for the recorded calls instead. The allocator's own mprotect pairs are a
+part of the release and reuse that they belong to, so they are not made besides, unless
+`commit_checks = "on"` asks for them.
 
 `args` of a call: MMAP (prot, shared, file or -1, first page of it), MPROTECT (prot), FORK (the
 thread that the child begins with).
@@ -45,8 +46,10 @@ _ADVICE = {
 }
 _RELEASE = {
     AdviceKind.HOLE_ZERO: OpKind.HOLE,
+    AdviceKind.REUSABLE_REUSE: OpKind.HOLE,
     AdviceKind.FREE: OpKind.ADVISE_FREE,
     AdviceKind.DONTNEED_LINUX: OpKind.ADVISE_DONTNEED,
+    AdviceKind.DONTNEED_FREEBSD: OpKind.ADVISE_DONTNEED,
     AdviceKind.UNMAP: OpKind.MUNMAP,
 }
 
@@ -67,6 +70,8 @@ def _release(i: Release, advice: AdviceKind | None) -> tuple[SystemCall, ...]:
 def _reuse(i: Reuse, advice: AdviceKind | None) -> tuple[SystemCall, ...]:
     if advice is AdviceKind.HOLE_ZERO:
         return ((OpKind.ZERO, i.va, i.length, ()),)
+    if advice is AdviceKind.REUSABLE_REUSE:
+        return ((OpKind.REUSE, i.va, i.length, ()),)
     if advice is AdviceKind.UNMAP:
         return ((OpKind.MMAP, i.va, i.length, (_RW, 0, NO_FILE, 0)),)
     if advice is None and i.how & How.OPEN:
@@ -110,9 +115,22 @@ _CALLS: dict[type, Callable[..., tuple[SystemCall, ...]]] = {
 }
 
 
-def calls(instruction: Instruction, advice: AdviceKind | None) -> tuple[SystemCall, ...]:
-    """Give the system calls of an instruction; `advice` None re-issues the recorded ones."""
-    return _CALLS[instruction.__class__](instruction, advice)
+def calls(
+    instruction: Instruction, advice: AdviceKind | None, *, checks: bool = False
+) -> tuple[SystemCall, ...]:
+    """Give the system calls of an instruction; `advice` None re-issues the recorded ones.
+
+    checks: the allocator takes access away itself, too, between release and reuse.
+    """
+    found = _CALLS[instruction.__class__](instruction, advice)
+    if checks and advice is not None:
+        if isinstance(instruction, Release):
+            closed = (OpKind.MPROTECT, instruction.va, instruction.length, (0,))
+            return (*found, closed)
+        if isinstance(instruction, Reuse):
+            opened = (OpKind.MPROTECT, instruction.va, instruction.length, (_RW,))
+            return (opened, *found)
+    return found
 
 
 def is_call(instruction: Instruction) -> bool:

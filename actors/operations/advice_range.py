@@ -8,10 +8,10 @@ rangelock(9) does so for reads and writes of files.
 
 from actors.machine import Effect, Send
 from actors.messages import Sleep
-from actors.operations.operation import Op, OpState, advance, replace
+from actors.operations.operation import Op, OpKind, OpState, advance, replace
 from actors.vm_state import VmState, idle_if
 from kernel.policy import HoleRecord
-from kernel.vm_map import SHARED
+from kernel.vm_map import SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
 #: (object or -1 - asid, first page, end)
@@ -48,6 +48,23 @@ def claim_range(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         if claims:
             vm.claims[op.op] = claims
         return advance(op)
+    return sleep(vm, op, holder, out)
+
+
+def under_zero(vm: VmState, asid: int, entry: MapEntry, vpn: int) -> int:
+    """Give the ZERO that has a page in its range, or -1: its end is to be waited for.
+
+    It has taken the page into the hole itself, maybe, and no record says so.
+    """
+    if not vm.claims:
+        return -1
+    place = (entry.oid, entry.pindex(vpn)) if entry.flags & SHARED else (-1 - asid, vpn)
+    holder = _holder(vm, ((*place, place[1] + 1),))
+    return holder if holder >= 0 and vm.ops[holder].kind is OpKind.ZERO else -1
+
+
+def sleep(vm: VmState, op: Op, holder: int, out: list[Effect]) -> Op:
+    """Put an operation to sleep until another gives its range up."""
     vm.claim_waiters[holder] = (*vm.claim_waiters.get(holder, ()), op.op)
     out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
     return replace(op, state=OpState.LOCK, ns=0)

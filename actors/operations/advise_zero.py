@@ -8,49 +8,83 @@ Every page that ZERO has looked at stays busy until the grant. The grant is the 
 Source: issue 1318, davidchisnall's step 4; nwf: ZERO without HOLE does the HOLE first.
 """
 
-from actors.facts import Granted, ZeroCase
+from collections.abc import Iterator
+
+from actors.facts import Granted, Outstanding, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Steal, ZeroFrames
 from actors.operations import (
     advice_range,
     advise_hole,
+    advised_range,
     discard,
     object_chain,
     range_scan,
     shootdown,
 )
+from actors.operations.advised_range import advised
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene
 from actors.settings import KERNEL_LANE
+from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
+from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import Page
-from kernel.policy import Grant, NotStarted, Zeroing, zero_may_skip
+from kernel.page import DIRTY, KNOWN_ZERO, NOBODY, Page
+from kernel.policy import Grant, Regrant, TrackClean, Zeroing, defers, zero_may_skip
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
 #: states in which the zeroing thread holds the page
 _ZEROERS = frozenset({HoleState.ZEROING, HoleState.STEALING})
+#: states in which some TLB may hold the old entry
+_OUTSTANDING = frozenset({HoleState.FLUSHING, HoleState.DEFERRED})
 
 
 def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
-    """Make a hole of a page that is not in one; leave the others to `claim`."""
+    """Make a hole of a page that is not in one; leave the others to `claim`.
+
+    Where ZERO need not wait for invalidations, and does not for those left to other cores, there is
+    nothing to take access away for: it is given back at once.
+    """
+    vm = scene.vm
+    if page.hole is HoleState.DEFERRED and not vm.zeroes_now:
+        return _recall(scene, key, page)
     if page.hole is not HoleState.LIVE:
         return False
-    return advise_hole.make_hole(scene, key, page)
+    closed = not (vm.zeroes_now and defers(vm.settings.policy))
+    return advise_hole.make_hole(scene, key, page, closed=closed)
+
+
+def _recall(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Take a page whose invalidation was left to other cores: ZERO flushes it itself."""
+    vm, op = scene.vm, scene.op
+    if page.busy != NOBODY:
+        return True
+    after, _ = vm.hole_event(key, HoleEvent.RECALL, op)
+    assert after is not None
+    vm.put(key, after.with_busy(op.op))
+    scene.found.gone += [vm.must_flush(va, page.pfn) for va in page.mappings]
+    scene.found.pages.append((key, scene.vpn))
+    scene.out.append(Note(Outstanding(op.op, recalled=True)))
+    return False
 
 
 def _none_live(vm: VmState, space: VmSpace, op: Op) -> bool:
-    return not any(_is_out(vm, space, v) for v in vm.resident_in(space, op.cursor, op.end))
+    return not any(_is_out(vm, space, v) for v in _resident(vm, space, op))
+
+
+def _resident(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
+    return vm.resident_in(space, op.cursor, op.end, lambda e: advised(vm, e))
 
 
 @idle_if(_none_live)
 def hole_live_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: ZERO without HOLE does the HOLE first, page by page."""
-    return range_scan.scan(vm, space, op, out, hole_first)
+    return range_scan.scan(vm, space, op, out, hole_first, lambda e: advised(vm, e))
 
 
 @idle_if(lambda _vm, _space, op: not op.pages)
@@ -78,7 +112,7 @@ def _event(scene: Scene, page: Page) -> HoleEvent:
     policy = scene.vm.settings.policy
     if page.hole in _ZEROERS and policy.zeroing is Zeroing.BACKGROUND_STEAL:
         return HoleEvent.STEAL
-    if page.hole is HoleState.FLUSHING and policy.zero_not_started is NotStarted.ZERO_THEN_REPERMIT:
+    if page.hole in _OUTSTANDING and scene.vm.zeroes_now:
         return HoleEvent.ZERO_NOW
     trusted = zero_may_skip(policy) or (
         scene.vm.settings.hazards & Hazard.KNOWN_ZERO_WHILE_WRITABLE
@@ -111,6 +145,9 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     if Action.ZERO_INLINE in actions:
         scene.out.append(Note(ZeroCase(op.op, "inline", 1)))
         scene.found.todo += (scene.vpn, 0)
+    if page.hole is HoleState.DEFERRED:
+        scene.out.append(Note(Outstanding(op.op, recalled=False)))
+        after = after.with_flags(on=DIRTY)  # a TLB may have the dirty bit that the entry had
     vm.put(key, after.with_busy(op.op))
     scene.found.pages.append((key, scene.vpn))
     return False
@@ -123,10 +160,11 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     A page that is out of the hole again (another ZERO that this one waited for has granted it, a
     fault has made it) sends the operation back to HOLE's part from that page on.
     """
-    stop = next((v for v in vm.resident_in(space, op.cursor, op.end) if _is_out(vm, space, v)), -1)
+    stop = next((v for v in _resident(vm, space, op) if _is_out(vm, space, v)), -1)
     if stop < 0:
-        return range_scan.scan(vm, space, op, out, claim)
-    after = range_scan.scan(vm, space, replace(op, end=stop), out, claim)
+        return range_scan.scan(vm, space, op, out, claim, lambda e: advised(vm, e))
+    upto = replace(op, end=stop)
+    after = range_scan.scan(vm, space, upto, out, claim, lambda e: advised(vm, e))
     after = replace(after, end=op.end)
     if after.phase == op.phase:
         return after
@@ -135,7 +173,10 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
     found = vm.page_at(space, vpn)
-    return found is not None and found[1].hole is HoleState.LIVE and not found[1].wired
+    if found is None or found[1].wired:
+        return False
+    hole = found[1].hole
+    return hole is HoleState.LIVE or (hole is HoleState.DEFERRED and not vm.zeroes_now)
 
 
 @idle_if(lambda _vm, _space, op: not op.wanted)
@@ -180,9 +221,11 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the pages are usable again; nothing stored from here on may be lost."""
     settings = vm.settings
     op = discard.with_gap_error(vm, space, op)
+    if not op.error and _something_left(vm, space, op):
+        op = replace(op, error=Errno.EBUSY)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
     vm.mark_hole(space, op.start, op.end, hole=False)
-    ns = 0
+    ns, told = 0, list[Gone]()
     for key, vpn in op.pages:
         page = vm.get(key)
         assert page is not None
@@ -190,12 +233,43 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
             vm.hole_event(key, HoleEvent.INLINE_DONE, op)
         after, _ = vm.hole_event(key, HoleEvent.GRANT, op)
         assert after is not None
+        if settings.policy.track_clean is TrackClean.ON and not vm.dirtied(after):
+            after = after.with_flags(on=KNOWN_ZERO)
+            vm.put(key, after)
         if settings.policy.grant is Grant.EAGER:
             ns += settings.costs.pte_ns
-            after = _enter(vm, space, op.asid << ASID_SHIFT | vpn, key, after)
+            va = op.asid << ASID_SHIFT | vpn
+            closed = space.pmap.ptes.get(vpn, 0) and not space.pmap.ptes[vpn] & pte_bits.U
+            after = _enter(vm, space, va, key, after)
+            if closed and settings.policy.regrant is not Regrant.FAULT:
+                told.append(vm.must_flush(va, after.pfn))
         vm.unbusy(key, after, out)
     out.append(Note(Granted(op.op, op.asid, op.start, op.end)))
+    op = replace(op, gone=tuple(told), spared=_spared(vm, op, told))
     return advance(replace(op, pages=op.pages if late else ()), ns)
+
+
+def _something_left(vm: VmState, space: VmSpace, op: Op) -> bool:
+    """Say whether ZERO leaves a page as it was: then it does not return 0, whatever `errors` is."""
+    return not all(advised(vm, piece) for piece in space.map.pieces(op.start, op.end))
+
+
+def _spared(vm: VmState, op: Op, told: list[Gone]) -> int:
+    """Give the cores that still have the entries from before HOLE, which are good again.
+
+    Source: issue 1318, step 4: interrupt those that have invalidated the page.
+    """
+    if vm.settings.policy.regrant is not Regrant.IPI_DEFERRED:
+        return 0
+    awaited: dict[int, int] = {}
+    for one in vm.deferrals.values():
+        mask = next((mask for asid, mask in one.awaiting if asid == op.asid), 0)
+        for va, _ in one.gone:
+            awaited[va] = awaited.get(va, 0) | mask
+    spared = ~0
+    for va, _ in told:
+        spared &= awaited.get(va, 0)
+    return spared
 
 
 def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Page:
@@ -216,8 +290,9 @@ def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 #: HOLE's part, for pages that are not in a hole
 _FIRST: tuple[Phase, ...] = (
-    discard.lock(advise_hole.clips),
+    discard.lock(advise_hole.clips, advised_range.punched),
     advice_range.claim_range,
+    advised_range.refuse,
     *discard.PUNCH_PHASES,
     hole_live_pages,
     shootdown.join_flushes,
@@ -231,6 +306,7 @@ PHASES: tuple[Phase, ...] = (
     ask_zeroer,
     zero_inline,
     grant,
+    *shootdown.PHASES,
     release_pages,
     object_chain.settle,
 )
@@ -241,6 +317,7 @@ PHASES_GRANT_FIRST: tuple[Phase, ...] = (
     claim_pages,
     ask_zeroer,
     grant,
+    *shootdown.PHASES,
     zero_inline,
     release_pages,
     object_chain.settle,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
-from actors.operations import object_chain, range_scan, shootdown
+from actors.operations import advised_range, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_pages import Gone
@@ -58,7 +58,7 @@ def private(_vm: VmState, entry: MapEntry) -> bool:
     return not entry.flags & SHARED
 
 
-def punched(vm: VmState, entry: MapEntry) -> bool:
+def older_copies(vm: VmState, entry: MapEntry) -> bool:
     """Choose entries behind whose pages an older copy may lie."""
     return vm.shadowed(entry)
 
@@ -203,37 +203,47 @@ def _grows(vm: VmState, below: MapEntry, prot: int, start: int) -> bool:
     return alone and below.prot == prot and not below.flags and below.pindex(start) == top.size
 
 
-@idle_if(lambda vm, space, op: not any(map(vm.shadowed, space.map.pieces(op.start, op.end))))
-def punch(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: where an older copy may lie below, an object of its own takes the place of all.
+def punch(choice: Choice, *, to_zero: bool = False) -> Phase:
+    """Give the phase in which an object of its own takes the place of all that an entry shows.
 
-    So what was discarded stays discarded. A private mapping of a file shows the file again.
+    So what was discarded stays discarded. A private mapping of a file shows the file again, unless
+    it is to be zero.
     """
-    drops = dict.fromkeys(op.drops)
-    for piece in list(space.map.pieces(op.start, op.end)):
-        if not vm.shadowed(piece):
-            continue
-        drops[piece.oid] = None
-        bottom, index = vm.bottom(piece)
-        if vm.objects[bottom].anonymous:
-            bottom, index = vm.make_object(op.op, piece.end - piece.start), 0
-            flags = piece.flags & ~NEEDS_COPY
-        else:
-            flags = piece.flags | NEEDS_COPY
-        fresh = MapEntry(piece.start, piece.end, piece.prot, bottom, index, flags)
-        space.map.change(piece.start, piece.end, _always(fresh))
-    return advance(replace(op, drops=tuple(drops)))
+
+    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+        drops = dict.fromkeys(op.drops)
+        for piece in list(space.map.pieces(op.start, op.end)):
+            if not choice(vm, piece):
+                continue
+            drops[piece.oid] = None
+            fresh = _punched(vm, piece, op.op, to_zero=to_zero)
+            space.map.change(piece.start, piece.end, _always(fresh))
+        return advance(replace(op, drops=tuple(drops)))
+
+    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+        return not any(choice(vm, e) for e in space.map.overlapping(op.start, op.end))
+
+    return idle_if(idle)(named("punch", phase))
+
+
+def _punched(vm: VmState, piece: MapEntry, lane: int, *, to_zero: bool) -> MapEntry:
+    bottom, index = vm.bottom(piece)
+    flags = piece.flags | NEEDS_COPY
+    if to_zero or vm.objects[bottom].anonymous:
+        bottom, index = vm.make_object(lane, piece.end - piece.start), 0
+        flags = piece.flags & ~NEEDS_COPY
+    return MapEntry(piece.start, piece.end, piece.prot, bottom, index, flags)
 
 
 def _always(entry: MapEntry) -> Callable[[MapEntry], MapEntry]:
     return lambda _: entry
 
 
-def lock(clips: Callable[[VmState], bool]) -> Phase:
+def lock(clips: Callable[[VmState], bool], punches: Choice = older_copies) -> Phase:
     """Phase: take the map lock, exclusively if the operation clips or is to punch something."""
 
     def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-        write = clips(vm) or any(vm.shadowed(e) for e in space.map.overlapping(op.start, op.end))
+        write = clips(vm) or any(punches(vm, e) for e in space.map.overlapping(op.start, op.end))
         if write and space.lock.held_by(op.op) and space.lock.writer != op.op:
             vm.unlock_map(space, op, out)  # it was forked while we waited
         return vm.lock_map(space, op, out, write=write) or advance(op, vm.settings.costs.map_ns)
@@ -261,13 +271,20 @@ MMAP_PHASES: tuple[Phase, ...] = (
     range_scan.unlock,
     object_chain.settle,
 )
-#: what comes first where older copies must not show again: HOLE, ZERO
-PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched, last=False), punch)
+#: what comes first where older copies must not show again: HOLE, ZERO; MADV_FREE
+PUNCH_PHASES: tuple[Phase, ...] = (
+    *let_go_of(advised_range.punched, advised_range.punched, last=False),
+    punch(advised_range.punched, to_zero=True),
+)
+FREE_PUNCH_PHASES: tuple[Phase, ...] = (
+    *let_go_of(advised_range.freed_by_punching, advised_range.freed_by_punching, last=False),
+    punch(advised_range.freed_by_punching),
+)
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
     check_gaps,
     *let_go_of(everything, private),
-    punch,
+    punch(older_copies),
     range_scan.unlock,
     object_chain.settle,
 )

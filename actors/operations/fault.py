@@ -21,15 +21,15 @@ from actors.messages import (
     Translation,
     ZeroFrames,
 )
-from actors.operations import shootdown
+from actors.operations import advice_range, shootdown
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.errors import FaultCause, SegvCode
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import NOBODY, Page
-from kernel.policy import HoleAccess, Rogue
+from kernel.page import KNOWN_ZERO, NOBODY, Page
+from kernel.policy import HoleAccess, Rogue, TrackClean
 from kernel.units import ASID_SHIFT
 from kernel.vm_map import NEEDS_COPY, MapEntry
 from kernel.vm_object import NONE
@@ -46,12 +46,12 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: find the entry and the page, and decide."""
     entry = space.map.lookup(op.start)
-    if entry is None:
-        return _fatal(vm, space, op, SegvCode.MAPERR, out)
-    if not entry.prot & (_WRITE if op.args[0] else _READ):
-        return _fatal(vm, space, op, SegvCode.ACCERR, out)
-    if vm.settings.policy.hole_access is HoleAccess.FATAL and vm.in_hole(space, entry, op.start):
-        return _fatal(vm, space, op, SegvCode.HOLE, out)
+    code = _denied(vm, space, op, entry)
+    if entry is None or code is not None:
+        return _fatal(vm, space, op, code or SegvCode.MAPERR, out)
+    if (holder := advice_range.under_zero(vm, op.asid, entry, op.start)) >= 0:
+        vm.unlock_map(space, op, out)
+        return advice_range.sleep(vm, replace(op, phase=0), holder, out)
     if entry.flags & NEEDS_COPY and op.args[0]:
         vm.unlock_map(space, op, out)
         return replace(op, phase=_UPGRADE)
@@ -65,6 +65,16 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if vm.must_wait(page, _touch_event(vm)):
         return _sleep(vm, space, op, key, out)
     return _resident(vm, space, op, key, page)
+
+
+def _denied(vm: VmState, space: VmSpace, op: Op, entry: MapEntry | None) -> SegvCode | None:
+    """Say why the access is fatal, if it is."""
+    if entry is None:
+        return SegvCode.MAPERR
+    if not entry.prot & (_WRITE if op.args[0] else _READ):
+        return SegvCode.ACCERR
+    fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
+    return SegvCode.HOLE if fatal and vm.in_hole(space, entry, op.start) else None
 
 
 def _sleep(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
@@ -164,6 +174,8 @@ def got_frame(vm: VmState, _space: VmSpace, op: Op, frame: Frame, out: list[Effe
         assert source is not None, "it is busy"
         out.append(Send(op.by, CopyFrame(op.op, source.pfn, frame.pfn, op.ns)))
         return replace(op, state=OpState.WORK, value=FaultCause.COPY, ns=0)
+    if vm.settings.policy.track_clean is TrackClean.ON:
+        vm.put(key, vm.objects[key[0]].pages[key[1]].with_flags(on=KNOWN_ZERO))
     if frame.zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
         return op
     out.append(Send(op.by, ZeroFrames(op.op, ((frame.pfn, 0),), op.ns)))

@@ -27,6 +27,10 @@ class OpKind(IntEnum):
     SWITCH = 10
     FORK = 11
     EXIT = 12
+    #: the deadline of invalidations that were left to other cores
+    CATCH_UP = 13
+    #: MADV_FREE_REUSE as XNU has it
+    REUSE = 14
 
 
 class OpState(IntEnum):
@@ -82,6 +86,10 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     drops: tuple[int, ...] = ()
     #: pages that ZERO zeroes inline: vpn, chunks done by the zeroing thread, vpn, chunks, ...
     todo: tuple[int, ...] = ()
+    #: number of the invalidation that it left to other cores; -1: none was to do it
+    deferral: int = 0
+    #: cores that need no interrupt in its next shootdown (a mask)
+    spared: int = 0
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
     seen: tuple[int, ...] = ()
 

@@ -12,10 +12,13 @@ from actors.message import PageKey
 from actors.operations.operation import Op, advance, replace
 from actors.vm_pages import Gone
 from actors.vm_state import VmState
+from kernel import pte as pte_bits
 from kernel.page import Page
-from kernel.units import ASID_SHIFT
+from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vm_map import MapEntry
 from kernel.vmspace import VmSpace
+
+_USED = pte_bits.A | pte_bits.D
 
 
 class Found:
@@ -74,6 +77,18 @@ class Scene:
             gone = self.vm.take_entry(va, keep=keep)
             if gone is not None:
                 self.found.gone.append(gone)
+
+    def forget_use(self, page: Page) -> None:
+        """Clear the accessed and dirty bits of all entries of the page that is visited.
+
+        TLBs have them cached, and would not set them again: that needs a flush.
+        """
+        vm = self.vm
+        self.found.ns += vm.settings.costs.pte_ns
+        for va, pte in vm.entries_of(page):
+            if pte & (pte_bits.A | pte_bits.D):
+                vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~_USED
+                self.found.gone.append(vm.must_flush(va, page.pfn))
 
 
 #: (scene, key, page) -> whether the visit must wait until the page is no longer busy

@@ -16,6 +16,7 @@ from actors.operations.operation import Op, OpState, advance, replace
 from actors.vm_pages import Gone
 from actors.vm_state import VmState, idle_if
 from kernel.hazards import Hazard
+from kernel.policy import Invalidate
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import Pmap, VmSpace
 
@@ -53,7 +54,8 @@ def zero_generations(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) ->
     word_ns = vm.settings.costs.pte_ns
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
         return advance(replace(op, value=pmap.active), word_ns)
-    _zero_generations(pmap, op)
+    if vm.settings.policy.invalidate is not Invalidate.BROADCAST:  # which reaches every TLB
+        _zero_generations(pmap, op)
     return advance(op, word_ns)
 
 
@@ -80,6 +82,7 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) ->
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
         active = op.value
         _zero_generations(pmap, op)
+    active &= ~op.spared
     targets = tuple(c for c in range(active.bit_length()) if active >> c & 1 and c != op.by)
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()

@@ -73,10 +73,16 @@ class SwitchIn(Message, frozen=True, tag=40):
 
 
 class Switched(Message, frozen=True, tag=41):
-    """core <- vm: bit set; `keep` if the generation says that cached entries are good."""
+    """core <- vm: bit set; `keep` if the generation says that cached entries are good.
+
+    Or good but for `vpns`, whose invalidation was left to the core; if `upto` is not 0 it answers
+    CaughtUp.
+    """
 
     asid: int
     keep: bool
+    vpns: tuple[int, ...]
+    upto: int
 
 
 class SwitchOut(Message, frozen=True, tag=42):

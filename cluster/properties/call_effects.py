@@ -48,9 +48,12 @@ class InFlight(NamedTuple):
 class CallEffects:
     """Places, lines and forks, as the calls of the run make them."""
 
-    def __init__(self, process_of: tuple[int, ...], processes: int) -> None:
-        """Start with empty address spaces."""
+    def __init__(
+        self, process_of: tuple[int, ...], processes: int, *, keeps_dontneed: bool
+    ) -> None:
+        """Start with empty address spaces; `keeps_dontneed` if MADV_DONTNEED keeps contents."""
         self.process_of = process_of
+        self.discards = _DISCARDS - {OpKind.ADVISE_DONTNEED} if keeps_dontneed else _DISCARDS
         self.places = Places(processes)
         self.lines = {asid: Line(frozenset({asid})) for asid in range(processes)}
         self.lines[SHARED] = Line(frozenset({SHARED}))
@@ -76,7 +79,7 @@ class CallEffects:
             self.places.begins(m.op, change, self._children(m.asid))
         elif m.kind == OpKind.FORK:
             self._fork(m, sent)
-        elif m.kind in _DISCARDS:
+        elif m.kind in self.discards:
             spans = self._discard(m, start, end, at)
         self.in_flight[m.op] = InFlight(m, sent, spans)
 
@@ -147,7 +150,7 @@ class CallEffects:
     # What is stated.
 
     def protected(self, lane: int, at: At) -> None:
-        """An operation took entries away: a fork, say, the parent's right to store."""
+        """An operation's shootdown is complete: a fork's, say, of the parent's right to store."""
         fork = self.forks.get(lane)
         if fork is not None and fork.protected is None:
             self.forks[lane] = fork._replace(protected=at)
@@ -181,6 +184,7 @@ class CallEffects:
         """Copy the containers."""
         twin = object.__new__(CallEffects)
         twin.process_of = self.process_of
+        twin.discards = self.discards
         twin.places = self.places.copy()
         twin.lines = {number: line.copy() for number, line in self.lines.items()}
         twin.in_flight = self.in_flight.copy()

@@ -7,7 +7,7 @@ not depend on which. It reads a machine's state only right after that machine's 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import ClassVar
 
-from actors.facts import EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
+from actors.facts import CoresCaughtUp, EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
 from actors.machine import Effect, Machine, Note, Send, Timer
 from actors.message import Message
 from actors.messages import (
@@ -42,7 +42,7 @@ from cluster.setup import Setup
 from kernel import pte as pte_bits
 from kernel.policy import Invalidate
 from kernel.promises import promises
-from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.units import ASID_SHIFT
 
 #: timed runs recount the resident sets once in so many deliveries to a vm
 _RECOUNT_EVERY = 1 << 14
@@ -59,7 +59,9 @@ class Checker:
         self.reports = Reports(promises(settings.policy), setup.lane_name)
         self.clocks = Clocks(len(setup.wiring.names))
         processes = len(settings.vm_of)
-        effects = CallEffects(settings.process_of, processes)
+        effects = CallEffects(
+            settings.process_of, processes, keeps_dontneed=settings.keeps_dontneed
+        )
         forks = 1 < processes < len(settings.process_of)
         self.contents = Contents(self.reports, effects, forks=forks)
         self.translations = Translations(self.reports, setup.wiring.names)
@@ -85,7 +87,7 @@ class Checker:
         self.machines = machines
 
     def noted(self, when: int, actor: int, fact: Fact) -> None:
-        """Facts are taken from the effects of the delivery that states them."""
+        """Do nothing: facts are taken from the effects of the delivery that states them."""
 
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
@@ -191,15 +193,17 @@ class Checker:
         self, dst: int, _src: int, m: Invalidated, effects: list[Effect], clock: Clock, _sent: Clock
     ) -> None:
         vm = self._vm(dst)
+        self.contents.effects.protected(m.op, At(dst, clock[dst]))
         asid = self.translations.removed.get(m.op, (0, ()))[0]
         if asid in vm.spaces:
             # taken away once more, here or by another operation: the shootdown of that follows
-            facts = [e.fact for e in effects if isinstance(e, Note)]
-            again = {v for f in facts if isinstance(f, EntriesGone) for v in f.vpns}
-            for op in vm.ops.values():
-                if op.op != m.op:
-                    again.update(va & VPN_MASK for va, _ in op.gone if va >> ASID_SHIFT == asid)
-            self.translations.completed(m.op, vm, clock, frozenset(again))
+            again = {
+                vpn
+                for effect in effects
+                if isinstance(effect, Note) and isinstance(effect.fact, EntriesGone)
+                for vpn in effect.fact.vpns
+            }
+            self.translations.completed(m.op, vm, clock, again)
 
     # What is sent.
 
@@ -265,9 +269,12 @@ class Checker:
     def _flushed(self, core: int, fact: Flushed, clock: Clock) -> None:
         self.translations.flushed(core, fact.asid, fact.vpns, clock)
 
-    def _entries_gone(self, vm: int, fact: EntriesGone, clock: Clock) -> None:
+    def _entries_gone(self, _vm: int, fact: EntriesGone, _clock: Clock) -> None:
         self.translations.gone(fact.op, fact.asid, fact.vpns)
-        self.contents.effects.protected(fact.op, At(vm, clock[vm]))
+
+    def _cores_caught_up(self, vm: int, fact: CoresCaughtUp, clock: Clock) -> None:
+        self.translations.gone(fact.op, fact.asid, fact.vpns)
+        self.translations.completed(fact.op, self._vm(vm), clock, set())
 
     def _hole_settled(self, vm: int, fact: HoleSettled, clock: Clock) -> None:
         at = At(vm, clock[vm])
@@ -337,4 +344,5 @@ class Checker:
         EntriesGone: _entries_gone,
         HoleSettled: _hole_settled,
         Granted: _granted,
+        CoresCaughtUp: _cores_caught_up,
     }

@@ -15,6 +15,7 @@ from cluster.properties.clocks import At, Clock
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
 from kernel.promises import Property
+from kernel.units import ASID_SHIFT, VPN_MASK
 
 
 class Fill(NamedTuple):
@@ -47,9 +48,16 @@ def will_flush(vm: Vm, asid: int) -> int:
     pmap = vm.spaces[asid].pmap
     switching = 0
     for op in vm.ops.values():
-        if op.kind is OpKind.SWITCH and op.asid == asid:
+        if op.kind is OpKind.SWITCH and op.asid == asid and not op.args[0]:
             switching |= 1 << op.by
     return ~pmap.gens & (~pmap.active | switching)
+
+
+def _owed(vm: Vm, lane: int, asid: int) -> set[int]:
+    """Give the pages whose entries others have taken away, too, and not flushed yet."""
+    owed = [op.gone for op in vm.ops.values() if op.op != lane]
+    owed += [one.gone for one in vm.deferrals.values()]
+    return {va & VPN_MASK for gone in owed for va, _ in gone if va >> ASID_SHIFT == asid}
 
 
 class Translations:
@@ -93,13 +101,14 @@ class Translations:
         """An operation took entries away; its shootdown follows."""
         self.removed[op] = (asid, vpns)
 
-    def completed(self, op: int, vm: Vm, clock: Clock, again: frozenset[int]) -> None:
+    def completed(self, op: int, vm: Vm, clock: Clock, again: set[int]) -> None:
         """A shootdown is complete, so its initiator says: nobody may hold the entries.
 
         Entries that were made anew meanwhile (by a fault, or by a walk that set A again) are good.
-        again: pages whose entries were taken away once more; the shootdown of those follows.
+        again: pages whose entries the same operation has taken away once more.
         """
         asid, vpns = self.removed.pop(op, (0, ()))
+        again = again | _owed(vm, op, asid)
         for vpn in vpns:
             if vpn in again:
                 continue
