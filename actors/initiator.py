@@ -10,7 +10,7 @@ import msgspec
 from actors.facts import Shooting, Shot
 from actors.machine import Effect, Note, ProtocolError, Send, Spend
 from actors.messages import Invalidated, Ipi, IpiAck, Shoot
-from kernel.costs import Costs
+from actors.settings import Settings
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):
@@ -26,7 +26,9 @@ class Round(msgspec.Struct, frozen=True, gc=False):
         return self.vm, self.number, self.targets, tuple(sorted(self.pending))
 
 
-def shoot(rounds: dict[int, Round], vm: int, m: Shoot, costs: Costs, out: list[Effect]) -> None:
+def shoot(
+    rounds: dict[int, Round], me: int, vm: int, m: Shoot, settings: Settings, out: list[Effect]
+) -> None:
     """Send the interrupts of a round; with no targets it is complete at once."""
     if not m.targets:
         out.append(Send(vm, Invalidated(m.op, m.round)))
@@ -34,7 +36,7 @@ def shoot(rounds: dict[int, Round], vm: int, m: Shoot, costs: Costs, out: list[E
     out.append(Note(Shooting(m.op, len(m.targets))))
     ipi = Ipi(m.op, m.round, m.asid, m.vpns)
     for target in m.targets:
-        out.append(Spend(costs.ipi_send_ns))
+        out.append(Spend(settings.ipi_send_ns(me, target)))
         out.append(Send(target, ipi))
     rounds[m.op] = Round(vm, m.round, len(m.targets), frozenset(m.targets))
 
