@@ -8,6 +8,7 @@ are changed, values in them replaced. Source: FreeBSD vm_object.h (OBJ_ANON, OBJ
 from collections.abc import Hashable
 from typing import Self
 
+from kernel.hole_ranges import HoleRanges
 from kernel.locks import SxLock
 from kernel.page import Page
 
@@ -25,6 +26,7 @@ class VmObject:
     __slots__ = (
         "backing",
         "file",
+        "holes",
         "lock",
         "offset",
         "one_mapping",
@@ -50,6 +52,8 @@ class VmObject:
         #: each index is mapped by one entry at most (OBJ_ONEMAPPING)
         self.one_mapping = file == ANONYMOUS
         self.lock = SxLock()
+        #: indexes in a hole, where mappings are shared
+        self.holes = HoleRanges()
 
     @property
     def anonymous(self) -> bool:
@@ -68,6 +72,7 @@ class VmObject:
         twin.shadows = self.shadows
         twin.one_mapping = self.one_mapping
         twin.lock = self.lock
+        twin.holes = self.holes.copy()
         return twin
 
     def freeze(self) -> Hashable:
@@ -77,4 +82,5 @@ class VmObject:
             tuple(sorted(self.swap.items())),
             (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
             self.lock,
+            self.holes.freeze(),
         )

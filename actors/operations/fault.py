@@ -34,7 +34,7 @@ from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import NOBODY, Page
 from kernel.policy import HoleAccess, Rogue
 from kernel.units import ASID_SHIFT
-from kernel.vm_map import HOLE, NEEDS_COPY, MapEntry
+from kernel.vm_map import NEEDS_COPY, MapEntry
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
@@ -55,7 +55,7 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         return _fatal(vm, space, op, SegvCode.MAPERR, out)
     if not entry.prot & (_WRITE if op.args[0] else _READ):
         return _fatal(vm, space, op, SegvCode.ACCERR, out)
-    if entry.flags & HOLE and vm.settings.policy.hole_access is HoleAccess.FATAL:
+    if vm.settings.policy.hole_access is HoleAccess.FATAL and vm.in_hole(space, entry, op.start):
         return _fatal(vm, space, op, SegvCode.HOLE, out)
     if entry.flags & NEEDS_COPY and op.args[0]:
         vm.unlock_map(space, op, out)
@@ -109,7 +109,8 @@ def _touch_event(vm: VmState) -> HoleEvent:
 def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effect]) -> Op:
     """Begin a zero-filled page, or one that is to be copied (op.wanted) to."""
     stays = vm.settings.policy.rogue is Rogue.STAY_HOLE
-    hole = HoleState.IDLE if entry.flags & HOLE and stays else HoleState.LIVE
+    stays = stays and vm.in_hole(vm.spaces[op.asid], entry, op.start)
+    hole = HoleState.IDLE if stays else HoleState.LIVE
     vm.put(key, Page(-1, op.op, hole))
     home = vm.settings.memories[vm.settings.domain_of(op.by)]
     several = len(vm.settings.memories) > 1

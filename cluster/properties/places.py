@@ -105,9 +105,14 @@ class Places:
 
     # Changes.
 
-    def begins(self, lane: int, change: Change) -> None:
-        """A call that changes the map arrived."""
+    def begins(self, lane: int, change: Change, children: Iterable[int]) -> None:
+        """A call that changes the map arrived; children that are being forked off may have either.
+
+        What they show is never certain then.
+        """
         self.changes[lane] = change
+        for child in children:
+            self.maps[child].remove(change.start, change.end)
 
     def ends(self, lane: int, shown: Shown | None, *, failed: bool) -> None:
         """It returned: [start, end) shows this now, or nothing."""
@@ -119,8 +124,11 @@ class Places:
             self.maps[change.asid].assign(change.start, change.end, shown)
 
     def fork(self, parent: int, child: int) -> None:
-        """A child's map is its parent's."""
+        """A child's map is its parent's, but for what is being changed there."""
         self.maps[child] = self.maps[parent].copy()
+        for change in self.changes.values():
+            if change.asid == parent:
+                self.maps[child].remove(change.start, change.end)
         for (asid, vpn), called in list(self.uncertain.items()):
             if asid == parent:
                 self.uncertain[child, vpn] = called
