@@ -63,7 +63,7 @@ def _line(random: Random, *, holes: bool) -> str:
 
 
 def contended_setup(
-    seed: int, policy: str, *, grain: str = "fine", lines: int = 12, frames: int = 64
+    seed: int, policy: str, *, grain: str = "fine", lines: int = 12, **machine: int
 ) -> Setup:
     """Make a setup: two threads and a third that is created, on two cores."""
     random = Random(seed)
@@ -77,11 +77,11 @@ def contended_setup(
         ThreadTable(name="b", core=1, initial=False, run=program()),
         ThreadTable(name="c", core=random.randint(0, 1), initial=False, run=program()),
     ]
-    return _setup(seed, policy, threads, grain, frames)
+    return _setup(seed, policy, threads, {"grain": grain, **machine})
 
 
 def forking_setup(
-    seed: int, policy: str, *, grain: str = "fine", lines: int = 8, frames: int = 64
+    seed: int, policy: str, *, grain: str = "fine", lines: int = 8, **machine: int
 ) -> Setup:
     """Make a setup: two threads of a process that forks, a child, and a child's child.
 
@@ -106,11 +106,14 @@ def forking_setup(
         ThreadTable(name="d", process=2, core=1, initial=False, run=program()),
         ThreadTable(name="e", process=3, core=0, initial=False, run=program()),
     ]
-    return _setup(seed, policy, threads, grain, frames)
+    return _setup(seed, policy, threads, {"grain": grain, **machine})
 
 
-def _setup(seed: int, policy: str, threads: list[ThreadTable], grain: str, frames: int) -> Setup:
-    machine = MachineTable(cores=2, grain=grain, frames=frames, free_wakeup=4, free_target=4)
+def _setup(
+    seed: int, policy: str, threads: list[ThreadTable], changes: dict[str, int | str]
+) -> Setup:
+    keys = {"cores": 2, "frames": 64, "free_wakeup": 4, "free_target": 4, **changes}
+    machine = msgspec.convert(keys, MachineTable)
     scenario = Scenario(
         machine=machine, policy=POLICIES[policy], thread=threads, run=RunTable(seed=seed)
     )

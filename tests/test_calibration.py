@@ -166,3 +166,30 @@ def test_this_machine_is_measured_and_its_profile_runs(
     )
     assert main(["run", "small.toml", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["machine"]["profile"] == "host.toml"
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("echo syscall 95.0 400; echo no cpu >&2; exit 1", "the measurement failed: no cpu"),
+        ("echo syscall 95.0 400; kill -9 $$", "the measurement failed: it ended with -9"),
+        ("echo what is this", "the measurement gave 'what is this'"),
+    ],
+)
+def test_a_measurement_that_fails_is_told(
+    program: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A compiler whose programs fail: it copies a script to where the program is to be."""
+    script, compiler = tmp_path / "program", tmp_path / "cc"
+    script.write_text(f"#!/bin/sh\n{program}\n")
+    script.chmod(0o755)
+    compiler.write_text(f'#!/bin/sh\ncp {script} "$4"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert main(["calibrate", "--host", "-q"]) == 2
+    assert told in capsys.readouterr().err

@@ -96,12 +96,13 @@ def _run(program: Path, tell: Tell) -> dict[str, Figure]:
         assert running.stderr is not None
         try:
             figures = read_figures(_bounded(running.stdout), tell)
+            code = running.wait()
         finally:
             running.kill()  # it has ended, unless what it printed was refused
             timer.cancel()
-        said = running.stderr.read(_LINE_MAX).strip()
-    if said or not figures:
-        raise InputError(f"calibrate --host: the measurement failed: {said or 'it gave nothing'}")
+        said = running.stderr.read(_LINE_MAX).strip() or f"it ended with {code}"
+    if code:
+        raise InputError(f"calibrate --host: the measurement failed: {said}")
     return figures
 
 
