@@ -28,7 +28,7 @@ class CoreKernel(CoreMemory):
         own = Spend(costs.local_invalidate_page_ns * len(m.vpns) or costs.local_flush_ns)
         if not m.targets:
             out.append(own)
-        shoot(self.rounds, self.me, src, m, self.settings, out)
+        shoot(self.rounds, src, m, self.settings, self.me, out)
         self.drop(m.op, m.asid, m.vpns, out)
         if m.targets:
             out.append(own)  # overlaps the wait for the others

@@ -27,7 +27,7 @@ class Round(msgspec.Struct, frozen=True, gc=False):
 
 
 def shoot(
-    rounds: dict[int, Round], me: int, vm: int, m: Shoot, settings: Settings, out: list[Effect]
+    rounds: dict[int, Round], vm: int, m: Shoot, settings: Settings, me: int, out: list[Effect]
 ) -> None:
     """Send the interrupts of a round; with no targets it is complete at once."""
     if not m.targets:

@@ -85,7 +85,7 @@ class PageDaemon(Machine):
 
     def _shoot(self, src: int, m: Shoot) -> list[Effect]:
         out: list[Effect] = [Spend(m.ns)]
-        shoot(self.rounds, self.me, src, m, self.settings, out)
+        shoot(self.rounds, src, m, self.settings, self.me, out)
         return out
 
     def _ipi_ack(self, src: int, m: IpiAck) -> list[Effect]:

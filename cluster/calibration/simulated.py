@@ -1,11 +1,12 @@
 """Simulated measurements: a scenario of machines and messages, a figure read off its run."""
 
+import math
 from collections.abc import Sequence
 
 from actors.facts import CallEnded, Fact
 from actors.machine import Effect, Spend
 from actors.message import Message
-from actors.messages import Ipi, Shoot, ZeroFrames
+from actors.messages import Invalidated, Ipi, Shoot, ZeroFrames
 from actors.operations.operation import OpKind
 from actors.wiring import build
 from cluster.inline import InlineHost
@@ -36,6 +37,9 @@ class Watch:
         self.discards: dict[int, list[int]] = {}
         #: by class of message, what its receivers spent on each
         self.spent: dict[type[Message], list[int]] = {Ipi: [], Shoot: [], ZeroFrames: []}
+        #: how long each shootdown took, from its order to its report
+        self.shootdowns: list[int] = []
+        self._ordered: dict[int, int] = {}
 
     def noted(self, when: int, actor: int, fact: Fact) -> None:
         """Hear a fact."""
@@ -44,9 +48,13 @@ class Watch:
             self.discards.setdefault(fact.op, []).append(when)
 
     def delivered(
-        self, _when: int, _dst: int, _src: int, _seq: int, message: Message, effects: list[Effect]
+        self, when: int, _dst: int, _src: int, _seq: int, message: Message, effects: list[Effect]
     ) -> None:
         """Hear a delivery; kernel work that only travels with the message is not counted."""
+        if isinstance(message, Shoot):
+            self._ordered[message.op] = when + message.ns
+        elif isinstance(message, Invalidated):
+            self.shootdowns.append(when - self._ordered.pop(message.op))
         spent = self.spent.get(message.__class__)
         if spent is not None:
             ns = sum(e.ns for e in effects if isinstance(e, Spend))
@@ -59,7 +67,13 @@ class Watch:
 
 
 def run(
-    profile: Profile, threads: Threads, *, preset: str, sockets: int = 1, domains: int = 1
+    profile: Profile,
+    threads: Threads,
+    *,
+    preset: str,
+    invalidate: str = "eager-ipi",
+    sockets: int = 1,
+    domains: int = 1,
 ) -> Watch:
     """Run threads of one process, on as many cores as they need, to their end.
 
@@ -72,7 +86,8 @@ def run(
         for i, (core, program) in enumerate(threads)
     ]
     machine = {"cores": cores, "sockets": sockets, "domains": domains}
-    data = {"machine": machine, "policy": {"preset": preset}, "thread": rows}
+    policy = {"preset": preset, "invalidate": invalidate}
+    data = {"machine": machine, "policy": policy, "thread": rows}
     setup = prepare(parse(data, "calibration"), "calibration", profile=profile)
     watch = Watch()
     machines = build(setup.wiring, setup.settings, setup.guest)
@@ -107,9 +122,9 @@ def shootdown_ns(profile: Profile, cores: int, sockets: int) -> float:
     return float(watch.metrics.shootdown_wait.total_ns or 0)
 
 
-def _shot(profile: Profile, pages: int) -> Watch:
+def _shot(profile: Profile, pages: int, invalidate: str = "eager-ipi") -> Watch:
     threads = _with_sharers(2, [f"protect 0x100 {pages} r"], f"0x100 {pages}")
-    return run(profile, threads, preset="unmap")
+    return run(profile, threads, preset="unmap", invalidate=invalidate)
 
 
 def invalidation_page_ns(profile: Profile) -> float:
@@ -126,6 +141,13 @@ def shootdown_page_ns(profile: Profile) -> float:
         call = watch.metrics.operations["mprotect"].total_ns or 0
         found.append(call + watch.spent[Ipi][0])
     return (found[1] - found[0]) / (_MANY - _FEW)
+
+
+def fixed_in_pages(profile: Profile, invalidate: str) -> float:
+    """Measure how many further pages of a shootdown take as long as what all pages share."""
+    few, many = (_shot(profile, pages, invalidate).shootdowns[0] for pages in (_FEW, _MANY))
+    page_ns = (many - few) / (_MANY - _FEW)
+    return few / page_ns - _FEW if page_ns > 0 else math.inf
 
 
 def fault_ns(profile: Profile) -> float:
@@ -151,7 +173,7 @@ def zero_page_ns(profile: Profile) -> float:
     return float(watch.spent[ZeroFrames][0])
 
 
-def discards_per_ms(profile: Profile, threads: int) -> float:
+def discards_per_ms(profile: Profile, threads: int, invalidate: str = "eager-ipi") -> float:
     """Measure the throughput of will-it-scale's tlb_flush2: store, discard, load, page by page.
 
     Each thread has pages of its own, a core of its own; eight cores are a domain. Counted from when
@@ -165,7 +187,13 @@ def discards_per_ms(profile: Profile, threads: int) -> float:
         for page in range(first, first + _ROUNDS):
             body += [f"store {page}", f"dontneed {page} 1", f"load {page}"]
         rows.append((i, [*create, f"map {first} {_ROUNDS}", *body]))
-    watch = run(profile, rows, preset="dontneed-linux", domains=max(1, threads // 8))
+    watch = run(
+        profile,
+        rows,
+        preset="dontneed-linux",
+        invalidate=invalidate,
+        domains=max(1, threads // 8),
+    )
     ends = watch.discards.values()
     start, end = max(times[0] for times in ends), min(times[-1] for times in ends)
     done = sum(start < when <= end for times in ends for when in times)
