@@ -62,10 +62,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return 2 if self.fine else 1
 
     def domain_of(self, initiator: int) -> int:
-        """Give the NUMA domain that a core or a page daemon is in."""
+        """Give the NUMA domain that a core or a kernel thread is in."""
+        domains = len(self.memories)
         if initiator < self.cores:
-            return initiator * len(self.memories) // self.cores
-        return self.daemons.index(initiator)
+            return initiator * domains // self.cores
+        if initiator in self.daemons:
+            return self.daemons.index(initiator)
+        return self.zeroers.index(initiator) * domains // len(self.zeroers)
 
     def ipi_send_ns(self, initiator: int, core: int) -> int:
         """Give what it costs to interrupt a core, by whether it is in the same socket."""

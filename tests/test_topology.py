@@ -132,3 +132,13 @@ def _rounds(own: int) -> list[str]:
         rows += [f"hole {own * 64} 32", "think 20000", f"zero {own * 64} 32"]
         rows += [f"store {own * 64} 32", f"load {own * 64} 16"]
     return rows
+
+
+def test_settings_and_wiring_agree_where_initiators_are() -> None:
+    setup = setup_of(
+        {"cores": 8, "sockets": 2, "domains": 4, "zeroers": 2}, [thread("a", 0, "load 1")]
+    )
+    wiring = setup.wiring
+    initiators = (*range(wiring.cores), *wiring.daemons, *wiring.zeroers)
+    found = [setup.settings.domain_of(one) for one in initiators]
+    assert found == [wiring.domains[one] for one in initiators]
