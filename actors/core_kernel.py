@@ -17,6 +17,7 @@ from actors.messages import (
     ZeroChunk,
     ZeroFrames,
 )
+from kernel.policy import Invalidate
 
 
 class CoreKernel(CoreMemory):
@@ -27,11 +28,12 @@ class CoreKernel(CoreMemory):
         out: list[Effect] = [Spend(m.ns)]
         costs = self.settings.costs
         own = Spend(costs.local_invalidate_page_ns * len(m.vpns) or costs.local_flush_ns)
-        if not m.targets:
+        broadcast = self.settings.policy.invalidate is Invalidate.BROADCAST  # reaches oneself, too
+        if not m.targets and not broadcast:
             out.append(own)
         shoot(self.rounds, src, m, self.settings, self.me, out)
         self.drop(m.op, m.asid, m.vpns, out)
-        if m.targets:
+        if m.targets and not broadcast:
             out.append(own)  # overlaps the wait for the others
         return out
 

@@ -35,7 +35,8 @@ def shoot(
     targets = m.targets
     if settings.policy.invalidate is Invalidate.BROADCAST:
         targets = tuple(core for core in range(settings.cores) if core != me)
-        out.append(Spend(costs.tlbi_issue_ns * (len(m.vpns) or 1)))
+        issued = -(-len(m.vpns) // costs.tlbi_pages) or 1  # no pages: the whole space, at once
+        out.append(Spend(costs.tlbi_issue_ns * issued))
         message: Ipi | Tlbi = Tlbi(m.op, m.round, m.asid, m.vpns)
     else:
         message = Ipi(m.op, m.round, m.asid, m.vpns)
@@ -46,7 +47,7 @@ def shoot(
     out.append(Note(Shooting(m.op, interrupts)))
     for target in targets:
         if isinstance(message, Ipi):
-            out.append(Spend(costs.ipi_send_ns))
+            out.append(Spend(settings.ipi_send_ns(me, target)))
         out.append(Send(target, message))
     rounds[m.op] = Round(vm, m.round, interrupts, frozenset(targets))
 

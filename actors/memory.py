@@ -13,6 +13,8 @@ from actors.facts import FramesInUse
 from actors.machine import Effect, Handler, Machine, Note, Send
 from actors.messages import (
     Allocate,
+    AllocateNoWait,
+    CancelAllocate,
     ChunkCopied,
     ChunkData,
     ChunkZeroed,
@@ -21,6 +23,7 @@ from actors.messages import (
     Free,
     Load,
     Loaded,
+    NoFrame,
     Pressure,
     Store,
     Stored,
@@ -35,7 +38,10 @@ class Memory(Machine):
     """Frames `domain << DOMAIN_SHIFT | n`, n below `settings.frames`."""
 
     ROLE = "memory"
-    RECEIVES = Load | Store | Allocate | Free | ZeroChunk | CopyChunk | ChunkData
+    RECEIVES = (
+        Load | Store | Allocate | AllocateNoWait | CancelAllocate | Free | ZeroChunk | CopyChunk
+        | ChunkData
+    )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make a memory whose frames are all free and full of junk."""
@@ -123,6 +129,17 @@ class Memory(Machine):
         out.append(Note(FramesInUse(m.op, self.settings.frames - self.free_count())))
         return out
 
+    def _allocate_no_wait(self, src: int, m: AllocateNoWait) -> list[Effect]:
+        if self.waiters or not self.free_count():
+            return [Send(src, NoFrame(m.op))]
+        return self._allocate(src, Allocate(m.op))
+
+    def _cancel(self, src: int, m: CancelAllocate) -> list[Effect]:
+        if (src, m.op) not in self.waiters:
+            return []
+        self.waiters.remove((src, m.op))
+        return [Send(src, NoFrame(m.op))]
+
     def _free(self, _src: int, m: Free) -> list[Effect]:
         out: list[Effect] = []
         (self.freed_zeroed if m.zeroed else self.freed).extend(m.pfns)
@@ -162,5 +179,7 @@ class Memory(Machine):
         CopyChunk: _copy,
         ChunkData: _data,
         Allocate: _allocate,
+        AllocateNoWait: _allocate_no_wait,
+        CancelAllocate: _cancel,
         Free: _free,
     }

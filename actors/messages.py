@@ -8,6 +8,7 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
     guest access    core  Walk> vm  Translation|PageFault> core  Load|Store> memory  Loaded|Stored>
     page fault      core  Fault> vm  Allocate> memory  Frame> vm  ZeroFrames> core  ZeroChunk>
                     memory  ChunkZeroed> core  Step> vm  Resolved|Signal> core
+                    (several domains: vm  AllocateNoWait> memory  Frame|NoFrame> vm, one by one)
     copy on write   ...  Frame> vm  CopyFrame> core  CopyChunk> memory  ChunkCopied> core  Step>
     system call     core  Call> vm  ...  Return> core
     shootdown       vm  Shoot> initiator  Ipi> cores  IpiAck> initiator  Invalidated> vm

@@ -24,8 +24,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hazards: Hazard = Hazard.NONE
     #: one step a delivery, one granule an access, two chunks a frame; for exploring and scripts
     fine: bool = False
-    #: cores are actors 0..cores-1
+    #: cores are actors 0..cores-1; sockets and domains hold equal blocks of them
     cores: int
+    sockets: int = 1
     memories: tuple[int, ...]
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
@@ -70,13 +71,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Give the chunks in which a frame is zeroed."""
         return 2 if self.fine else 1
 
-    def domain_of(self, core: int) -> int:
-        """Give the memory domain that a core (or any other actor) is near to."""
-        return core % len(self.memories) if core < self.cores else 0
+    def domain_of(self, initiator: int) -> int:
+        """Give the NUMA domain that a core or a kernel thread is in."""
+        domains = len(self.memories)
+        if initiator < self.cores:
+            return initiator * domains // self.cores
+        if initiator in self.daemons:
+            return self.daemons.index(initiator)
+        return self.zeroers.index(initiator) * domains // len(self.zeroers)
 
-    def zeroer_of(self, asid: int) -> int:
-        """Give the zeroing thread that serves an address space."""
-        return self.zeroers[asid % len(self.zeroers)]
+    def ipi_send_ns(self, initiator: int, core: int) -> int:
+        """Give what it costs to interrupt a core, by whether it is in the same socket."""
+        domains = len(self.memories)
+        here, there = (self.domain_of(one) * self.sockets // domains for one in (initiator, core))
+        farther = self.costs.ipi_send_other_socket_ns if here != there else 0
+        return self.costs.ipi_send_ns + farther
+
+    def zeroer_of(self, pfn: int) -> int:
+        """Give the zeroing thread that serves a frame: one of its domain."""
+        each = len(self.zeroers) // len(self.memories)
+        return self.zeroers[(pfn >> DOMAIN_SHIFT) * each + pfn % each]
 
     def memory_of(self, pfn: int) -> int:
         """Give the memory that holds a frame."""

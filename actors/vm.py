@@ -17,6 +17,7 @@ from actors.messages import (
     Fault,
     Frame,
     Invalidated,
+    NoFrame,
     Overdue,
     PageFault,
     PageZeroed,
@@ -83,8 +84,8 @@ class Vm(VmState):
     """Routing: each message finds its operation, or makes one."""
 
     RECEIVES = (
-        Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | Take | PageZeroed | Ceded
-        | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue
+        Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | Take
+        | PageZeroed | Ceded | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue
     )  # fmt: skip
 
     def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
@@ -182,13 +183,15 @@ class Vm(VmState):
         return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
 
     def _begin_fault(self, src: int, lane: int, asid: int, vpn: int, *, write: int) -> list[Effect]:
-        op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, (write,), cursor=vpn)
+        ns = self.contention_ns(src, asid)
+        op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, (write,), cursor=vpn, ns=ns)
         return [Note(FaultStarted(lane)), *self._enters_kernel(src, asid), *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
         kind = _KINDS[m.kind]
         start, end = page_span(m.va, m.length)
-        op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start)
+        ns = self.contention_ns(src, m.asid)
+        op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
         return self._enters_kernel(src, m.asid) + self._begin(op)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
@@ -200,9 +203,17 @@ class Vm(VmState):
         return self._run(shootdown.invalidated(self, op), [])
 
     def _frame(self, _src: int, m: Frame) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.FRAME)
         out: list[Effect] = []
-        op = fault.got_frame(self, self.spaces[op.asid], op, m, out)
+        op = self._in_flight(m, m.op, OpState.FRAME)
+        return self._goes_on(fault.got_frame(self, op, m, out), out)
+
+    def _no_frame(self, src: int, m: NoFrame) -> list[Effect]:
+        out: list[Effect] = []
+        op = self._in_flight(m, m.op, OpState.FRAME)
+        return self._goes_on(fault.no_frame(self, op, src, out), out)
+
+    def _goes_on(self, op: Op, out: list[Effect]) -> list[Effect]:
+        """Run an operation on unless it waits."""
         if op.state is not OpState.READY:
             self.ops[op.op] = op
             return out
@@ -290,6 +301,7 @@ class Vm(VmState):
         Step: _step,
         Invalidated: _invalidated,
         Frame: _frame,
+        NoFrame: _no_frame,
         Take: _take,
         PageZeroed: _page_zeroed,
         Ceded: _ceded,

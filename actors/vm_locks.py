@@ -12,7 +12,7 @@ import msgspec
 from actors.machine import Effect, Machine, Send
 from actors.message import PageKey
 from actors.messages import Sleep, Wakeup
-from actors.operations.operation import Op, OpState, replace
+from actors.operations.operation import SLEEPING, Op, OpState, replace
 from actors.settings import Settings
 from kernel.page import NOBODY, Page
 from kernel.vm_object import VmObject
@@ -139,6 +139,23 @@ class VmLocks(Machine):
             return None
         out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
         return replace(op, state=OpState.LOCK, ns=0)
+
+    def contention_ns(self, core: int, asid: int) -> int:
+        """Give what an operation that begins pays for those of other threads of the space.
+
+        The lock word, the counters and the page table's lock come from their cores' caches. Asleep
+        they touch none. Exploring has no time.
+        """
+        settings = self.settings
+        if not self.ops or settings.fine:
+            return 0
+        here, ns = settings.domain_of(core), 0
+        for other in self.ops.values():
+            if other.asid == asid and other.by < settings.cores and other.state not in SLEEPING:
+                near = settings.domain_of(other.by) == here
+                costs = settings.costs
+                ns += costs.contention_ns if near else costs.contention_other_domain_ns
+        return ns
 
     def unlock_map(self, space: VmSpace, op: Op, out: list[Effect]) -> None:
         """Release the map lock and wake whom it is handed to."""

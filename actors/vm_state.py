@@ -123,20 +123,22 @@ class VmState(VmPages):
         return bool(page.flags & KNOWN_ZERO) and not self.dirtied(page)
 
     def offer(self, op: Op, keys: list[PageKey], out: list[Effect]) -> None:
-        """Hand flushed pages of a hole to the zeroing thread."""
+        """Hand flushed pages of a hole to the zeroing threads of their frames' domains."""
         policy = self.settings.policy
         if policy.zeroing == "inline" or policy.advice is AdviceKind.REUSABLE_REUSE:
             return
-        offered = []
+        by_zeroer: dict[int, list[PageKey]] = {}
         for key in keys:
             page = self.get(key)
             if page is None or page.hole is not HoleState.IDLE:
                 continue
             if self.may_offer(page):
                 self.hole_event(key, HoleEvent.OFFER, op)
-                offered.append(key)
-        if offered:
-            out.append(Send(self.settings.zeroer_of(op.asid), ZeroJob(op.op, tuple(offered))))
+                by_zeroer.setdefault(self.settings.zeroer_of(page.pfn), []).append(key)
+        out.extend(
+            Send(zeroer, ZeroJob(op.op, tuple(found)))
+            for zeroer, found in sorted(by_zeroer.items())
+        )
 
     def hint(self, op: int, keys: list[PageKey], out: list[Effect]) -> None:
         """Tell the page daemons of the frames' domains that these pages look reclaimable."""

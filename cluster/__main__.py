@@ -11,8 +11,10 @@ from typing import Any
 
 import click
 
+from cluster.commands.calibrate import calibrate_command
 from cluster.commands.catalogue import hazards_command, policies_command, scenarios_command
 from cluster.commands.context import Composition
+from cluster.commands.profiles import profiles_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
 from cluster.commands.trace import trace_group
@@ -80,6 +82,8 @@ for _command in (
     scenarios_command,
     policies_command,
     hazards_command,
+    profiles_command,
+    calibrate_command,
 ):
     cli.add_command(_command)
 

@@ -229,7 +229,9 @@ def concerned(policy: Policy) -> frozenset[str]:
     """Give the keys that have an effect under this policy's advice."""
     if policy.advice is AdviceKind.HOLE_ZERO:
         return frozenset(Policy.__struct_fields__)
-    return _ALWAYS_MEANT | _MEANT.get(policy.advice, frozenset())
+    # how shootdowns of munmap and the like reach other cores: only broadcast changes that
+    shootdowns = {"invalidate"} if policy.invalidate is Invalidate.BROADCAST else set[str]()
+    return _ALWAYS_MEANT | _MEANT.get(policy.advice, frozenset()) | shootdowns
 
 
 _DEFERRED = frozenset({Invalidate.DEFERRED_AT_SWITCH, Invalidate.DEFERRED_AT_KERNEL_ENTRY})

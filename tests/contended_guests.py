@@ -82,7 +82,7 @@ POLICIES: dict[str, dict[str, str]] = {
     "broadcast": {"preset": "broadcast-tlb"},
     "broadcast-inline": {"preset": "broadcast-tlb", "zeroing": "inline", "grant": "eager"},
 }
-_HOLES = frozenset(name for name, p in PRESETS.items() if p.advice is AdviceKind.HOLE_ZERO)
+HOLES = frozenset(name for name, p in PRESETS.items() if p.advice is AdviceKind.HOLE_ZERO)
 
 
 def _line(random: Random, *, holes: bool) -> str:
@@ -103,11 +103,11 @@ def _line(random: Random, *, holes: bool) -> str:
 
 
 def contended_setup(
-    seed: int, policy: str, *, grain: str = "fine", lines: int = 12, frames: int = 64
+    seed: int, policy: str, *, grain: str = "fine", lines: int = 12, **machine: int
 ) -> Setup:
     """Make a setup: two threads and a third that is created, on two cores."""
     random = Random(seed)
-    holes = POLICIES[policy]["preset"] in _HOLES
+    holes = POLICIES[policy]["preset"] in HOLES
 
     def program() -> list[str]:
         return [_line(random, holes=holes) for _ in range(lines)]
@@ -117,18 +117,18 @@ def contended_setup(
         ThreadTable(name="b", core=1, initial=False, run=program()),
         ThreadTable(name="c", core=random.randint(0, 1), initial=False, run=program()),
     ]
-    return _setup(seed, policy, threads, grain, frames)
+    return _setup(seed, policy, threads, {"grain": grain, **machine})
 
 
 def forking_setup(
-    seed: int, policy: str, *, grain: str = "fine", lines: int = 8, frames: int = 64
+    seed: int, policy: str, *, grain: str = "fine", lines: int = 8, **machine: int
 ) -> Setup:
     """Make a setup: two threads of a process that forks, a child, and a child's child.
 
     Some of the pages are shared, or a file's.
     """
     random = Random(seed)
-    holes = POLICIES[policy]["preset"] in _HOLES
+    holes = POLICIES[policy]["preset"] in HOLES
 
     def program(*forks: str) -> list[str]:
         found = [_line(random, holes=holes) for _ in range(lines)]
@@ -146,11 +146,26 @@ def forking_setup(
         ThreadTable(name="d", process=2, core=1, initial=False, run=program()),
         ThreadTable(name="e", process=3, core=0, initial=False, run=program()),
     ]
-    return _setup(seed, policy, threads, grain, frames)
+    return _setup(seed, policy, threads, {"grain": grain, **machine})
 
 
-def _setup(seed: int, policy: str, threads: list[ThreadTable], grain: str, frames: int) -> Setup:
-    machine = MachineTable(cores=2, grain=grain, frames=frames, free_wakeup=4, free_target=4)
+def profile_for(policy: str) -> str:
+    """Give a machine that has what the policy needs."""
+    return "x86-invlpgb" if POLICIES[policy]["preset"] == "broadcast-tlb" else "x86-ipi"
+
+
+def _setup(
+    seed: int, policy: str, threads: list[ThreadTable], changes: dict[str, int | str]
+) -> Setup:
+    keys = {
+        "profile": profile_for(policy),
+        "cores": 2,
+        "frames": 64,
+        "free_wakeup": 4,
+        "free_target": 4,
+    }
+    keys |= changes
+    machine = msgspec.convert(keys, MachineTable)
     scenario = Scenario(
         machine=machine, policy=POLICIES[policy], thread=threads, run=RunTable(seed=seed)
     )

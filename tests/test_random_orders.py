@@ -79,3 +79,13 @@ def test_promises_are_kept_across_forks(policy: str, grain: str) -> None:
     for seed in range(2 * SEEDS):
         setup = forking_setup(seed, policy, grain=grain)
         assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_in_two_domains(policy: str) -> None:
+    """Pages of one object have frames in both; with few, one domain has none left."""
+    for seed in range(SEEDS):
+        setup = contended_setup(seed, policy, domains=2, frames=2)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+        setup = forking_setup(seed, policy, domains=2, zeroers=2, frames=32)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed

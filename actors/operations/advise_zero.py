@@ -181,19 +181,27 @@ def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
 
 @idle_if(lambda _vm, _space, op: not op.wanted)
 def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: have the zeroing thread give up what it holds of the range."""
+    """Phase: have the zeroing threads give up what they hold of the range, one after another."""
     if not op.wanted:
         return advance(op)
-    keys = tuple(key for key, _ in op.wanted)
-    zeroer = vm.settings.zeroer_of(op.asid)
+    zeroers = [_zeroer_of(vm, key) for key, _ in op.wanted]
+    zeroer = zeroers[0]
+    keys = tuple(key for (key, _), its in zip(op.wanted, zeroers, strict=True) if its == zeroer)
     out.append(Send(zeroer, Steal(KERNEL_LANE + zeroer, op.op, keys)))
     return replace(op, state=OpState.ZEROING)
 
 
+def _zeroer_of(vm: VmState, key: PageKey) -> int:
+    page = vm.get(key)
+    assert page is not None, "it is in the hands of a zeroing thread"
+    return vm.settings.zeroer_of(page.pfn)
+
+
 def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list[Effect]) -> Op:
     """Take over what the zeroing thread ceded; the rest of each page is zeroed inline."""
-    held = list(op.pages)
-    for (key, done), (_, vpn) in zip(pages, op.wanted, strict=True):
+    held, wanted = list(op.pages), dict(op.wanted)
+    for key, done in pages:
+        vpn = wanted.pop(key)
         after, actions = vm.hole_event(key, HoleEvent.CEDED, op)
         assert after is not None
         vm.put(key, after.with_busy(op.op))
@@ -201,7 +209,9 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
         if Action.ZERO_INLINE in actions:
             op = replace(op, todo=(*op.todo, vpn, done))
     out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
-    return advance(replace(op, pages=tuple(held), wanted=(), state=OpState.READY))
+    left = tuple(wanted.items())
+    op = replace(op, pages=tuple(held), wanted=left, state=OpState.READY)
+    return op if left else advance(op)
 
 
 @idle_if(lambda _vm, _space, op: not op.todo)

@@ -71,7 +71,7 @@ def _defer(vm: VmState, op: Op, out: list[Effect]) -> int:
     vm.deferrals[number] = Deferral(owed, tuple(awaiting))
     deadline_ns = vm.settings.policy.deadline_ns
     if deadline_ns:
-        zeroer = vm.settings.zeroer_of(op.asid)
+        zeroer = vm.settings.zeroer_of(op.gone[0][1])
         out.append(Send(zeroer, Watch(KERNEL_LANE + zeroer, number)))
     return number
 

@@ -14,8 +14,11 @@ from actors.machine import Effect, Note, Send
 from actors.message import Message, PageKey
 from actors.messages import (
     Allocate,
+    AllocateNoWait,
+    CancelAllocate,
     CopyFrame,
     Frame,
+    Free,
     Resolved,
     Signal,
     Translation,
@@ -36,6 +39,8 @@ from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
 _READ, _WRITE = 1, 2
+#: `value` of a fault that waits for a frame of any domain
+_WAITS = -1
 
 
 def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -117,8 +122,9 @@ def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effe
     stays = stays and vm.in_hole(vm.spaces[op.asid], entry, op.start)
     hole = HoleState.IDLE if stays else HoleState.LIVE
     vm.put(key, Page(-1, op.op, hole))
-    memory = vm.settings.memories[vm.settings.domain_of(op.by)]
-    out.append(Send(memory, Allocate(op.op)))
+    home = vm.settings.memories[vm.settings.domain_of(op.by)]
+    several = len(vm.settings.memories) > 1
+    out.append(Send(home, AllocateNoWait(op.op) if several else Allocate(op.op)))
     ns = op.ns + vm.settings.costs.fault_ns
     return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
 
@@ -162,8 +168,48 @@ def upgrade(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return replace(op, phase=_LOOK_UP, ns=op.ns + vm.settings.costs.map_ns)
 
 
-def got_frame(vm: VmState, _space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Take the frame that memory gave: copy the older page to it, or zero it unless it is zero."""
+def no_frame(vm: VmState, op: Op, memory: int, out: list[Effect]) -> Op:
+    """Ask the next domain for a frame; when none has any, wait for the first of them that has.
+
+    Source: FreeBSD vm_domainset_iter_page: the domain of the policy first, then the others without
+    waiting, then vm_wait_doms for any of them.
+    """
+    if op.value == _WAITS:
+        return _answered(vm, op, out)
+    memories = vm.settings.memories
+    home = memories[vm.settings.domain_of(op.by)]
+    after = memories[(memories.index(memory) + 1) % len(memories)]
+    if after != home:
+        out.append(Send(after, AllocateNoWait(op.op)))
+        return op
+    out.extend(Send(each, Allocate(op.op)) for each in memories)
+    return replace(op, value=_WAITS, seen=(0, -1, 0))
+
+
+def _answered(vm: VmState, op: Op, out: list[Effect]) -> Op:
+    """Go on when every domain that was asked to wait has answered: `seen` counts them."""
+    answers, pfn, zeroed = op.seen
+    if answers + 1 < len(vm.settings.memories):
+        return replace(op, seen=(answers + 1, pfn, zeroed))
+    return _use_frame(vm, replace(op, seen=()), Frame(op.op, pfn, bool(zeroed)), out)
+
+
+def got_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
+    """Take the frame that memory gave; of those of several domains the first."""
+    if op.value != _WAITS:
+        return _use_frame(vm, op, frame, out)
+    answers, pfn, _ = op.seen
+    memory_of = vm.settings.memory_of
+    if pfn >= 0:
+        out.append(Send(memory_of(frame.pfn), Free(op.op, (frame.pfn,), frame.zeroed)))
+        return _answered(vm, op, out)
+    others = (one for one in vm.settings.memories if one != memory_of(frame.pfn))
+    out.extend(Send(memory, CancelAllocate(op.op)) for memory in others)
+    return _answered(vm, replace(op, seen=(answers, frame.pfn, int(frame.zeroed))), out)
+
+
+def _use_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
+    """Copy the older page to the frame, or zero it unless it is zero."""
     ((key, _),) = op.pages
     page = vm.get(key)
     assert page is not None, "it is busy"

@@ -4,7 +4,19 @@ from actors.message import Message
 
 
 class Allocate(Message, frozen=True, tag=25):
-    """memory <- vm: a frame, please."""
+    """memory <- vm: a frame, please; I wait for it, at every domain when there are several."""
+
+
+class AllocateNoWait(Message, frozen=True, tag=51):
+    """memory <- vm: a frame if one is free, else NoFrame: there are other domains to ask."""
+
+
+class NoFrame(Message, frozen=True, tag=53):
+    """vm <- memory: none is free here."""
+
+
+class CancelAllocate(Message, frozen=True, tag=55):
+    """memory <- vm: another domain had a frame: answer NoFrame, unless you have sent one."""
 
 
 class Frame(Message, frozen=True, tag=26):

@@ -109,7 +109,7 @@ class Invalidated(Message, frozen=True, tag=24):
     round: int
 
 
-class CatchUp(Message, frozen=True, tag=51):
+class CatchUp(Message, frozen=True, tag=52):
     """core <- vm: you entered the kernel: invalidate `vpns` (none: all), then CaughtUp."""
 
     asid: int
@@ -117,30 +117,30 @@ class CatchUp(Message, frozen=True, tag=51):
     upto: int
 
 
-class CaughtUp(Message, frozen=True, tag=52):
+class CaughtUp(Message, frozen=True, tag=54):
     """vm <- core: I have invalidated what was left to me, up to that number."""
 
     asid: int
     upto: int
 
 
-class Watch(Message, frozen=True, tag=53):
+class Watch(Message, frozen=True, tag=56):
     """zeroer <- vm: an invalidation was left to other cores; see to its deadline."""
 
     number: int
 
 
-class Deadline(Message, frozen=True, tag=54):
+class Deadline(Message, frozen=True, tag=57):
     """zeroer <- zeroer (timer): invalidations watched before the timer was armed are late."""
 
 
-class Overdue(Message, frozen=True, tag=55):
+class Overdue(Message, frozen=True, tag=58):
     """vm <- zeroer: interrupt the cores that have not invalidated up to that number, by me."""
 
     upto: int
 
 
-class Tlbi(Message, frozen=True, tag=56):
+class Tlbi(Message, frozen=True, tag=59):
     """core <- core, pagedaemon, zeroer: broadcast invalidation: no interrupt, the hardware does it.
 
     No pages means the whole address space.
@@ -151,7 +151,7 @@ class Tlbi(Message, frozen=True, tag=56):
     vpns: tuple[int, ...]
 
 
-class TlbiDone(Message, frozen=True, tag=57):
+class TlbiDone(Message, frozen=True, tag=60):
     """core, pagedaemon, zeroer <- core: accesses through the old entries are complete."""
 
     round: int

@@ -60,7 +60,7 @@ def every_frame_once(machines: list[Machine], reports: Reports) -> None:
 
 def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Reports) -> None:
     """A run that is quiet has no operation, lock, busy page, interrupt or request left."""
-    starved = sum(len(m.waiters) for m in machines if isinstance(m, Memory))
+    starved = len({one for m in machines if isinstance(m, Memory) for one in m.waiters})
     if starved:
         text = (
             f"out of memory: {starved} allocations wait for a frame and nothing is left to "

@@ -253,7 +253,7 @@ class Checker:
     def _frame_arrived(
         self, _dst: int, _src: int, m: Frame, _e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
-        self.contents.frames.arrived(m.op, m.pfn)
+        self.contents.frames.arrived(m.pfn)
 
     def _return(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message

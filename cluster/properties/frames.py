@@ -22,7 +22,7 @@ class Frames:
         self.begun: dict[int, int] = {}
         #: frames that are not free
         self.alive: set[int] = set()
-        #: the life of the frame that is on its way to each lane
+        #: frames on their way to a vm, and the life that each begins there
         self.coming: dict[int, int] = {}
         #: the latest life of each frame that its vm knows of
         self.known: dict[int, int] = {}
@@ -39,7 +39,7 @@ class Frames:
             text = f"frame {pfn:#x} is handed out twice"
             self.reports.add(Property.ACCOUNT, text, 0, -1, (op,))
         self.alive.add(pfn)
-        self.begun[pfn] = self.coming[op] = self.begun.get(pfn, 0) + 1
+        self.begun[pfn] = self.coming[pfn] = self.begun.get(pfn, 0) + 1
 
     def freed(self, op: int, pfn: int) -> None:
         """Memory takes a frame back."""
@@ -54,9 +54,9 @@ class Frames:
 
     # The vm.
 
-    def arrived(self, op: int, pfn: int) -> None:
+    def arrived(self, pfn: int) -> None:
         """A vm takes a frame in."""
-        self.known[pfn] = self.coming.pop(op)
+        self.known[pfn] = self.coming.pop(pfn)
 
     def ordered(self, lane: int, pfns: Iterable[int]) -> None:
         """A vm tells a lane to work on frames."""
