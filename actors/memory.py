@@ -17,7 +17,9 @@ from actors.messages import (
     ChunkData,
     ChunkZeroed,
     CopyChunk,
+    FillFrame,
     Frame,
+    FrameFilled,
     Free,
     Load,
     Loaded,
@@ -27,7 +29,7 @@ from actors.messages import (
     ZeroChunk,
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
-from kernel.frame import FrameContents, chunk_of, junk
+from kernel.frame import FrameContents, chunk_of, filled, junk
 from kernel.units import CELL_MASK
 
 
@@ -35,7 +37,7 @@ class Memory(Machine):
     """Frames `domain << DOMAIN_SHIFT | n`, n below `settings.frames`."""
 
     ROLE = "memory"
-    RECEIVES = Load | Store | Allocate | Free | ZeroChunk | CopyChunk | ChunkData
+    RECEIVES = Load | Store | Allocate | Free | ZeroChunk | CopyChunk | ChunkData | FillFrame
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make a memory whose frames are all free and full of junk."""
@@ -115,6 +117,10 @@ class Memory(Machine):
         self.contents[pfn] = old.with_chunk(chunk, base, cells)
         return [Send(to, ChunkCopied(op, chunk))]
 
+    def _fill(self, src: int, m: FillFrame) -> list[Effect]:
+        self.contents[m.pfn] = filled(self.settings.chunks, m.contents)
+        return [Send(src, FrameFilled(m.op))]
+
     def _allocate(self, src: int, m: Allocate) -> list[Effect]:
         out: list[Effect] = []
         self.waiters.append((src, m.op))
@@ -161,6 +167,7 @@ class Memory(Machine):
         ZeroChunk: _zero,
         CopyChunk: _copy,
         ChunkData: _data,
+        FillFrame: _fill,
         Allocate: _allocate,
         Free: _free,
     }

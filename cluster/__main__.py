@@ -13,6 +13,7 @@ import click
 
 from cluster.commands.catalogue import hazards_command, policies_command, scenarios_command
 from cluster.commands.context import Composition
+from cluster.commands.corpus import corpus_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
 from cluster.commands.trace import trace_group
@@ -75,6 +76,7 @@ for _command in (
     run_command,
     compare_command,
     replay_command,
+    corpus_command,
     trace_group,
     import_group,
     scenarios_command,

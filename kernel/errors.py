@@ -8,16 +8,19 @@ class Errno(IntEnum):
 
     OK = 0
     ENOMEM = 12
+    EFAULT = 14
     EINVAL = 22
 
 
 class SegvCode(IntEnum):
-    """Why SIGSEGV was sent."""
+    """Why SIGSEGV (or SIGBUS) was sent."""
 
     MAPERR = 1
     ACCERR = 2
     #: hole_access = fatal: the page is in a hole
     HOLE = 3
+    #: behind the end of the object that is mapped (SIGBUS)
+    OBJECT = 4
 
 
 class FaultCause(IntEnum):
@@ -36,3 +39,5 @@ class FaultCause(IntEnum):
     SPURIOUS = 5
     #: an older copy was copied to a page of one's own
     COPY = 6
+    #: read from a file
+    PAGE_IN = 7

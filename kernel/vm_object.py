@@ -25,6 +25,7 @@ class VmObject:
     __slots__ = (
         "backing",
         "file",
+        "holes",
         "lock",
         "offset",
         "one_mapping",
@@ -39,6 +40,8 @@ class VmObject:
         self.size = size
         #: the file that it caches (a vnode object), or ANONYMOUS
         self.file = file
+        #: indexes at which the file reads as zero since MADV_REMOVE
+        self.holes: dict[int, None] = {}
         self.pages: dict[int, Page] = {}
         #: swap slots by index
         self.swap: dict[int, int] = {}
@@ -61,6 +64,7 @@ class VmObject:
         twin = object.__new__(type(self))
         twin.size = self.size
         twin.file = self.file
+        twin.holes = self.holes.copy()
         twin.pages = self.pages.copy()
         twin.swap = self.swap.copy()
         twin.backing = self.backing
@@ -75,6 +79,7 @@ class VmObject:
         return (
             tuple(sorted(self.pages.items())),
             tuple(sorted(self.swap.items())),
+            tuple(sorted(self.holes)),
             (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
             self.lock,
         )

@@ -8,7 +8,7 @@ The page daemon drops a marked page only if its entry is still clean when it is 
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operations import discard, range_scan, shootdown
+from actors.operations import range_errors, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
@@ -20,7 +20,7 @@ from kernel.vmspace import VmSpace
 
 def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use, and mark the page."""
-    if page.wired or page.hole is not HoleState.LIVE:
+    if scene.vm.is_wired(key, page) or page.hole is not HoleState.LIVE:
         return False
     if page.busy != NOBODY:
         return True
@@ -38,7 +38,9 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
 
 def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range."""
-    return range_scan.scan(vm, space, op, out, mark_free, lambda e: not vm.shadowed(e))
+    return range_scan.scan(
+        vm, space, op, out, mark_free, lambda e: vm.exclusive(e) and not vm.shadowed(e)
+    )
 
 
 def hint(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -49,7 +51,7 @@ def hint(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 PHASES: tuple[Phase, ...] = (
     range_scan.lock_shared,
-    discard.check_gaps,
+    range_errors.check(range_errors.wired_or_shared),
     mark_pages,
     *shootdown.PHASES,
     hint,

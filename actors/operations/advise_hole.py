@@ -10,7 +10,7 @@ a second HOLE of the same page waits for it (rule H-2: "nothing to do" must stil
 from actors.facts import HoleSettled
 from actors.machine import Effect, Note
 from actors.message import PageKey
-from actors.operations import discard, object_chain, range_scan, shootdown
+from actors.operations import discard, object_chain, range_errors, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState, idle_if
@@ -18,7 +18,7 @@ from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, Page
 from kernel.policy import HoleRecord, NoAccess
-from kernel.vm_map import HOLE
+from kernel.vm_map import HOLE, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 #: states in which a page is busy only for a ZERO that has taken it: HOLE has nothing to do
@@ -35,15 +35,19 @@ def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     op = discard.with_gap_error(vm, space, op)
     if vm.settings.policy.hole_state is not HoleRecord.MAP_ENTRY:
         return advance(op)
-    space.map.change(op.start, op.end, lambda e: e.with_flags(on=HOLE))
+    space.map.change(op.start, op.end, _with_hole)
     return advance(op, vm.settings.costs.map_ns)
+
+
+def _with_hole(entry: MapEntry) -> MapEntry:
+    return entry if entry.flags & WIRED else entry.with_flags(on=HOLE)
 
 
 def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     """Take one page into the hole; it stays busy until its flush is complete."""
-    if page.wired:
-        return False
     vm, op, found = scene.vm, scene.op, scene.found
+    if vm.is_wired(key, page):
+        return False
     if vm.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
         return True
     after, _ = vm.hole_event(key, HoleEvent.HOLE, op)
@@ -94,15 +98,17 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
     return replace(op, pages=())
 
 
-def flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the invalidation is complete."""
     op = settle_pages(vm, op, out)
-    out.append(Note(HoleSettled(op.op, op.asid, op.start, op.end)))
+    for start, end in discard.not_wired(space, op):
+        out.append(Note(HoleSettled(op.op, op.asid, start, end)))
     return advance(op)
 
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(clips),
+    range_errors.check(range_errors.wired),
     *discard.PUNCH_PHASES,
     mark_range,
     take_pages,

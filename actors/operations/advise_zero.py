@@ -12,12 +12,20 @@ from actors.facts import Granted, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Steal, ZeroFrames
-from actors.operations import advise_hole, discard, object_chain, range_scan, shootdown
+from actors.operations import (
+    advise_hole,
+    discard,
+    object_chain,
+    range_errors,
+    range_scan,
+    shootdown,
+)
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene
 from actors.settings import KERNEL_LANE
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
+from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import Page
@@ -129,7 +137,9 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
     found = vm.page_at(space, vpn)
-    return found is not None and found[1].hole is HoleState.LIVE and not found[1].wired
+    if found is None or found[1].hole is not HoleState.LIVE:
+        return False
+    return not vm.is_wired(*found)
 
 
 @idle_if(lambda _vm, _space, op: not op.wanted)
@@ -189,7 +199,11 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
             ns += settings.costs.pte_ns
             after = _enter(vm, space, op.asid << ASID_SHIFT | vpn, key, after)
         vm.unbusy(key, after, out)
-    out.append(Note(Granted(op.op, op.asid, op.start, op.end)))
+    granted = discard.not_wired(space, op)
+    for start, end in granted:
+        out.append(Note(Granted(op.op, op.asid, start, end)))
+    if granted != [(op.start, op.end)]:
+        op = replace(op, error=Errno.EINVAL)  # what mlock holds is not zero
     return advance(replace(op, pages=op.pages if late else ()), ns)
 
 
@@ -213,6 +227,7 @@ def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 #: HOLE's part, for pages that are not in a hole
 _FIRST: tuple[Phase, ...] = (
     discard.lock(advise_hole.clips),
+    range_errors.check(range_errors.wired),
     *discard.PUNCH_PHASES,
     hole_live_pages,
     *shootdown.PHASES,

@@ -3,6 +3,8 @@
     lock; page by page: leave the object, remove the entry; remove the entries of pages that others
     have, too; shoot down; free the frames; change the map; unlock; settle objects
 
+Pages of shared memory stay as long as their object does: mremap(2) may show them again.
+
 The frames are free only when no TLB can map them. FreeBSD's vm_map_delete does the same under the
 map write lock; Linux's zap_page_range works under the shared lock.
 """
@@ -12,7 +14,7 @@ from collections.abc import Callable
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
-from actors.operations import object_chain, range_scan, shootdown
+from actors.operations import object_chain, range_errors, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_pages import Gone
@@ -23,7 +25,7 @@ from kernel.hole import Action, HoleEvent
 from kernel.page import Page
 from kernel.policy import Errors
 from kernel.units import ASID_SHIFT, VPN_LIMIT
-from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
+from kernel.vm_map import NEEDS_COPY, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 #: which entries of the map an operation lets go of
@@ -149,17 +151,25 @@ def let_go_of(entries: Choice, pages: Choice) -> tuple[Phase, ...]:
     )
 
 
-@idle_if(lambda vm, space, op: with_gap_error(vm, space, op) is op)
-def check_gaps(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: an unmapped gap in the range is an error, or nothing, as the policy says."""
-    return advance(with_gap_error(vm, space, op))
-
-
 def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
     """Give the operation with the error that it returns if its range has a gap; it goes on."""
-    if vm.settings.policy.errors is Errors.LINUX and space.map.has_gap(op.start, op.end):
+    if op.error or vm.settings.policy.errors is not Errors.LINUX:
+        return op
+    if space.map.has_gap(op.start, op.end):
         return replace(op, error=Errno.ENOMEM)
     return op
+
+
+def not_wired(space: VmSpace, op: Op) -> list[tuple[int, int]]:
+    """List the parts of the operation's range in which mlock holds no pages."""
+    if not space.map.wired:
+        return [(op.start, op.end)]
+    found, at = [], op.start
+    for piece in space.map.pieces(op.start, op.end):
+        if piece.flags & WIRED:
+            found.append((at, piece.start))
+            at = piece.end
+    return [(start, end) for start, end in (*found, (at, op.end)) if start < end]
 
 
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -243,14 +253,14 @@ def whole_space(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op
 
 MUNMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *let_go_of(everything, everything),
+    *let_go_of(everything, private),
     unmap,
     range_scan.unlock,
     object_chain.settle,
 )
 MMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *let_go_of(everything, everything),
+    *let_go_of(everything, private),
     unmap,
     map_memory,
     range_scan.unlock,
@@ -260,7 +270,7 @@ MMAP_PHASES: tuple[Phase, ...] = (
 PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched), punch)
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
-    check_gaps,
+    range_errors.check(range_errors.wired),
     *let_go_of(everything, private),
     punch,
     range_scan.unlock,

@@ -1,8 +1,8 @@
 """A page fault.
 
-    lock the map shared; look up: fatal, sleep on a busy page, resident, copied from an older copy,
-    or a new page (busy, no frame yet); frame; zero or copy it; flush what it replaces; enter it in
-    the page table; unlock
+    lock the map shared; look up: fatal, sleep on a busy page, resident, read from a file, copied
+    from an older copy, or a new page (busy, no frame yet); frame; zero or copy it; flush what it
+    replaces; enter it in the page table; unlock
 
 Source: FreeBSD vm_fault: the page is allocated busy in the first object, zero-filled or copied,
 entered and unbusied; who meets a busy page drops everything, sleeps and starts over from the map
@@ -16,20 +16,30 @@ from actors.messages import (
     Allocate,
     CopyFrame,
     Frame,
+    PageIn,
     Resolved,
     Signal,
     Translation,
     ZeroFrames,
 )
 from actors.operations import shootdown
-from actors.operations.operation import Op, OpState, advance, replace
+from actors.operations.operation import (
+    POPULATES,
+    USER,
+    Op,
+    OpKind,
+    OpState,
+    advance,
+    replace,
+)
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
-from kernel.errors import FaultCause, SegvCode
+from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import NOBODY, Page
 from kernel.policy import HoleAccess, Rogue
+from kernel.stamp import file_stamp
 from kernel.units import ASID_SHIFT
 from kernel.vm_map import HOLE, NEEDS_COPY, MapEntry
 from kernel.vm_object import NONE
@@ -46,25 +56,33 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: find the entry and the page, and decide."""
     entry = space.map.lookup(op.start)
-    if entry is None:
-        return _fatal(vm, space, op, SegvCode.MAPERR, out)
-    if not entry.prot & (_WRITE if op.args[0] else _READ):
-        return _fatal(vm, space, op, SegvCode.ACCERR, out)
-    if entry.flags & HOLE and vm.settings.policy.hole_access is HoleAccess.FATAL:
-        return _fatal(vm, space, op, SegvCode.HOLE, out)
+    denied = _denial(vm, entry, op)
+    if denied is not None:
+        return _fatal(vm, space, op, denied, out)
+    assert entry is not None, "that would be denied"
     if entry.flags & NEEDS_COPY and op.args[0]:
         vm.unlock_map(space, op, out)
         return replace(op, phase=_UPGRADE)
     key = (entry.oid, entry.pindex(op.start))
     top = vm.objects[entry.oid]
     page = top.pages.get(key[1])
-    if page is None and top.backing != NONE:
-        return _older_copy(vm, space, op, key, out)
     if page is None:
-        return _new_page(vm, op, entry, key, out)
+        return _not_here(vm, space, op, key, out)
     if vm.must_wait(page, _touch_event(vm)):
         return _sleep(vm, space, op, key, out)
     return _resident(vm, space, op, key, page)
+
+
+def _denial(vm: VmState, entry: MapEntry | None, op: Op) -> SegvCode | None:
+    """Say why the access is not permitted, if it is not."""
+    if entry is None:
+        return SegvCode.MAPERR
+    if not entry.prot & (_WRITE if op.args[0] else _READ):
+        return SegvCode.ACCERR
+    if entry.flags & HOLE and vm.settings.policy.hole_access is HoleAccess.FATAL:
+        return SegvCode.HOLE
+    beyond = entry.pindex(op.start) >= vm.objects[entry.oid].size
+    return SegvCode.OBJECT if beyond else None
 
 
 def _sleep(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
@@ -82,6 +100,8 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
         ns = op.ns + costs.spurious_fault_ns
         return replace(op, value=FaultCause.SPURIOUS, phase=_ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
+    if op.value == FaultCause.PAGE_IN:
+        cause = FaultCause.PAGE_IN
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
         _, actions = vm.hole_event(key, _touch_event(vm), op)
@@ -91,9 +111,24 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
     vm.unlock_map(space, op, out)
-    out.append(Note(Segv(op.op, op.asid, op.start, code)))
-    out.append(Send(op.by, Signal(op.op, op.start, code, op.ns + vm.settings.costs.signal_ns)))
+    if op.args[1] == POPULATES:
+        return replace(op, phase=len(PHASES), error=_error_of(op.kind, code))
+    ns = op.ns + vm.settings.costs.fault_ns
+    if op.args[1] == USER:
+        out.append(Note(Segv(op.op, op.asid, op.start, code)))
+        ns = op.ns + vm.settings.costs.signal_ns
+    out.append(Send(op.by, Signal(op.op, op.start, code, ns)))
     return replace(op, phase=len(PHASES), error=-1)
+
+
+def _error_of(kind: OpKind, code: SegvCode) -> Errno:
+    """Say what a call that populates returns for a page that can not be.
+
+    Source: Linux __mlock_posix_error_return; madvise_populate.
+    """
+    if kind is OpKind.MLOCK or code is SegvCode.MAPERR:
+        return Errno.ENOMEM
+    return Errno.EFAULT if code is SegvCode.OBJECT else Errno.EINVAL
 
 
 def _touch_event(vm: VmState) -> HoleEvent:
@@ -112,7 +147,31 @@ def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effe
     return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
 
 
-def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
+def _page_in(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
+    """Begin a page of a file. The map is unlocked while the pager works; then all starts over."""
+    vm.unlock_map(space, op, out)
+    vm.put(key, Page(-1, op.op))
+    memory = vm.settings.memories[vm.settings.domain_of(op.by)]
+    out.append(Send(memory, Allocate(op.op)))
+    return replace(op, state=OpState.FRAME, pages=((key, op.start),))
+
+
+def paged_in(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the page of a file is there, for whoever waits for it; the fault starts over."""
+    ((key, _),) = op.pages
+    page = vm.get(key)
+    assert page is not None, "it is busy"
+    vm.unbusy(key, page, out)
+    return replace(op, pages=(), phase=0, value=FaultCause.PAGE_IN)
+
+
+def _is_read(vm: VmState, key: PageKey) -> bool:
+    """Say whether a page that is not there is read from a file."""
+    one = vm.objects[key[0]]
+    return not one.anonymous and key[1] not in one.holes
+
+
+def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
     """Look down the chain: read an older copy where it is, write to a new one of one's own."""
     oid, index = top_key
     top = vm.objects[oid]
@@ -123,9 +182,11 @@ def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list
         page = vm.objects[oid].pages.get(index) if index < vm.objects[oid].size else None
     entry = space.map.lookup(op.start)
     assert entry is not None
+    key = (oid, index)
+    if page is None and _is_read(vm, key):
+        return _page_in(vm, space, op, key, out)
     if page is None:
         return _new_page(vm, op, entry, top_key, out)
-    key = (oid, index)
     if page.busy != NOBODY:
         return _sleep(vm, space, op, key, out)
     if not op.args[0]:
@@ -157,6 +218,10 @@ def got_frame(vm: VmState, _space: VmSpace, op: Op, frame: Frame, out: list[Effe
     page = vm.get(key)
     assert page is not None, "it is busy"
     vm.give_frame(key, page, frame.pfn)
+    if not op.wanted and _is_read(vm, key):
+        contents = file_stamp(vm.objects[key[0]].file, key[1])
+        out.append(Send(op.by, PageIn(op.op, frame.pfn, contents, op.ns)))
+        return replace(op, state=OpState.PAGER, phase=_PAGED_IN, ns=0)
     op = replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL, phase=_REPLACE)
     if op.wanted:
         source = vm.get(op.wanted[0][0])
@@ -205,6 +270,9 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         assert found is not None, "it is busy"
         vm.unbusy(held, found, out)
     vm.unlock_map(space, op, out)
+    op = replace(op, pages=(), wanted=())
+    if op.args[1] == POPULATES:
+        return replace(op, phase=len(PHASES), cursor=vpn + 1)
     out.append(Note(Faulted(op.op, op.asid, vpn, op.value, op.ns)))
     reply: Message
     if vm.settings.fine:
@@ -222,8 +290,10 @@ PHASES: tuple[Phase, ...] = (
     replace_entry,
     *shootdown.PHASES,
     enter,
+    paged_in,
 )
 _LOOK_UP = PHASES.index(look_up)
 _UPGRADE = PHASES.index(upgrade)
 _REPLACE = PHASES.index(replace_entry)
 _ENTER = PHASES.index(enter)
+_PAGED_IN = PHASES.index(paged_in)

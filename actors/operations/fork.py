@@ -89,7 +89,7 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
     entry = entry.with_flags(off=WIRED)
     if entry.flags & INHERITED_ZERO:
         oid = vm.make_object(op.op, entry.end - entry.start)
-        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY))
+        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED))
         return op
     if entry.flags & SHARED:
         vm.objects[entry.oid].one_mapping = False

@@ -73,6 +73,35 @@ class ChunkCopied(Message, frozen=True, tag=50):
     chunk: int
 
 
+class PageIn(Message, frozen=True, tag=51):
+    """core <- vm: have a page of a file read into frame `pfn`, then Step; the thread sleeps.
+
+    `contents` is what the page holds, a stamp.
+    """
+
+    pfn: int
+    contents: int
+    ns: int
+
+
+class PageRead(Message, frozen=True, tag=52):
+    """core <- core (timer): the device has read the page."""
+
+    pfn: int
+    contents: int
+
+
+class FillFrame(Message, frozen=True, tag=53):
+    """memory <- core: the frame holds this page of a file."""
+
+    pfn: int
+    contents: int
+
+
+class FrameFilled(Message, frozen=True, tag=54):
+    """core <- memory: it does."""
+
+
 class Pressure(Message, frozen=True, tag=31):
     """pagedaemon <- memory: free frames are below the wake-up mark by `shortage` frames."""
 

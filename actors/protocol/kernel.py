@@ -4,11 +4,12 @@ from actors.message import Message
 
 
 class Fault(Message, frozen=True, tag=11):
-    """vm <- core: page-fault exception."""
+    """vm <- core: page-fault exception, in user code or in the kernel for a system call."""
 
     asid: int
     vpn: int
     write: bool
+    kernel: bool
 
 
 class Resolved(Message, frozen=True, tag=12):
@@ -19,7 +20,7 @@ class Resolved(Message, frozen=True, tag=12):
 
 
 class Signal(Message, frozen=True, tag=13):
-    """core <- vm: the fault is fatal: SIGSEGV (`code` MAPERR or ACCERR) at `vpn`."""
+    """core <- vm: the fault is fatal: SIGSEGV at `vpn` (`code`, a SegvCode), or EFAULT."""
 
     vpn: int
     code: int

@@ -16,11 +16,13 @@ from actors.messages import (
     ChunkData,
     CopyChunk,
     CopyFrame,
+    FillFrame,
     Frame,
     Free,
     Invalidated,
     Load,
     Loaded,
+    PageIn,
     Return,
     Store,
     Switched,
@@ -162,6 +164,11 @@ class Checker:
     ) -> None:
         self.contents.zero(m)
 
+    def _fill_frame(
+        self, _dst: int, _src: int, m: FillFrame, _e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.frames.check_work(m.op, m.pfn, "filled from a file")
+
     def _copy_chunk(
         self, _dst: int, _src: int, m: CopyChunk, e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
@@ -231,10 +238,10 @@ class Checker:
         assert isinstance(m, ZeroFrames)
         self.contents.frames.ordered(m.op, (pfn for pfn, _ in m.frames))
 
-    def _copy_frame(self, _vm: int, send: Send, _clock: Clock) -> None:
+    def _one_frame(self, _vm: int, send: Send, _clock: Clock) -> None:
         m = send.message
-        assert isinstance(m, CopyFrame)
-        self.contents.frames.ordered(m.op, (m.src, m.dst))
+        assert isinstance(m, CopyFrame | PageIn)
+        self.contents.frames.ordered(m.op, (m.pfn,) if isinstance(m, PageIn) else (m.src, m.dst))
 
     def _free(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
@@ -316,6 +323,7 @@ class Checker:
         Store: _store,
         ZeroChunk: _zero_chunk,
         CopyChunk: _copy_chunk,
+        FillFrame: _fill_frame,
         ChunkData: _chunk_data,
         Free: _freed,
         Call: _call,
@@ -328,7 +336,8 @@ class Checker:
         Taken: _taken,
         Free: _free,
         ZeroFrames: _zero_frames,
-        CopyFrame: _copy_frame,
+        CopyFrame: _one_frame,
+        PageIn: _one_frame,
         Frame: _frame,
         Return: _return,
     }
