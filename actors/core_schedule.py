@@ -54,7 +54,7 @@ class CoreSchedule(CoreKernel):
         asid = self.settings.process_of[self.thread]
         if asid != self.asid:
             self.phase = Phase.SWITCH
-            out.append(Send(self.settings.vm_of[asid], SwitchIn(self.thread, asid)))
+            out.append(Send(self.settings.vm_of[asid], SwitchIn(self.lane, asid)))
             return True
         self._resume(out)
         return True
@@ -74,7 +74,7 @@ class CoreSchedule(CoreKernel):
     def switched(self, _src: int, m: Switched) -> list[Effect]:
         """Load the root, set curpmap, clear the own bit in the old pm_active."""
         out: list[Effect] = [Spend(self.settings.costs.context_switch_ns)]
-        old, self.asid = self.asid, self.settings.process_of[m.op]
+        old, self.asid = self.asid, m.asid
         if not m.keep:
             self.tlb.invalidate_all(self.asid)
         if old != NO_SPACE:

@@ -15,7 +15,7 @@ from actors.initiator import Round
 from actors.machine import Effect, Machine, Send
 from actors.message import StoreItem
 from actors.messages import Drain, Ipi, IpiAck, Store
-from actors.settings import Settings
+from actors.settings import KERNEL_LANE, Settings
 from kernel.tlb import Tlb
 
 NO_THREAD = -1
@@ -98,6 +98,8 @@ class CoreState(Machine):
     def __init__(self, me: int, settings: Settings, guest: Guest) -> None:
         """Make an idle core with the threads that are bound to it."""
         self.me = me
+        #: of context switches: a thread may have an operation in flight, asleep
+        self.lane = KERNEL_LANE + me
         self.settings = settings
         self.guest = guest
         self.threads: dict[int, Thread] = {

@@ -39,6 +39,9 @@ class VmLocks(Machine):
         self.ops: dict[int, Op] = {}
         #: operations that sleep until a page is no longer busy
         self.busy_waiters: dict[PageKey, tuple[int, ...]] = {}
+        #: ranges that a HOLE or ZERO has for itself, and who waits for its end
+        self.claims: dict[int, tuple[tuple[int, int, int], ...]] = {}
+        self.claim_waiters: dict[int, tuple[int, ...]] = {}
 
     def clone(self) -> Self:
         """Copy the containers."""
@@ -57,6 +60,8 @@ class VmLocks(Machine):
             tuple(sorted(self.unflushed.items())),
             tuple(sorted(self.ops.items())),
             tuple(sorted(self.busy_waiters.items())),
+            tuple(sorted(self.claims.items())),
+            tuple(sorted(self.claim_waiters.items())),
         )
 
     def waiting(self) -> list[str]:

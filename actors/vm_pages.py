@@ -233,6 +233,18 @@ class VmPages(VmLocks):
         self.unflushed[va] = (*self.unflushed.get(va, ()), pfn)
         return va, pfn
 
+    def orphans_in(self, asid: int, start: int, end: int) -> list[Gone]:
+        """List entries of pages that are gone, in [start, end), whose flush is outstanding.
+
+        Where the page is still there it is busy until the flush is complete.
+        """
+        first, last = asid << ASID_SHIFT | start, asid << ASID_SHIFT | end
+        return [
+            (va, pfns[-1])
+            for va, pfns in self.unflushed.items()
+            if first <= va < last and any(pfn not in self.frames for pfn in pfns)
+        ]
+
     def has_flushed(self, gone: tuple[Gone, ...]) -> None:
         """Note that no TLB holds these entries any more; pages are mapped there no longer."""
         for va, pfn in gone:

@@ -3,7 +3,7 @@
 Whatever changes the hole state of a page goes through `hole_event`, which asks THE TABLE.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from actors.machine import Effect, Send
 from actors.message import PageKey
@@ -13,7 +13,8 @@ from actors.vm_pages import VmPages
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
 from kernel.page import NOBODY, Page
-from kernel.policy import zero_may_skip
+from kernel.policy import HoleRecord, zero_may_skip
+from kernel.vm_map import HOLE, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
@@ -43,6 +44,48 @@ class VmState(VmPages):
         if Action.ACCOUNT_IN in actions:
             self.account(page, 1)
         return after, actions
+
+    def in_hole(self, space: VmSpace, entry: MapEntry, vpn: int) -> bool:
+        """Say whether the record of holes has a page: of shared memory the object keeps it."""
+        if entry.flags & SHARED:
+            return self.objects[entry.oid].holes.holds(entry.pindex(vpn))
+        return bool(entry.flags & HOLE) or space.holes.holds(vpn)
+
+    def mark_hole(self, space: VmSpace, start: int, end: int, *, hole: bool) -> None:
+        """Change the record of holes for what is mapped in [start, end)."""
+        record = self.settings.policy.hole_state
+        if record is HoleRecord.PAGE_FLAG:
+            return
+        for piece in list(space.map.pieces(start, end)):
+            if hole and piece.flags & WIRED:
+                continue
+            if piece.flags & SHARED:
+                holes, low, high = (
+                    self.objects[piece.oid].holes,
+                    piece.offset,
+                    piece.pindex(piece.end),
+                )
+            elif record is HoleRecord.RANGE_LIST:
+                holes, low, high = space.holes, piece.start, piece.end
+            else:
+                on, off = (HOLE, 0) if hole else (0, HOLE)
+                change = MapEntry.with_flags
+                space.map.change(piece.start, piece.end, lambda e: change(e, on, off))  # noqa: B023
+                continue
+            (holes.add if hole else holes.remove)(low, high)
+
+    def holes_in(self, space: VmSpace, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the parts of [start, end) that the record of holes has."""
+        for piece in space.map.pieces(start, end):
+            if piece.flags & SHARED:
+                shift = piece.start - piece.offset
+                holes = self.objects[piece.oid].holes
+                inside = holes.inside(piece.offset, piece.pindex(piece.end))
+                yield from ((low + shift, high + shift) for low, high in inside)
+            elif piece.flags & HOLE:
+                yield piece.start, piece.end
+            else:
+                yield from space.holes.inside(piece.start, piece.end)
 
     def must_wait(self, page: Page, event: HoleEvent) -> bool:
         """Say whether an operation must sleep before it raises an event on a page.

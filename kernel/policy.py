@@ -30,6 +30,8 @@ class HoleRecord(StrEnum):
     PAGE_FLAG = "page-flag"
     #: a flag of a clipped map entry under the map write lock (nwf)
     MAP_ENTRY = "map-entry"
+    #: ranges recorded beside the map, under the map read lock (davidchisnall, step 1)
+    RANGE_LIST = "range-list"
 
 
 class NoAccess(StrEnum):

@@ -8,6 +8,7 @@ are changed, values in them replaced. Source: FreeBSD vm_object.h (OBJ_ANON, OBJ
 from collections.abc import Hashable
 from typing import Self
 
+from kernel.hole_ranges import HoleRanges
 from kernel.locks import SxLock
 from kernel.page import Page
 
@@ -30,6 +31,7 @@ class VmObject:
         "offset",
         "one_mapping",
         "pages",
+        "punched",
         "shadows",
         "size",
         "swap",
@@ -40,8 +42,8 @@ class VmObject:
         self.size = size
         #: the file that it caches (a vnode object), or ANONYMOUS
         self.file = file
-        #: indexes at which the file reads as zero since MADV_REMOVE
-        self.holes: dict[int, None] = {}
+        #: indexes at which a file reads as zero since MADV_REMOVE
+        self.punched = HoleRanges()
         self.pages: dict[int, Page] = {}
         #: swap slots by index
         self.swap: dict[int, int] = {}
@@ -53,6 +55,8 @@ class VmObject:
         #: each index is mapped by one entry at most (OBJ_ONEMAPPING)
         self.one_mapping = file == ANONYMOUS
         self.lock = SxLock()
+        #: indexes in a hole, where mappings are shared
+        self.holes = HoleRanges()
 
     @property
     def anonymous(self) -> bool:
@@ -64,7 +68,7 @@ class VmObject:
         twin = object.__new__(type(self))
         twin.size = self.size
         twin.file = self.file
-        twin.holes = self.holes.copy()
+        twin.punched = self.punched.copy()
         twin.pages = self.pages.copy()
         twin.swap = self.swap.copy()
         twin.backing = self.backing
@@ -72,6 +76,7 @@ class VmObject:
         twin.shadows = self.shadows
         twin.one_mapping = self.one_mapping
         twin.lock = self.lock
+        twin.holes = self.holes.copy()
         return twin
 
     def freeze(self) -> Hashable:
@@ -79,7 +84,8 @@ class VmObject:
         return (
             tuple(sorted(self.pages.items())),
             tuple(sorted(self.swap.items())),
-            tuple(sorted(self.holes)),
+            self.punched.freeze(),
             (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
             self.lock,
+            self.holes.freeze(),
         )

@@ -77,6 +77,39 @@ def contended_setup(
         ThreadTable(name="b", core=1, initial=False, run=program()),
         ThreadTable(name="c", core=random.randint(0, 1), initial=False, run=program()),
     ]
+    return _setup(seed, policy, threads, grain, frames)
+
+
+def forking_setup(
+    seed: int, policy: str, *, grain: str = "fine", lines: int = 8, frames: int = 64
+) -> Setup:
+    """Make a setup: two threads of a process that forks, a child, and a child's child.
+
+    Some of the pages are shared, or a file's.
+    """
+    random = Random(seed)
+    holes = POLICIES[policy]["preset"] in ("flag-only", "fatal-hole")
+
+    def program(*forks: str) -> list[str]:
+        found = [_line(random, holes=holes) for _ in range(lines)]
+        for fork in forks:
+            found.insert(random.randint(0, lines), f"fork {fork}")
+        return found
+
+    opening = [f"map 1 {PAGES}", f"map 1 1 {random.choice(('rw', 'shared'))}"]
+    threads = [
+        ThreadTable(name="a", core=0, run=[*opening, "create b", *program("c", "d")]),
+        ThreadTable(name="b", core=1, initial=False, run=program()),
+        ThreadTable(
+            name="c", process=1, core=random.randint(0, 1), initial=False, run=program("e")
+        ),
+        ThreadTable(name="d", process=2, core=1, initial=False, run=program()),
+        ThreadTable(name="e", process=3, core=0, initial=False, run=program()),
+    ]
+    return _setup(seed, policy, threads, grain, frames)
+
+
+def _setup(seed: int, policy: str, threads: list[ThreadTable], grain: str, frames: int) -> Setup:
     machine = MachineTable(cores=2, grain=grain, frames=frames, free_wakeup=4, free_target=4)
     scenario = Scenario(
         machine=machine, policy=POLICIES[policy], thread=threads, run=RunTable(seed=seed)

@@ -12,7 +12,7 @@ from actors.message import Message
 from actors.wiring import build
 from cluster.properties.checker import Checker
 from cluster.setup import Setup
-from tests.contended_guests import POLICIES, contended_setup
+from tests.contended_guests import POLICIES, contended_setup, forking_setup
 
 SEEDS = 4
 _TOO_LONG = 20_000
@@ -70,4 +70,12 @@ class Tumble:
 def test_promises_are_kept(policy: str, frames: int, grain: str) -> None:
     for seed in range(SEEDS):
         setup = contended_setup(seed, policy, grain=grain, frames=frames)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
+@pytest.mark.parametrize("grain", ["fine", "fused"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_across_forks(policy: str, grain: str) -> None:
+    for seed in range(2 * SEEDS):
+        setup = forking_setup(seed, policy, grain=grain)
         assert Tumble(setup, Random(seed)).run().violations == [], seed

@@ -2,7 +2,8 @@
 
     lock; page by page: clear A and D of the entry, mark the page; shoot down; hint; unlock
 
-Source: FreeBSD vm_map_madvise, pmap_advise (one flush at the end if some entry had A or D set).
+Source: FreeBSD vm_map_madvise, pmap_advise (one flush at the end if some entry had A or D set);
+vm_object_madvise leaves objects alone that may be mapped twice.
 The page daemon drops a marked page only if its entry is still clean when it is removed.
 """
 
@@ -39,7 +40,7 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
 def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range."""
     return range_scan.scan(
-        vm, space, op, out, mark_free, lambda e: vm.exclusive(e) and not vm.shadowed(e)
+        vm, space, op, out, mark_free, lambda e: not vm.shadowed(e) and vm.exclusive(e)
     )
 
 

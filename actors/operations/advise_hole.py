@@ -10,15 +10,21 @@ a second HOLE of the same page waits for it (rule H-2: "nothing to do" must stil
 from actors.facts import HoleSettled
 from actors.machine import Effect, Note
 from actors.message import PageKey
-from actors.operations import discard, object_chain, range_errors, range_scan, shootdown
+from actors.operations import (
+    advice_range,
+    discard,
+    object_chain,
+    range_errors,
+    range_scan,
+    shootdown,
+)
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, Page
-from kernel.policy import HoleRecord, NoAccess
-from kernel.vm_map import HOLE, WIRED, MapEntry
+from kernel.policy import HoleAccess, HoleRecord, NoAccess
 from kernel.vmspace import VmSpace
 
 #: states in which a page is busy only for a ZERO that has taken it: HOLE has nothing to do
@@ -31,16 +37,12 @@ def clips(vm: VmState) -> bool:
 
 
 def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: note the hole in the map, if that is where the policy keeps it."""
+    """Phase: note the hole where the policy keeps it, in the map or beside it."""
     op = discard.with_gap_error(vm, space, op)
-    if vm.settings.policy.hole_state is not HoleRecord.MAP_ENTRY:
+    if vm.settings.policy.hole_state is HoleRecord.PAGE_FLAG:
         return advance(op)
-    space.map.change(op.start, op.end, _with_hole)
+    vm.mark_hole(space, op.start, op.end, hole=True)
     return advance(op, vm.settings.costs.map_ns)
-
-
-def _with_hole(entry: MapEntry) -> MapEntry:
-    return entry if entry.flags & WIRED else entry.with_flags(on=HOLE)
 
 
 def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
@@ -57,8 +59,7 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     costs = vm.settings.costs
     found.ns += costs.flag_page_ns
     if no_access is not NoAccess.NONE:
-        found.ns += costs.pte_ns
-        scene.take_entry(keep=no_access is NoAccess.KEEP_PTE)
+        scene.take_entries(page, keep=no_access is NoAccess.KEEP_PTE)
     # what was stored before HOLE need not be known any more
     after = vm.objects[key[0]].pages[key[1]].with_flags(off=DIRTY | LAZY_FREE)
     vm.put(key, after.with_busy(op.op))
@@ -101,20 +102,23 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
 def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the invalidation is complete."""
     op = settle_pages(vm, op, out)
-    for start, end in discard.not_wired(space, op):
-        out.append(Note(HoleSettled(op.op, op.asid, start, end)))
+    fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
+    settled = vm.holes_in(space, op.start, op.end) if fatal else [(op.start, op.end)]
+    out.extend(Note(HoleSettled(op.op, op.asid, start, end)) for start, end in settled)
     return advance(op)
 
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(clips),
     range_errors.check(range_errors.wired),
+    advice_range.claim_range,
     *discard.PUNCH_PHASES,
     mark_range,
     take_pages,
     early_offer,
+    shootdown.join_flushes,
     *shootdown.PHASES,
     flushed,
-    range_scan.unlock,
+    advice_range.unlock,
     object_chain.settle,
 )

@@ -33,8 +33,7 @@ def _files(vm: VmState, space: VmSpace, op: Op) -> list[MapEntry]:
 def punch_files(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: what is faulted in from now on is zero."""
     for piece in _files(vm, space, op):
-        indexes = range(piece.offset, piece.pindex(piece.end))
-        vm.objects[piece.oid].holes.update(dict.fromkeys(indexes))
+        vm.objects[piece.oid].punched.add(piece.offset, piece.pindex(piece.end))
     return advance(op)
 
 
@@ -44,7 +43,7 @@ def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
         return False
     if vm.must_wait(page, HoleEvent.DISCARD):
         return True
-    found.gone += [one for va in page.mappings if (one := vm.take_entry(va)) is not None]
+    scene.take_entries(page, keep=False)
     _, actions = vm.hole_event(key, HoleEvent.DISCARD, scene.op)
     found.ns += vm.settings.costs.zap_page_ns
     if page.pfn >= 0 and Action.FREE_FRAME in actions:

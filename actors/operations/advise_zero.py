@@ -13,6 +13,7 @@ from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Steal, ZeroFrames
 from actors.operations import (
+    advice_range,
     advise_hole,
     discard,
     object_chain,
@@ -29,9 +30,8 @@ from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import Page
-from kernel.policy import Grant, HoleRecord, NotStarted, Zeroing, zero_may_skip
+from kernel.policy import Grant, NotStarted, Zeroing, zero_may_skip
 from kernel.units import ASID_SHIFT, VPN_MASK
-from kernel.vm_map import HOLE
 from kernel.vmspace import VmSpace
 
 #: states in which the zeroing thread holds the page
@@ -185,8 +185,7 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     settings = vm.settings
     op = discard.with_gap_error(vm, space, op)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
-    if settings.policy.hole_state is HoleRecord.MAP_ENTRY:
-        space.map.change(op.start, op.end, lambda e: e.with_flags(off=HOLE))
+    vm.mark_hole(space, op.start, op.end, hole=False)
     ns = 0
     for key, vpn in op.pages:
         page = vm.get(key)
@@ -220,16 +219,17 @@ def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Pa
 
 def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: unlock; what is still held (hazard) goes."""
-    vm.unlock_map(space, op, out)
-    return advance(replace(op, pages=()))
+    return advice_range.unlock(vm, space, replace(op, pages=()), out)
 
 
 #: HOLE's part, for pages that are not in a hole
 _FIRST: tuple[Phase, ...] = (
     discard.lock(advise_hole.clips),
     range_errors.check(range_errors.wired),
+    advice_range.claim_range,
     *discard.PUNCH_PHASES,
     hole_live_pages,
+    shootdown.join_flushes,
     *shootdown.PHASES,
     own_flushed,
 )

@@ -140,12 +140,16 @@ def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
     return replace(op, frames=())
 
 
-def let_go_of(entries: Choice, pages: Choice) -> tuple[Phase, ...]:
-    """Give the phases in which entries of the page table go, and pages; the frames at the end."""
+def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Phase, ...]:
+    """Give the phases in which entries of the page table go, and pages; the frames at the end.
+
+    last: the operation has no shootdown after this one.
+    """
     return (
         let_pages_go(pages),
         drop_entries(entries),
         free_early,
+        *([shootdown.join_flushes] if last else []),
         *shootdown.PHASES,
         free_frames,
     )
@@ -175,6 +179,7 @@ def not_wired(space: VmSpace, op: Op) -> list[tuple[int, int]]:
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the range leaves the map."""
     gone = space.map.remove(op.start, op.end)
+    space.holes.remove(op.start, op.end)
     drops = dict.fromkeys((*op.drops, *(entry.oid for entry in gone)))
     return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
 
@@ -267,7 +272,7 @@ MMAP_PHASES: tuple[Phase, ...] = (
     object_chain.settle,
 )
 #: what comes first where older copies must not show again: HOLE, ZERO
-PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched), punch)
+PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched, last=False), punch)
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
     range_errors.check(range_errors.wired),

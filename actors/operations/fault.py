@@ -41,7 +41,7 @@ from kernel.page import NOBODY, Page
 from kernel.policy import HoleAccess, Rogue
 from kernel.stamp import file_stamp
 from kernel.units import ASID_SHIFT
-from kernel.vm_map import HOLE, NEEDS_COPY, MapEntry
+from kernel.vm_map import NEEDS_COPY, MapEntry
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
@@ -56,7 +56,7 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: find the entry and the page, and decide."""
     entry = space.map.lookup(op.start)
-    denied = _denial(vm, entry, op)
+    denied = _denial(vm, space, entry, op)
     if denied is not None:
         return _fatal(vm, space, op, denied, out)
     assert entry is not None, "that would be denied"
@@ -73,13 +73,14 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return _resident(vm, space, op, key, page)
 
 
-def _denial(vm: VmState, entry: MapEntry | None, op: Op) -> SegvCode | None:
+def _denial(vm: VmState, space: VmSpace, entry: MapEntry | None, op: Op) -> SegvCode | None:
     """Say why the access is not permitted, if it is not."""
     if entry is None:
         return SegvCode.MAPERR
     if not entry.prot & (_WRITE if op.args[0] else _READ):
         return SegvCode.ACCERR
-    if entry.flags & HOLE and vm.settings.policy.hole_access is HoleAccess.FATAL:
+    fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
+    if fatal and vm.in_hole(space, entry, op.start):
         return SegvCode.HOLE
     beyond = entry.pindex(op.start) >= vm.objects[entry.oid].size
     return SegvCode.OBJECT if beyond else None
@@ -139,7 +140,8 @@ def _touch_event(vm: VmState) -> HoleEvent:
 def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effect]) -> Op:
     """Begin a zero-filled page, or one that is to be copied (op.wanted) to."""
     stays = vm.settings.policy.rogue is Rogue.STAY_HOLE
-    hole = HoleState.IDLE if entry.flags & HOLE and stays else HoleState.LIVE
+    stays = stays and vm.in_hole(vm.spaces[op.asid], entry, op.start)
+    hole = HoleState.IDLE if stays else HoleState.LIVE
     vm.put(key, Page(-1, op.op, hole))
     memory = vm.settings.memories[vm.settings.domain_of(op.by)]
     out.append(Send(memory, Allocate(op.op)))
@@ -168,7 +170,7 @@ def paged_in(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def _is_read(vm: VmState, key: PageKey) -> bool:
     """Say whether a page that is not there is read from a file."""
     one = vm.objects[key[0]]
-    return not one.anonymous and key[1] not in one.holes
+    return not one.anonymous and not one.punched.holds(key[1])
 
 
 def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:

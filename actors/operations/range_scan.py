@@ -67,6 +67,14 @@ class Scene:
         if gone is not None:
             self.found.gone.append(gone)
 
+    def take_entries(self, page: Page, *, keep: bool) -> None:
+        """Take away all entries of the page that is visited, in every space that maps it."""
+        for va in page.mappings:
+            self.found.ns += self.vm.settings.costs.pte_ns
+            gone = self.vm.take_entry(va, keep=keep)
+            if gone is not None:
+                self.found.gone.append(gone)
+
 
 #: (scene, key, page) -> whether the visit must wait until the page is no longer busy
 Visitor = Callable[[Scene, PageKey, Page], bool]

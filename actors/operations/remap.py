@@ -113,6 +113,7 @@ def move_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         last = space.map.insert(at)
     if high - low > end - start:
         _lengthen(vm, space, op, last, high)
+    _move_holes(space, start, end, shift)
     entered = 0
     for vpn, pte in zip(op.todo[::2], op.todo[1::2], strict=True):
         entered += _enter(vm, space, op, vpn + shift, pte)
@@ -121,6 +122,13 @@ def move_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     if space.map.overlapping(end, whole) and high - low == end - start:
         return replace(_next_run(space, op), phase=_FIRST_OF_RUN)
     return op
+
+
+def _move_holes(space: VmSpace, start: int, end: int, shift: int) -> None:
+    found = list(space.holes.inside(start, end))
+    space.holes.remove(start, end)
+    for low, high in found:
+        space.holes.add(low + shift, high + shift)
 
 
 def _stays_empty(vm: VmState, space: VmSpace, op: Op, entry: MapEntry) -> None:

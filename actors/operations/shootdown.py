@@ -13,6 +13,7 @@ from actors.facts import EntriesGone
 from actors.machine import Effect, Note, Send
 from actors.messages import Shoot
 from actors.operations.operation import Op, OpState, advance, replace
+from actors.vm_pages import Gone
 from actors.vm_state import VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.units import ASID_SHIFT, VPN_MASK
@@ -21,6 +22,24 @@ from kernel.vmspace import Pmap, VmSpace
 
 def _nothing_gone(_vm: VmState, _space: VmSpace, op: Op) -> bool:
     return not op.gone
+
+
+def _orphans(vm: VmState, op: Op) -> list[Gone]:
+    if not vm.unflushed:
+        return []
+    own = {va for va, _ in op.gone}
+    return [one for one in vm.orphans_in(op.asid, op.start, op.end) if one[0] not in own]
+
+
+@idle_if(lambda vm, _space, op: not _orphans(vm, op))
+def join_flushes(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: what others have discarded from the range and not flushed yet is flushed here as well.
+
+    An operation that found nothing there may not return before no TLB gives it any more.
+    Source: Linux tlb_finish_mmu flushes when another flush of the mm is pending.
+    """
+    joined = tuple(vm.must_flush(*one) for one in _orphans(vm, op))
+    return advance(replace(op, gone=op.gone + joined))
 
 
 @idle_if(_nothing_gone)

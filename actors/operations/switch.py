@@ -21,7 +21,7 @@ def read_generation(_vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> 
     """Phase: say whether the core's cached entries are still good; a fresh PCID otherwise."""
     keep = bool(space.pmap.gens >> op.by & 1)
     space.pmap.gens |= 1 << op.by
-    out.append(Send(op.by, Switched(op.op, keep)))
+    out.append(Send(op.by, Switched(op.op, op.asid, keep)))
     return replace(op, phase=len(PHASES), error=-1)
 
 

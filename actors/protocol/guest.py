@@ -77,6 +77,7 @@ class SwitchIn(Message, frozen=True, tag=40):
 class Switched(Message, frozen=True, tag=41):
     """core <- vm: bit set; `keep` if the generation says that cached entries are good."""
 
+    asid: int
     keep: bool
 
 

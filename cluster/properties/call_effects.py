@@ -85,14 +85,15 @@ class CallEffects:
         if m.kind in _MAPS:
             if m.kind in _WHOLE:
                 start, end = 0, VPN_LIMIT
-            self.places.begins(m.op, Change(m.asid, start, end, at))
+            change = Change(m.asid, start, end, at)
+            self.places.begins(m.op, (change,), self._children(m.asid))
         elif m.kind == OpKind.MREMAP:
             new = page_span(*m.args[:2])
-            self.places.begins(m.op, Change(m.asid, start, end, at), Change(m.asid, *new, at))
+            changes = Change(m.asid, start, end, at), Change(m.asid, *new, at)
+            self.places.begins(m.op, changes, self._children(m.asid))
         elif m.kind == OpKind.MINHERIT:
-            for fork in self.forks.values():
-                if fork.parent == m.asid:  # it may have gone before
-                    self.places.forget(fork.child, start, end)
+            for child in self._children(m.asid):  # it may have gone before
+                self.places.forget(child, start, end)
         elif m.kind == OpKind.FORK:
             self._fork(m, sent)
         elif m.kind in _DISCARDS:
@@ -101,7 +102,7 @@ class CallEffects:
 
     def _discard(self, m: Call, start: int, end: int, at: At) -> tuple[Span, ...]:
         """Note a window in which contents may go; in children that are being forked off, too."""
-        children = [fork.child for fork in self.forks.values() if fork.parent == m.asid]
+        children = self._children(m.asid)
         zeroes = m.kind in _ZEROES
         found = []
         for shown, low, high in self.places.pieces(m.asid, start, end):
@@ -116,6 +117,10 @@ class CallEffects:
             history = self.lines[span.line].history
             history.called(span.low, span.high, discard, reopens=m.kind == OpKind.ZERO)
         return tuple(found)
+
+    def _children(self, asid: int) -> list[int]:
+        """List the processes that are being forked off another."""
+        return [fork.child for fork in self.forks.values() if fork.parent == asid]
 
     def _fork(self, m: Call, sent: Clock) -> None:
         child = self.process_of[m.args[0]]
@@ -207,6 +212,9 @@ class CallEffects:
         zero = Zeroed(lane, self.in_flight[lane].called, at, None)
         for history, low, high in self._pages(asid, start, end):
             history.granted(low, high, zero)
+        for child in self._children(asid):  # it may have been forked off before that or after
+            for history, low, high in self._pages(child, start, end):
+                history.reopened(low, high, lane, at)
 
     def stored(self, asid: int, key: int, stored: Stored) -> None:
         """A store to private memory: what is being forked off may have it or not."""

@@ -222,8 +222,7 @@ class Checker:
         m = send.message
         assert isinstance(m, Switched)
         if not m.keep:
-            asid = self.setup.settings.process_of[m.op]
-            self.translations.must_flush(send.dst, asid, At(vm, clock[vm]))
+            self.translations.must_flush(send.dst, m.asid, At(vm, clock[vm]))
 
     def _taken(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message

@@ -15,7 +15,7 @@ from cluster.properties.clocks import At, Clock
 from cluster.properties.frames import Frames
 from cluster.properties.history import PageHistory
 from cluster.properties.lines import INITIAL, Line, Stored
-from cluster.properties.places import NO_FILE, SHARED, Shown, page_text
+from cluster.properties.places import MAPPING_SHIFT, NO_FILE, SHARED, Shown, page_text
 from cluster.properties.reports import Reports
 from kernel.promises import Property
 from kernel.stamp import JUNK, ZERO, file_stamp, stamp_text
@@ -198,6 +198,8 @@ class Contents:
 
     def _wrong(self, a: Access, found: list[Stored | None]) -> None:
         origin = self.origin.get(a.granule)
+        if origin is not None and _is_uncertain(a, origin):
+            return
         if origin is None or origin[1] != a.key or origin[0] not in a.line.ancestors:
             self._foreign(a, origin)
         elif origin[0] != a.number:
@@ -284,6 +286,14 @@ _LOW = (1 << 48) - 1
 def _instead(a: Access, latest: Stored | None) -> str:
     was = "none" if latest is None else stamp_text(latest.stamp)
     return f"a load gave {stamp_text(a.value)}, the latest store was {was}"
+
+
+def _is_uncertain(a: Access, origin: Origin) -> bool:
+    """Say whether a store meant the page perhaps: its thread's map was being changed there."""
+    line, key = origin
+    return not key >> CELL_SHIFT + MAPPING_SHIFT and (
+        a.number == SHARED or line in a.line.ancestors
+    )
 
 
 def _undone(history: PageHistory, stored: Stored, clock: Clock) -> bool:

@@ -108,9 +108,15 @@ class Places:
 
     # Changes.
 
-    def begins(self, lane: int, *changes: Change) -> None:
-        """A call that changes the map arrived."""
+    def begins(self, lane: int, changes: tuple[Change, ...], children: Iterable[int]) -> None:
+        """A call that changes the map arrived; children that are being forked off may have either.
+
+        What they show is never certain then.
+        """
         self.changes[lane] = changes
+        for child in children:
+            for change in changes:
+                self.maps[child].remove(change.start, change.end)
 
     def ends(self, lane: int, shown: Shown | None, *, failed: bool) -> None:
         """It returned: [start, end) shows this now, or nothing."""
@@ -168,12 +174,15 @@ class Places:
         self.maps[asid].remove(start, end)
 
     def fork(self, lane: int, parent: int, child: int) -> None:
-        """A child's map is its parent's, but for what is wiped."""
+        """A child's map is its parent's, but for what is wiped, or is being changed there."""
         space = self.maps[child] = self.maps[parent].copy()
         for low, high, shown in list(self.maps[parent].all()):
             if shown.wiped:
                 anew = self._anew(lane, shown, shown.called, shown.since)
                 space.assign(low, high, anew)
+        for change in chain.from_iterable(self.changes.values()):
+            if change.asid == parent:
+                space.remove(change.start, change.end)
         for (asid, vpn), called in list(self.uncertain.items()):
             if asid == parent:
                 self.uncertain[child, vpn] = called
