@@ -36,9 +36,10 @@ COMPARED = (
     Label.ZERO_PAGE_WRITE,
     Label.AFTER_PROTECT,
     Label.ALREADY_PRESENT,
+    Label.COPY_AFTER_FORK,
 )
 _MODELLED = tuple(label for label in COMPARED if label is not Label.ZERO_PAGE_WRITE)
-EXCLUDED = (Label.FILE, Label.SHARED, Label.IMPLIED, Label.COPY_AFTER_FORK, Label.UNSURE)
+EXCLUDED = (Label.FILE, Label.SHARED, Label.IMPLIED, Label.UNSURE)
 
 
 class Agreement(msgspec.Struct, frozen=True, gc=False):
@@ -137,7 +138,7 @@ def compare_recording(source: Path, *, seed: int = 0, process: int | None = None
     expected = Expectations(seed)
     with tempfile.TemporaryDirectory(prefix="holezero-oracle-") as folder:
         out = Path(folder) / "w.hzw"
-        options = ImportOptions(process=process)
+        options = ImportOptions(process=process, children=True)
         report = import_faults(source, out, options, no_progress, expected)
         # One reader runs, another attributes: two places in each thread.
         runs, reads = Workload.open(out), Workload.open(out)
