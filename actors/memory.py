@@ -30,6 +30,8 @@ from actors.messages import (
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
 from kernel.frame import FrameContents, chunk_of, filled, junk
+from kernel.policy import ReadFill
+from kernel.stamp import ZERO
 from kernel.units import CELL_MASK
 
 
@@ -46,6 +48,9 @@ class Memory(Machine):
         self.domain = settings.memories.index(me)
         self.contents: dict[int, FrameContents] = {}
         self.junk = junk(settings.chunks)
+        if settings.policy.read_fill is ReadFill.ZERO_PAGE:
+            frame = self.domain << DOMAIN_SHIFT | settings.frames
+            self.contents[frame] = filled(settings.chunks, ZERO)
         #: frames never handed out yet: numbers from here on
         self.fresh = 0
         self.freed: deque[int] = deque()

@@ -41,3 +41,5 @@ class FaultCause(IntEnum):
     COPY = 6
     #: read from a file
     PAGE_IN = 7
+    #: the zero page that all share
+    ZERO_PAGE = 8

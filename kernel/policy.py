@@ -92,6 +92,15 @@ class Grant(StrEnum):
     EAGER = "eager"
 
 
+class ReadFill(StrEnum):
+    """What a load of private memory that nobody has stored to is given."""
+
+    #: a zeroed page of its own (FreeBSD)
+    OWN_PAGE = "own-page"
+    #: the zero page that all share, until the first store (Linux)
+    ZERO_PAGE = "zero-page"
+
+
 class Errors(StrEnum):
     """What an operation on a range with gaps answers."""
 
@@ -116,6 +125,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     )
     grant: Grant = Grant.LAZY
     errors: Errors = Errors.FREEBSD
+    read_fill: ReadFill = msgspec.field(default=ReadFill.OWN_PAGE, name="read_fill")
 
 
 PRESETS: dict[str, Policy] = {
@@ -143,7 +153,7 @@ PRESET_ABOUT: dict[str, str] = {
 
 
 #: keys that mean something whatever the advice is; the others are about holes
-_ALWAYS_MEANT = frozenset({"advice", "errors"})
+_ALWAYS_MEANT = frozenset({"advice", "errors", "read_fill"})
 
 
 def concerned(policy: Policy) -> frozenset[str]:

@@ -49,6 +49,8 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     """Take one page into the hole; it stays busy until its flush is complete."""
     vm, op, found = scene.vm, scene.op, scene.found
     if vm.is_wired(key, page):
+        if page.hole is HoleState.LIVE:
+            vm.mark_hole(scene.space, scene.vpn, scene.vpn + 1, hole=False)
         return False
     if vm.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
         return True

@@ -186,6 +186,7 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     op = discard.with_gap_error(vm, space, op)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
     vm.mark_hole(space, op.start, op.end, hole=False)
+    parts = _without_wired(vm, space, op)
     ns = 0
     for key, vpn in op.pages:
         page = vm.get(key)
@@ -198,12 +199,21 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
             ns += settings.costs.pte_ns
             after = _enter(vm, space, op.asid << ASID_SHIFT | vpn, key, after)
         vm.unbusy(key, after, out)
-    granted = discard.not_wired(space, op)
-    for start, end in granted:
-        out.append(Note(Granted(op.op, op.asid, start, end)))
-    if granted != [(op.start, op.end)]:
-        op = replace(op, error=Errno.EINVAL)  # what mlock holds is not zero
+    out.extend(Note(Granted(op.op, op.asid, *part)) for part in parts)
+    if len(parts) != 1 or parts[0] != (op.start, op.end):
+        op = replace(op, error=Errno.EINVAL)  # what is wired is not zero
     return advance(replace(op, pages=op.pages if late else ()), ns)
+
+
+def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]:
+    """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
+    parts, at = [], op.start
+    for vpn in vm.resident_in(space, op.start, op.end):
+        found = vm.page_at(space, vpn)
+        if found is not None and found[1].hole is HoleState.LIVE and vm.is_wired(*found):
+            parts.append((at, vpn))
+            at = vpn + 1
+    return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]
 
 
 def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Page:

@@ -19,13 +19,14 @@ from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if, named
+from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
-from kernel.policy import Errors
+from kernel.policy import Errors, ReadFill
 from kernel.units import ASID_SHIFT, VPN_LIMIT
-from kernel.vm_map import NEEDS_COPY, SHARED, WIRED, MapEntry
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
 #: which entries of the map an operation lets go of
@@ -115,6 +116,22 @@ def drop_entries(choice: Choice) -> Phase:
     return idle_if(idle)(named("drop_entries", phase))
 
 
+def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op) -> bool:
+    return vm.settings.policy.read_fill is ReadFill.OWN_PAGE
+
+
+@idle_if(_without_zero_page)
+def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: entries for the zero page go, as those of pages do."""
+    if _without_zero_page(vm, space, op):
+        return advance(op)
+    base, ptes = op.asid << ASID_SHIFT, space.pmap.ptes
+    found = space.pmap.mapped_in(op.start, op.end)
+    shared = [v for v in found if vm.settings.is_zero_page(pte_bits.pfn_of(ptes[v]))]
+    gone = [one for vpn in shared if (one := vm.take_entry(base | vpn)) is not None]
+    return advance(replace(op, gone=op.gone + tuple(gone)), len(gone) * vm.settings.costs.pte_ns)
+
+
 @idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.FREE_BEFORE_ACKS)
 def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the frames are given back before the shootdown."""
@@ -162,18 +179,6 @@ def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
     if space.map.has_gap(op.start, op.end):
         return replace(op, error=Errno.ENOMEM)
     return op
-
-
-def not_wired(space: VmSpace, op: Op) -> list[tuple[int, int]]:
-    """List the parts of the operation's range in which mlock holds no pages."""
-    if not space.map.wired:
-        return [(op.start, op.end)]
-    found, at = [], op.start
-    for piece in space.map.pieces(op.start, op.end):
-        if piece.flags & WIRED:
-            found.append((at, piece.start))
-            at = piece.end
-    return [(start, end) for start, end in (*found, (at, op.end)) if start < end]
 
 
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -272,7 +277,7 @@ MMAP_PHASES: tuple[Phase, ...] = (
     object_chain.settle,
 )
 #: what comes first where older copies must not show again: HOLE, ZERO
-PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched, last=False), punch)
+PUNCH_PHASES: tuple[Phase, ...] = (drop_zero_page, *let_go_of(punched, punched, last=False), punch)
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
     range_errors.check(range_errors.wired),

@@ -41,11 +41,13 @@ from kernel.page import NOBODY, Page
 from kernel.policy import HoleAccess, Rogue
 from kernel.stamp import file_stamp
 from kernel.units import ASID_SHIFT
-from kernel.vm_map import NEEDS_COPY, MapEntry
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
 _READ, _WRITE = 1, 2
+#: of an entry for loads only
+_READS = pte_bits.P | pte_bits.U | pte_bits.A
 
 
 def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -187,6 +189,11 @@ def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[E
     key = (oid, index)
     if page is None and _is_read(vm, key):
         return _page_in(vm, space, op, key, out)
+    zero_page = vm.settings.zero_page(op.by)
+    if page is None and zero_page >= 0 and not op.args[0] and not entry.flags & SHARED:
+        pte = space.pmap.ptes[op.start] = pte_bits.make(zero_page, _READS)
+        ns = op.ns + vm.settings.costs.fault_ns
+        return _entered(vm, space, replace(op, value=FaultCause.ZERO_PAGE, ns=ns), pte, out)
     if page is None:
         return _new_page(vm, op, entry, top_key, out)
     if page.busy != NOBODY:
@@ -271,8 +278,13 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         found = vm.get(held)
         assert found is not None, "it is busy"
         vm.unbusy(held, found, out)
+    return _entered(vm, space, replace(op, pages=(), wanted=()), pte, out)
+
+
+def _entered(vm: VmState, space: VmSpace, op: Op, pte: int, out: list[Effect]) -> Op:
+    """Unlock, and let the access go on."""
+    vpn = op.start
     vm.unlock_map(space, op, out)
-    op = replace(op, pages=(), wanted=())
     if op.args[1] == POPULATES:
         return replace(op, phase=len(PHASES), cursor=vpn + 1)
     out.append(Note(Faulted(op.op, op.asid, vpn, op.value, op.ns)))

@@ -138,6 +138,9 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
         pte = space.pmap.ptes[vpn]
         if not pte & pte_bits.U:
             continue
+        if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
+            vm.spaces[base >> ASID_SHIFT].pmap.ptes[vpn] = pte
+            continue
         key = vm.frames[pte_bits.pfn_of(pte)]
         page = vm.objects[key[0]].pages[key[1]]
         vm.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))

@@ -18,7 +18,7 @@ def look(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if space.map.has_gap(op.start, op.end):
         return advance(replace(op, error=Errno.ENOMEM))
     found = [
-        vm.find(piece, vpn) is not None
+        vm.find(piece, vpn) is not None or vpn in space.pmap.ptes
         for piece in space.map.pieces(op.start, op.end)
         for vpn in range(piece.start, piece.end)
     ]

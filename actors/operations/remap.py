@@ -159,6 +159,9 @@ def _lengthen(vm: VmState, space: VmSpace, op: Op, last: MapEntry, high: int) ->
 
 def _enter(vm: VmState, space: VmSpace, op: Op, vpn: int, pte: int) -> bool:
     """Write an entry anew, unless its page is gone or somebody works on it: then a fault does."""
+    if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
+        space.pmap.ptes[vpn] = pte
+        return True
     entry = space.map.lookup(vpn)
     assert entry is not None, "it was moved there"
     found = vm.find(entry, vpn)

@@ -22,6 +22,7 @@ from cluster.importers.report import ImportReport
 from cluster.importers.witness import Witness
 
 _WRITE, _PRESENT = 2, 1
+_COPYING = _WRITE | _PRESENT
 #: Fields that a line of each kind has at least.
 _FIELDS = {
     b"N": 5, b"F": 5, b"K": 5, b"S": 4, b"R": 5, b"T": 5, b"P": 4, b"E": 4, b"Q": 3,
@@ -127,7 +128,7 @@ def _take_census(source: Path, lines: RecordingLines) -> Census[_Key]:
                 _note_birth(census, unborn.pop(tid, None), tid, key)
             elif (key_of := lives.of.get(tid)) is not None:
                 process = census.processes[key_of]
-                lenders.take(tid, kind, process)
+                lenders.take(tid, kind, process, fields)
                 if kind in (b"F", b"K", b"S"):
                     process.saw(tid, now_us * 1000)
                 elif kind == b"E":
@@ -163,26 +164,33 @@ def _note_birth(
 
 
 class _Lenders:
-    """Tells a vfork from a fork: its caller does nothing until the child did an exec, or ended."""
+    """Tells a vfork from a fork: its caller does nothing until the child did an exec, or ended.
+
+    A child by fork copies its parent's stack at once: it faults on a page that is present.
+    """
 
     def __init__(self) -> None:
         #: by caller: child and line
         self._waiting: dict[int, tuple[int, int]] = {}
         self._left: set[int] = set()
+        self._copies: set[int] = set()
 
     def made(self, tid: int, child: int, line: int) -> None:
         """Take in a `P` line."""
         self._left.discard(child)
+        self._copies.discard(child)
         self._waiting[tid] = (child, line)
 
-    def take(self, tid: int, kind: bytes, process: Process) -> None:
+    def take(self, tid: int, kind: bytes, process: Process, fields: list[bytes]) -> None:
         """Take in another line of a thread of a process."""
         if kind in _ACTS and tid in self._waiting:
             child, line = self._waiting.pop(tid)
-            if child in self._left:
+            if child in self._left and child not in self._copies:
                 process.lends.add(line)
         if kind in (b"E", b"Q"):
             self._left.add(tid)
+        elif kind in (b"F", b"K") and int(fields[4], 16) & _COPYING == _COPYING:
+            self._copies.add(tid)
 
 
 def _decimal(field: bytes) -> int:

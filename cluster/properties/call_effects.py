@@ -56,6 +56,8 @@ class InFlight(NamedTuple):
     call: Call
     called: Clock
     spans: tuple[Span, ...]
+    #: the vm's event in which it arrived
+    at: At
 
 
 class CallEffects:
@@ -98,7 +100,7 @@ class CallEffects:
             self._fork(m, sent)
         elif m.kind in _DISCARDS:
             spans = self._discard(m, start, end, at)
-        self.in_flight[m.op] = InFlight(m, sent, spans)
+        self.in_flight[m.op] = InFlight(m, sent, spans, at)
 
     def _discard(self, m: Call, start: int, end: int, at: At) -> tuple[Span, ...]:
         """Note a window in which contents may go; in children that are being forked off, too."""
@@ -117,6 +119,20 @@ class CallEffects:
             history = self.lines[span.line].history
             history.called(span.low, span.high, discard, reopens=m.kind == OpKind.ZERO)
         return tuple(found)
+
+    def _reach(self, asid: int, start: int, end: int) -> None:
+        """What a range shows now may still be discarded by calls that were made of it before.
+
+        Whether they meant that, or what was there then, is not known: so neither need be zero.
+        """
+        for lane, flight in list(self.in_flight.items()):
+            m = flight.call
+            low, high = page_span(m.va, m.length)
+            low, high = max(low, start), min(high, end)
+            if m.kind in _DISCARDS and m.asid == asid and low < high:
+                found = (*flight.spans, *self._discard(m, low, high, flight.at))
+                spans = tuple(span._replace(zeroes=False) for span in found)
+                self.in_flight[lane] = flight._replace(spans=spans)
 
     def _children(self, asid: int) -> list[int]:
         """List the processes that are being forked off another."""
@@ -148,8 +164,12 @@ class CallEffects:
         m = flight.call
         if m.kind in _MAPS:
             self._mapped(m, at, failed=bool(error))
+            if m.kind == OpKind.MMAP:
+                self._reach(m.asid, *page_span(m.va, m.length))
         elif m.kind == OpKind.MREMAP:
             self.places.moved(m.op, at, keep=bool(m.args[2]), failed=bool(error))
+            self._reach(m.asid, *page_span(m.va, m.length))
+            self._reach(m.asid, *page_span(*m.args[:2]))
         elif m.kind == OpKind.MINHERIT:
             self._inherited(m, error)
         self.forks.pop(lane, None)
@@ -204,6 +224,8 @@ class CallEffects:
 
     def settled(self, asid: int, start: int, end: int, at: At) -> None:
         """HOLE's invalidation of a range is complete."""
+        if self.places.is_changing(asid, start, end):
+            return  # the map may have changed already, or not
         for history, low, high in self._pages(asid, start, end):
             history.settled(low, high, at)
 

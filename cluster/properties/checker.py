@@ -63,7 +63,8 @@ class Checker:
         processes = len(settings.vm_of)
         effects = CallEffects(settings.process_of, processes)
         forks = 1 < processes < len(settings.process_of)
-        self.contents = Contents(self.reports, effects, forks=forks)
+        zero = {settings.zero_page(core) for core in range(settings.cores)} - {-1}
+        self.contents = Contents(self.reports, effects, forks=forks, zero_pages=zero)
         self.translations = Translations(self.reports, setup.wiring.names)
         self.watches_background = settings.policy.invalidate is not Invalidate.NONE
         self._vm_deliveries = 0

@@ -6,7 +6,7 @@ executes it (it may wait in the store buffer) and *performed* when memory does i
 """
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from actors.messages import CopyChunk, Load, Store, ZeroChunk
@@ -48,14 +48,21 @@ Origin = tuple[int, int]
 class Contents:
     """Who stored what, and what loads may give."""
 
-    def __init__(self, reports: Reports, effects: CallEffects, *, forks: bool) -> None:
+    def __init__(
+        self,
+        reports: Reports,
+        effects: CallEffects,
+        *,
+        forks: bool,
+        zero_pages: Iterable[int] = (),
+    ) -> None:
         """Start with empty memory; `forks` if a guest forks while other threads store."""
         self.reports = reports
         self.effects = effects
         self.forks = forks
         #: what was stored last at (frame, granule)
         self.origin: dict[tuple[int, int], Origin] = {}
-        self.frames = Frames(reports)
+        self.frames = Frames(reports, zero_pages)
         #: stores executed and not performed yet, of each core: (first stamp, clock)
         self.executed: dict[int, deque[tuple[int, Clock]]] = {}
         #: origins on their way from one memory to another, by lane

@@ -118,6 +118,11 @@ class Places:
             for change in changes:
                 self.maps[child].remove(change.start, change.end)
 
+    def is_changing(self, asid: int, start: int, end: int) -> bool:
+        """Say whether a call in flight changes a part of a range."""
+        changes = chain.from_iterable(self.changes.values())
+        return any(c.asid == asid and c.start < end and start < c.end for c in changes)
+
     def ends(self, lane: int, shown: Shown | None, *, failed: bool) -> None:
         """It returned: [start, end) shows this now, or nothing."""
         (change,) = self.changes.pop(lane)
@@ -141,6 +146,7 @@ class Places:
         by = new.start - old.start
         found = space.pieces(old.start, old.start + length)
         space.remove(old.start, old.end)
+        space.remove(new.start, new.end)  # behind gaps, and what is not certain, is not judged
         for low, high, shown in found:
             there = msgspec.structs.replace(
                 shown,
@@ -177,9 +183,9 @@ class Places:
         """A child's map is its parent's, but for what is wiped, or is being changed there."""
         space = self.maps[child] = self.maps[parent].copy()
         for low, high, shown in list(self.maps[parent].all()):
-            if shown.wiped:
-                anew = self._anew(lane, shown, shown.called, shown.since)
-                space.assign(low, high, anew)
+            if shown.wiped:  # memory of its own, whatever the parent has there
+                own = msgspec.structs.replace(shown, shared=False, file=NO_FILE)
+                space.assign(low, high, self._anew(lane, own, shown.called, shown.since))
         for change in chain.from_iterable(self.changes.values()):
             if change.asid == parent:
                 space.remove(change.start, change.end)
