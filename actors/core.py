@@ -15,6 +15,7 @@ from actors.guest.calls import calls, is_call
 from actors.guest.program import (
     Access,
     Await,
+    Copy,
     Create,
     Exit,
     Fence,
@@ -34,11 +35,14 @@ from actors.messages import (
     Drain,
     Fault,
     Flush,
+    FrameFilled,
     Go,
     Ipi,
     IpiAck,
     Loaded,
     PageFault,
+    PageIn,
+    PageRead,
     Reached,
     Resolved,
     Return,
@@ -56,6 +60,7 @@ from actors.messages import (
     Work,
     ZeroFrames,
 )
+from kernel.errors import Errno
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
@@ -65,7 +70,8 @@ class Core(CoreSchedule):
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
-        | ChunkCopied | Switched | CatchUp | Tlbi | TlbiDone | Spawn | AwaitIndex | Reached | Wake
+        | ChunkCopied | PageIn | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
+        | Spawn | AwaitIndex | Reached | Wake
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -134,6 +140,7 @@ class Core(CoreSchedule):
 
     EXECUTE: ClassVar[dict[type, Callable[..., bool]]] = {
         Access: CoreSchedule.access,
+        Copy: CoreSchedule.copy,
         Think: CoreSchedule.think,
         Await: CoreSchedule.wait_for,
         Create: CoreSchedule.create,
@@ -167,21 +174,26 @@ class Core(CoreSchedule):
         # a cached entry that no longer permits what the page table does not permit is dropped
         self.tlb.invalidate(self.asid, (m.vpn,))
         i = self.guest.at(self.thread, self.pc)
-        assert isinstance(i, Access)
+        assert isinstance(i, Access | Copy)
         self.phase = Phase.FAULT
         vm = self.settings.vm_of[self.asid]
-        return [Send(vm, Fault(m.op, self.asid, m.vpn, i.write))]
+        return [Send(vm, Fault(m.op, self.asid, m.vpn, i.write, isinstance(i, Copy)))]
 
     def _resolved(self, _src: int, m: Resolved) -> list[Effect]:
         self.expect(m, Phase.FAULT)
         return self._goes_on([Spend(m.ns)])
 
     def _signal(self, _src: int, m: Signal) -> list[Effect]:
-        """SIGSEGV: the guest's handler skips the access."""
+        """SIGSEGV: the guest's handler skips the access. In the kernel, the call gives EFAULT."""
         self.expect(m, Phase.FAULT, Phase.WALK)
         self.walk_vpn = -1
-        self.part += 1
-        return self._goes_on([Spend(m.ns)])
+        out: list[Effect] = [Spend(m.ns)]
+        i = self.guest.at(self.thread, self.pc)
+        if isinstance(i, Copy):
+            self.copied(i, Errno.EFAULT, out)
+        else:
+            self.part += 1
+        return self._goes_on(out)
 
     def _loaded(self, _src: int, m: Loaded) -> list[Effect]:
         self.expect(m, Phase.LOAD)
@@ -243,6 +255,9 @@ class Core(CoreSchedule):
         ChunkZeroed: CoreSchedule.chunk_zeroed,
         CopyFrame: CoreSchedule.copy_frame,
         ChunkCopied: CoreSchedule.chunk_copied,
+        PageIn: CoreSchedule.page_in,
+        PageRead: CoreSchedule.page_read,
+        FrameFilled: CoreSchedule.frame_filled,
         Switched: CoreSchedule.switched,
         Spawn: CoreSchedule.spawn,
         AwaitIndex: CoreSchedule.await_index,

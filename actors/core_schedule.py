@@ -16,6 +16,10 @@ from actors.messages import (
     AwaitIndex,
     CatchUp,
     CaughtUp,
+    FillFrame,
+    FrameFilled,
+    PageIn,
+    PageRead,
     Reached,
     Sleep,
     Spawn,
@@ -225,6 +229,24 @@ class CoreSchedule(CoreKernel):
         self.park(Phase.SLEEP, self.phase)
         self.run(out)
         return out
+
+    def page_in(self, _src: int, m: PageIn) -> list[Effect]:
+        """Have the device read a page of a file; the thread sleeps meanwhile."""
+        out: list[Effect] = [Spend(m.ns)]
+        self.expect(m, Phase.CALL, Phase.FAULT, Phase.WALK)
+        out.append(Timer(self.settings.costs.file_read_ns, PageRead(m.op, m.pfn, m.contents)))
+        self.walk_vpn = -1
+        self.park(Phase.SLEEP, self.phase)
+        self.run(out)
+        return out
+
+    def page_read(self, _src: int, m: PageRead) -> list[Effect]:
+        """The device writes the page to memory."""
+        return [Send(self.settings.memory_of(m.pfn), FillFrame(m.op, m.pfn, m.contents))]
+
+    def frame_filled(self, _src: int, m: FrameFilled) -> list[Effect]:
+        """The thread that waited for a page of a file may go on."""
+        return self.ready(m.op, Phase.WOKEN, [])
 
     def wakeup(self, _src: int, m: Wakeup) -> list[Effect]:
         """A sleeper in the kernel may go on when it gets the core."""

@@ -61,6 +61,14 @@ class Segv(Fact, frozen=True):
     code: int
 
 
+class Residency(Fact, frozen=True):
+    """vm: mincore(2) says of the pages from `start` on whether they are resident: `101`."""
+
+    asid: int
+    start: int
+    vec: str
+
+
 class Flushed(Fact, frozen=True):
     """core: its TLB holds none of these entries (none: of the whole address space) any more."""
 

@@ -19,7 +19,9 @@ from actors.messages import (
     ChunkData,
     ChunkZeroed,
     CopyChunk,
+    FillFrame,
     Frame,
+    FrameFilled,
     Free,
     Load,
     Loaded,
@@ -30,7 +32,9 @@ from actors.messages import (
     ZeroChunk,
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
-from kernel.frame import FrameContents, chunk_of, junk
+from kernel.frame import FrameContents, chunk_of, filled, junk
+from kernel.policy import ReadFill
+from kernel.stamp import ZERO
 from kernel.units import CELL_MASK
 
 
@@ -40,7 +44,7 @@ class Memory(Machine):
     ROLE = "memory"
     RECEIVES = (
         Load | Store | Allocate | AllocateNoWait | CancelAllocate | Free | ZeroChunk | CopyChunk
-        | ChunkData
+        | ChunkData | FillFrame
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
@@ -50,6 +54,9 @@ class Memory(Machine):
         self.domain = settings.memories.index(me)
         self.contents: dict[int, FrameContents] = {}
         self.junk = junk(settings.chunks)
+        if settings.policy.read_fill is ReadFill.ZERO_PAGE:
+            frame = self.domain << DOMAIN_SHIFT | settings.frames
+            self.contents[frame] = filled(settings.chunks, ZERO)
         #: frames never handed out yet: numbers from here on
         self.fresh = 0
         self.freed: deque[int] = deque()
@@ -121,6 +128,10 @@ class Memory(Machine):
         self.contents[pfn] = old.with_chunk(chunk, base, cells)
         return [Send(to, ChunkCopied(op, chunk))]
 
+    def _fill(self, src: int, m: FillFrame) -> list[Effect]:
+        self.contents[m.pfn] = filled(self.settings.chunks, m.contents)
+        return [Send(src, FrameFilled(m.op))]
+
     def _allocate(self, src: int, m: Allocate) -> list[Effect]:
         out: list[Effect] = []
         self.waiters.append((src, m.op))
@@ -178,6 +189,7 @@ class Memory(Machine):
         ZeroChunk: _zero,
         CopyChunk: _copy,
         ChunkData: _data,
+        FillFrame: _fill,
         Allocate: _allocate,
         AllocateNoWait: _allocate_no_wait,
         CancelAllocate: _cancel,

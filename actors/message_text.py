@@ -67,6 +67,7 @@ class MessageText:
             "frames": lambda v: listed(f"f{pfn:x}:{done}" for pfn, done in v),
             "pfns": lambda v: listed(f"f{pfn:x}" for pfn in v),
             "pfn": lambda v: f"f{v:x}",
+            "contents": self.stamp,
         }
 
     def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:
@@ -93,6 +94,8 @@ class MessageText:
     def key(self, key: PageKey) -> str:
         """Render a page's identity: the object (the n-th that a lane made) and the index in it."""
         oid, index = key
+        if oid < 0:
+            return f"file{-1 - oid}.{index}"
         return f"o{oid & (1 << OBJECT_SHIFT) - 1}@{self._lane((oid >> OBJECT_SHIFT) - 1)}.{index}"
 
     def _pages(self, pages: tuple[tuple[PageKey, int], ...]) -> str:

@@ -10,6 +10,8 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
                     memory  ChunkZeroed> core  Step> vm  Resolved|Signal> core
                     (several domains: vm  AllocateNoWait> memory  Frame|NoFrame> vm, one by one)
     copy on write   ...  Frame> vm  CopyFrame> core  CopyChunk> memory  ChunkCopied> core  Step>
+    page-in         ...  Frame> vm  PageIn> core  PageRead> core (timer)  FillFrame> memory
+                    FrameFilled> core  Step> vm
     system call     core  Call> vm  ...  Return> core
     shootdown       vm  Shoot> initiator  Ipi> cores  IpiAck> initiator  Invalidated> vm
     zeroing         vm  ZeroJob> zeroer  Take> vm  Taken> zeroer  ZeroChunk> memory

@@ -4,7 +4,7 @@ import msgspec
 
 from kernel.costs import Costs
 from kernel.hazards import Hazard
-from kernel.policy import AdviceKind, CommitChecks, Policy
+from kernel.policy import AdviceKind, CommitChecks, Policy, ReadFill
 
 #: a frame number is `domain << DOMAIN_SHIFT | index`
 DOMAIN_SHIFT = 32
@@ -95,6 +95,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def memory_of(self, pfn: int) -> int:
         """Give the memory that holds a frame."""
         return self.memories[pfn >> DOMAIN_SHIFT]
+
+    def zero_page(self, core: int) -> int:
+        """Give the frame near a core that is zero for ever: the one behind the last of its domain.
+
+        -1 where the policy has none.
+        """
+        if self.policy.read_fill is ReadFill.OWN_PAGE:
+            return -1
+        return self.domain_of(core) << DOMAIN_SHIFT | self.frames
+
+    def is_zero_page(self, pfn: int) -> bool:
+        """Say whether a frame is zero for ever."""
+        return pfn & (1 << DOMAIN_SHIFT) - 1 == self.frames
 
     def daemon_of(self, pfn: int) -> int:
         """Give the page daemon of a frame's domain."""

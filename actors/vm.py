@@ -36,18 +36,34 @@ from actors.messages import (
 from actors.operations import (
     advise_free,
     advise_hole,
+    advise_pages,
+    advise_remove,
     advise_reuse,
     advise_zero,
     deferral,
     discard,
     fault,
     fork,
+    incore,
+    inherit,
+    populate,
     protect,
     reclaim,
+    remap,
     shootdown,
     switch,
 )
-from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, replace
+from actors.operations.operation import (
+    KERNEL,
+    SLEEPING,
+    USER,
+    Op,
+    OpKind,
+    OpState,
+    advance,
+    replace,
+)
+from actors.operations.range_errors import answer_at_once
 from actors.settings import KERNEL_LANE
 from actors.vm_state import IDLE_PHASES, Phase, VmState
 from kernel import pte as pte_bits
@@ -71,12 +87,22 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.SWITCH: switch.PHASES,
     OpKind.FORK: fork.PHASES,
     OpKind.EXIT: discard.EXIT_PHASES,
+    OpKind.EXEC: discard.EXIT_PHASES,
+    OpKind.MREMAP: remap.PHASES,
+    OpKind.MLOCK: populate.MLOCK_PHASES,
+    OpKind.MUNLOCK: populate.MUNLOCK_PHASES,
+    OpKind.MINCORE: incore.PHASES,
+    OpKind.MINHERIT: inherit.PHASES,
+    OpKind.ADVISE_HINT: advise_pages.HINT_PHASES,
+    OpKind.ADVISE_COLD: advise_pages.COLD_PHASES,
+    OpKind.ADVISE_PAGEOUT: advise_pages.PAGEOUT_PHASES,
+    OpKind.ADVISE_REMOVE: advise_remove.PHASES,
+    OpKind.POPULATE: populate.POPULATE_PHASES,
     OpKind.CATCH_UP: deferral.PHASES,
     OpKind.REUSE: advise_reuse.PHASES,
 }
 
 _AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
-_DIRTY_STORE = pte_bits.P | pte_bits.U | pte_bits.W
 _KINDS = {int(k): k for k in OpKind}
 
 
@@ -152,7 +178,7 @@ class Vm(VmState):
         """Read the entry and set A (and D for a store, unless exploring) in one step."""
         space = self.spaces[m.asid]
         pte = space.pmap.ptes.get(m.vpn, 0)
-        if pte_bits.permits(pte, write=m.write):
+        if pte_bits.permits(pte, write=m.write, kernel=m.kernel):
             pte |= pte_bits.A
             if m.write and not self.settings.fine:
                 pte |= pte_bits.D
@@ -163,16 +189,17 @@ class Vm(VmState):
             return [Send(src, Translation(m.op, m.vpn, pte, walk_ns, 0))]
         if self.settings.fine:
             return [Send(src, PageFault(m.op, m.vpn))]
-        return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
+        return self._begin_fault(src, m, write=int(m.write))
 
     def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
         """Re-check presence, permission and frame, then set D; otherwise the store faults."""
         ptes = self.spaces[m.asid].pmap.ptes
         pte = ptes.get(m.vpn, 0)
-        if pte & _DIRTY_STORE != _DIRTY_STORE or pte_bits.pfn_of(pte) != m.pfn:
+        permitted = pte_bits.permits(pte, write=True, kernel=m.kernel)
+        if not permitted or pte_bits.pfn_of(pte) != m.pfn:
             if self.settings.fine:
                 return [Send(src, PageFault(m.op, m.vpn))]
-            return self._begin_fault(src, m.op, m.asid, m.vpn, write=1)
+            return self._begin_fault(src, m, write=1)
         pte |= pte_bits.A | pte_bits.D
         ptes[m.vpn] = pte
         return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.set_dirty_ns, 0))]
@@ -180,22 +207,28 @@ class Vm(VmState):
     # Operations.
 
     def _fault(self, src: int, m: Fault) -> list[Effect]:
-        return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
+        return self._begin_fault(src, m, write=int(m.write))
 
-    def _begin_fault(self, src: int, lane: int, asid: int, vpn: int, *, write: int) -> list[Effect]:
-        ns = self.contention_ns(src, asid)
-        op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, (write,), cursor=vpn, ns=ns)
-        return [Note(FaultStarted(lane)), *self._enters_kernel(src, asid), *self._begin(op)]
+    def _begin_fault(self, src: int, m: Walk | SetDirty | Fault, *, write: int) -> list[Effect]:
+        args = write, KERNEL if m.kernel else USER
+        ns = self.contention_ns(src, m.asid)
+        op = Op(m.op, src, OpKind.FAULT, m.asid, m.vpn, m.vpn + 1, args, cursor=m.vpn, ns=ns)
+        entered = self._enters_kernel(src, m.asid)
+        return [Note(FaultStarted(m.op)), *entered, *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
         kind = _KINDS[m.kind]
+        answer = answer_at_once(kind, m.va, m.length, m.args, self.settings.policy.errors)
+        if answer is not None:
+            return [Send(src, Return(m.op, answer, 0, 0))]
         start, end = page_span(m.va, m.length)
         ns = self.contention_ns(src, m.asid)
         op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
-        return self._enters_kernel(src, m.asid) + self._begin(op)
+        first = replace(op, phase=populate.FIRST.get(kind, 0))
+        return self._enters_kernel(src, m.asid) + self._begin(first)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.READY, OpState.WORK, *SLEEPING)
+        op = self._in_flight(m, m.op, OpState.READY, OpState.WORK, OpState.PAGER, *SLEEPING)
         return self._run(replace(op, state=OpState.READY), [])
 
     def _invalidated(self, _src: int, m: Invalidated) -> list[Effect]:

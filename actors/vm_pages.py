@@ -16,8 +16,8 @@ from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
 from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK
-from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
-from kernel.vm_object import OBJECT_SHIFT, VmObject
+from kernel.vm_map import NEEDS_COPY, SHARED, WIRED, MapEntry
+from kernel.vm_object import NONE, OBJECT_SHIFT, VmObject
 from kernel.vmspace import VmSpace
 
 #: an entry that was taken away: where it was, and its frame
@@ -92,7 +92,42 @@ class VmPages(VmLocks):
         """Say whether the pages of the entry's top object are nobody else's."""
         return self.objects[entry.oid].one_mapping
 
+    def is_wired(self, key: PageKey, page: Page) -> bool:
+        """Say whether a page must stay: it is pinned, or an entry that mlock wired shows it."""
+        if page.wired:
+            return True
+        return any(
+            found[0] == key
+            for space in self.spaces.values()
+            if space.map.wired
+            for entry in space.map.entries
+            if entry.flags & WIRED
+            for vpn in self._shown_at(entry, key)
+            if (found := self.find(entry, vpn)) is not None
+        )
+
+    def _shown_at(self, entry: MapEntry, key: PageKey) -> Iterator[int]:
+        """Yield the page of an entry that shows a page of an object, were there none above."""
+        oid, shift = entry.oid, entry.start - entry.offset
+        while oid != key[0] and self.objects[oid].backing:
+            shift -= self.objects[oid].offset
+            oid = self.objects[oid].backing
+        if oid == key[0] and entry.start <= key[1] + shift < entry.end:
+            yield key[1] + shift
+
     # Pages.
+
+    def find(self, entry: MapEntry, vpn: int) -> tuple[PageKey, Page] | None:
+        """Find the resident page that an entry shows, in its object or behind it."""
+        oid, index = entry.oid, entry.pindex(vpn)
+        while oid != NONE and index < self.objects[oid].size:
+            one = self.objects[oid]
+            page = one.pages.get(index)
+            if page is not None:
+                return (oid, index), page
+            index += one.offset
+            oid = one.backing
+        return None
 
     def page_at(self, space: VmSpace, vpn: int) -> tuple[PageKey, Page] | None:
         """Find the resident page that the top object of the map shows at `vpn`."""

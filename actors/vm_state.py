@@ -14,7 +14,7 @@ from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
 from kernel.page import KNOWN_ZERO, NOBODY, Page
 from kernel.policy import AdviceKind, HoleRecord, NotStarted, zero_may_skip
-from kernel.vm_map import HOLE, SHARED, MapEntry
+from kernel.vm_map import HOLE, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
@@ -64,6 +64,8 @@ class VmState(VmPages):
         if record is HoleRecord.PAGE_FLAG:
             return
         for piece in list(space.map.pieces(start, end)):
+            if hole and piece.flags & WIRED:
+                continue
             if piece.flags & SHARED:
                 holes, low, high = (
                     self.objects[piece.oid].holes,

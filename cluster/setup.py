@@ -238,8 +238,7 @@ def prepare(
     base = profile or load_profile(machine.profile)
     profile = adjusted(base, scenario.costs, scenario.latencies, where)
     _check_broadcast(policy, profile, where)
-    if guest is None:
-        guest = _guest(scenario, where)
+    guest = guest or _guest(scenario, where)
     _check_cores(guest, machine, where)
     core_of = place_threads(guest, machine.cores)
     families = guest.families(1 + max((t.process for t in guest.threads), default=0))

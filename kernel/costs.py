@@ -38,6 +38,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     access_ns: _Cost
     zero_page_ns: _Cost
     copy_page_ns: _Cost
+    file_read_ns: _Cost
     context_switch_ns: _Cost
     set_dirty_ns: _Cost
     signal_ns: _Cost

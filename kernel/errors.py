@@ -9,17 +9,20 @@ class Errno(IntEnum):
     OK = 0
     EPERM = 1
     ENOMEM = 12
+    EFAULT = 14
     EBUSY = 16
     EINVAL = 22
 
 
 class SegvCode(IntEnum):
-    """Why SIGSEGV was sent."""
+    """Why SIGSEGV (or SIGBUS) was sent."""
 
     MAPERR = 1
     ACCERR = 2
     #: hole_access = fatal: the page is in a hole
     HOLE = 3
+    #: behind the end of the object that is mapped (SIGBUS)
+    OBJECT = 4
 
 
 class FaultCause(IntEnum):
@@ -38,3 +41,7 @@ class FaultCause(IntEnum):
     SPURIOUS = 5
     #: an older copy was copied to a page of one's own
     COPY = 6
+    #: read from a file
+    PAGE_IN = 7
+    #: the zero page that all share
+    ZERO_PAGE = 8

@@ -116,6 +116,15 @@ class Regrant(StrEnum):
     IPI_DEFERRED = "ipi-deferred"
 
 
+class ReadFill(StrEnum):
+    """What a load of private memory that nobody has stored to is given."""
+
+    #: a zeroed page of its own (FreeBSD)
+    OWN_PAGE = "own-page"
+    #: the zero page that all share, until the first store (Linux)
+    ZERO_PAGE = "zero-page"
+
+
 class Errors(StrEnum):
     """What an operation on a range with gaps answers."""
 
@@ -214,10 +223,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     shadow_named: ShadowNamed = msgspec.field(default=ShadowNamed.EINVAL, name="shadow_named")
     errors: Errors = Errors.FREEBSD
     commit_checks: CommitChecks = msgspec.field(default=CommitChecks.OFF, name="commit_checks")
+    read_fill: ReadFill = msgspec.field(default=ReadFill.OWN_PAGE, name="read_fill")
 
 
 #: keys that mean something whatever the advice is
-_ALWAYS_MEANT = frozenset({"advice", "errors", "commit_checks"})
+_ALWAYS_MEANT = frozenset({"advice", "errors", "commit_checks", "read_fill"})
 #: keys of the other advices that have holes or older copies
 _MEANT = {
     AdviceKind.REUSABLE_REUSE: frozenset({"shadow_anon", "shared", "rogue"}),

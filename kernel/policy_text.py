@@ -19,6 +19,7 @@ KEY_ABOUT: dict[str, str] = {
     "shadow_named": "HOLE and ZERO of a private mapping of a file.",
     "errors": "What a call on a range with gaps, or with wired pages, answers.",
     "commit_checks": "Whether the allocator takes access away itself, beside the advice.",
+    "read_fill": "What a load of memory that nobody has stored to is given.",
 }
 
 VALUE_ABOUT: dict[tuple[str, str], str] = {
@@ -88,6 +89,8 @@ VALUE_ABOUT: dict[tuple[str, str], str] = {
     ("errors", "linux"): "ENOMEM after all that is mapped was done; EINVAL if something is wired",
     ("errors", "xnu"): "EINVAL at the first gap, EPERM where it is not writable; no roll-back",
     ("errors", "strict"): "EINVAL and nothing done unless all of the range can be",
+    ("read_fill", "own-page"): "a zeroed page of its own (FreeBSD)",
+    ("read_fill", "zero-page"): "the zero page that all share, until the first store (Linux)",
     ("commit_checks", "off"): "no",
     (
         "commit_checks",

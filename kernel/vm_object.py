@@ -31,6 +31,7 @@ class VmObject:
         "offset",
         "one_mapping",
         "pages",
+        "punched",
         "shadows",
         "size",
         "swap",
@@ -41,6 +42,8 @@ class VmObject:
         self.size = size
         #: the file that it caches (a vnode object), or ANONYMOUS
         self.file = file
+        #: indexes at which a file reads as zero since MADV_REMOVE
+        self.punched = HoleRanges()
         self.pages: dict[int, Page] = {}
         #: swap slots by index
         self.swap: dict[int, int] = {}
@@ -65,6 +68,7 @@ class VmObject:
         twin = object.__new__(type(self))
         twin.size = self.size
         twin.file = self.file
+        twin.punched = self.punched.copy()
         twin.pages = self.pages.copy()
         twin.swap = self.swap.copy()
         twin.backing = self.backing
@@ -80,6 +84,7 @@ class VmObject:
         return (
             tuple(sorted(self.pages.items())),
             tuple(sorted(self.swap.items())),
+            self.punched.freeze(),
             (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
             self.lock,
             self.holes.freeze(),

@@ -136,7 +136,10 @@ def forking_setup(
             found.insert(random.randint(0, lines), f"fork {fork}")
         return found
 
-    opening = [f"map 1 {PAGES}", f"map 1 1 {random.choice(('rw', 'shared'))}"]
+    opening = [
+        f"map 1 {PAGES}",
+        f"map 1 1 {random.choice(('rw', 'shared', 'file:0', 'file:0 shared'))}",
+    ]
     threads = [
         ThreadTable(name="a", core=0, run=[*opening, "create b", *program("c", "d")]),
         ThreadTable(name="b", core=1, initial=False, run=program()),

@@ -84,7 +84,7 @@ def test_filters_that_name_what_is_not_there(full: Path) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        Walk(0, 0, 7, False),
+        Walk(0, 0, 7, False, False),
         Call(0, 0, 7, 0, 5 << 12, 3 << 12, ()),
         Shoot(0, 0, 0, (6, 7), (1,), 0),
         Ipi(0, 0, 0, (7,)),

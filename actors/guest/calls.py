@@ -12,7 +12,9 @@ part of the release and reuse that they belong to, so they are not made besides,
 `commit_checks = "on"` asks for them.
 
 `args` of a call: MMAP (prot, shared, file or -1, first page of it), MPROTECT (prot), FORK (the
-thread that the child begins with).
+thread that the child begins with), MREMAP (new address, new length, whether the old range stays),
+MINHERIT (flags of the map's entries set, cleared), POPULATE (for stores, `POPULATES`),
+ADVISE_DONTNEED (whether wired pages go, too).
 """
 
 from collections.abc import Callable
@@ -21,29 +23,51 @@ from actors.guest.program import (
     NO_FILE,
     Advice,
     Advise,
+    Exec,
     Fork,
     How,
+    InCore,
     Instruction,
+    Lock,
     Map,
+    Move,
     Protect,
     Quit,
     Release,
     Reuse,
+    Unlock,
     Unmap,
 )
-from actors.operations.operation import OpKind
+from actors.operations.operation import POPULATES, OpKind
 from kernel.policy import AdviceKind
+from kernel.vm_map import INHERITED_ZERO, NOT_INHERITED
 
 #: (kind, va, length, args), in bytes
 SystemCall = tuple[int, int, int, tuple[int, ...]]
 
 _RW = 3
-_ADVICE = {
-    Advice.FREE: OpKind.ADVISE_FREE,
-    Advice.DONTNEED: OpKind.ADVISE_DONTNEED,
-    Advice.HOLE: OpKind.HOLE,
-    Advice.ZERO: OpKind.ZERO,
+#: advice -> kind and arguments
+_ADVICE: dict[int, tuple[OpKind, tuple[int, ...]]] = {
+    Advice.FREE: (OpKind.ADVISE_FREE, ()),
+    Advice.DONTNEED: (OpKind.ADVISE_DONTNEED, ()),
+    Advice.DONTNEED_LOCKED: (OpKind.ADVISE_DONTNEED, (1,)),
+    Advice.HOLE: (OpKind.HOLE, ()),
+    Advice.ZERO: (OpKind.ZERO, ()),
+    Advice.NORMAL: (OpKind.ADVISE_HINT, ()),
+    Advice.RANDOM: (OpKind.ADVISE_HINT, ()),
+    Advice.SEQUENTIAL: (OpKind.ADVISE_HINT, ()),
+    Advice.WILLNEED: (OpKind.ADVISE_HINT, ()),
+    Advice.COLD: (OpKind.ADVISE_COLD, ()),
+    Advice.PAGEOUT: (OpKind.ADVISE_PAGEOUT, ()),
+    Advice.POPULATE_READ: (OpKind.POPULATE, (0, POPULATES)),
+    Advice.POPULATE_WRITE: (OpKind.POPULATE, (1, POPULATES)),
+    Advice.DONTFORK: (OpKind.MINHERIT, (NOT_INHERITED, 0)),
+    Advice.DOFORK: (OpKind.MINHERIT, (0, NOT_INHERITED)),
+    Advice.WIPEONFORK: (OpKind.MINHERIT, (INHERITED_ZERO, 0)),
+    Advice.KEEPONFORK: (OpKind.MINHERIT, (0, INHERITED_ZERO)),
+    Advice.REMOVE: (OpKind.ADVISE_REMOVE, ()),
 }
+_NO_ADVICE = (OpKind.ADVISE_UNKNOWN, ())
 _RELEASE = {
     AdviceKind.HOLE_ZERO: OpKind.HOLE,
     AdviceKind.REUSABLE_REUSE: OpKind.HOLE,
@@ -100,7 +124,28 @@ def _quit(_i: Quit, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
 
 
 def _advise(i: Advise, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
-    return ((_ADVICE[Advice(i.advice)], i.va, i.length, ()),)
+    kind, args = _ADVICE.get(i.advice, _NO_ADVICE)
+    return ((kind, i.va, i.length, args),)
+
+
+def _move(i: Move, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.MREMAP, i.va, i.length, (i.to, i.new_length, int(i.keep))),)
+
+
+def _lock(i: Lock, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.MLOCK, i.va, i.length, (0, POPULATES)),)
+
+
+def _unlock(i: Unlock, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.MUNLOCK, i.va, i.length, ()),)
+
+
+def _in_core(i: InCore, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.MINCORE, i.va, i.length, ()),)
+
+
+def _exec(_i: Exec, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    return ((OpKind.EXEC, 0, 0, ()),)
 
 
 _CALLS: dict[type, Callable[..., tuple[SystemCall, ...]]] = {
@@ -109,7 +154,12 @@ _CALLS: dict[type, Callable[..., tuple[SystemCall, ...]]] = {
     Protect: _protect,
     Fork: _fork,
     Quit: _quit,
+    Exec: _exec,
     Advise: _advise,
+    Move: _move,
+    Lock: _lock,
+    Unlock: _unlock,
+    InCore: _in_core,
     Release: _release,
     Reuse: _reuse,
 }

@@ -11,7 +11,14 @@ The page daemon drops a marked page only if its entry is still clean when it is 
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operations import advised_range, discard, object_chain, range_scan, shootdown
+from actors.operations import (
+    advised_range,
+    discard,
+    object_chain,
+    range_errors,
+    range_scan,
+    shootdown,
+)
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
@@ -22,7 +29,7 @@ from kernel.vmspace import VmSpace
 
 def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use, and mark the page."""
-    if page.wired or page.hole is not HoleState.LIVE:
+    if scene.vm.is_wired(key, page) or page.hole is not HoleState.LIVE:
         return False
     if page.busy != NOBODY:
         return True
@@ -65,7 +72,7 @@ def hint(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(lambda _: False, advised_range.freed_by_punching),
-    discard.check_gaps,
+    range_errors.check(range_errors.wired_or_shared),
     *discard.FREE_PUNCH_PHASES,
     mark_pages,
     *shootdown.PHASES,
@@ -77,7 +84,7 @@ PHASES: tuple[Phase, ...] = (
 #: MADV_DONTNEED of FreeBSD (vm_page_advise): contents are kept
 DEACTIVATE_PHASES: tuple[Phase, ...] = (
     range_scan.lock_shared,
-    discard.check_gaps,
+    range_errors.check(range_errors.wired),
     deactivate_pages,
     *shootdown.PHASES,
     hint,

@@ -16,6 +16,7 @@ from actors.operations import (
     deferral,
     discard,
     object_chain,
+    range_errors,
     range_scan,
     shootdown,
 )
@@ -40,7 +41,6 @@ def clips(vm: VmState) -> bool:
 
 def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: note the hole where the policy keeps it, in the map or beside it."""
-    op = discard.with_gap_error(vm, space, op)
     if vm.settings.policy.hole_state is HoleRecord.PAGE_FLAG:
         return advance(op)
     vm.mark_hole(space, op.start, op.end, hole=True)
@@ -52,9 +52,11 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
 
     closed: take access away.
     """
-    if page.wired:
-        return False
     vm, op, found = scene.vm, scene.op, scene.found
+    if vm.is_wired(key, page):
+        if page.hole is HoleState.LIVE:
+            vm.mark_hole(scene.space, scene.vpn, scene.vpn + 1, hole=False)
+        return False
     if vm.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
         return True
     after, _ = vm.hole_event(key, HoleEvent.HOLE, op)
@@ -140,6 +142,7 @@ def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(clips, advised_range.punched),
+    range_errors.check(range_errors.wired),
     advice_range.claim_range,
     advised_range.refuse,
     *discard.PUNCH_PHASES,

@@ -8,7 +8,7 @@ vm_map_reuse_pages, vm_object_reuse_pages.
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operations import discard, range_scan
+from actors.operations import range_errors, range_scan
 from actors.operations.advised_range import advised
 from actors.operations.operation import Op
 from actors.operations.range_scan import Scene
@@ -38,7 +38,7 @@ def reuse_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 PHASES: tuple[Phase, ...] = (
     range_scan.lock_shared,
-    discard.check_gaps,
+    range_errors.check(range_errors.nothing),
     reuse_pages,
     range_scan.unlock,
 )

@@ -20,6 +20,7 @@ from actors.operations import (
     advised_range,
     discard,
     object_chain,
+    range_errors,
     range_scan,
     shootdown,
 )
@@ -173,7 +174,7 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
     found = vm.page_at(space, vpn)
-    if found is None or found[1].wired:
+    if found is None or vm.is_wired(*found):
         return False
     hole = found[1].hole
     return hole is HoleState.LIVE or (hole is HoleState.DEFERRED and not vm.zeroes_now)
@@ -230,11 +231,11 @@ def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the pages are usable again; nothing stored from here on may be lost."""
     settings = vm.settings
-    op = discard.with_gap_error(vm, space, op)
     if not op.error and _something_left(vm, space, op):
         op = replace(op, error=Errno.EBUSY)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
     vm.mark_hole(space, op.start, op.end, hole=False)
+    parts = _without_wired(vm, space, op)
     ns, told = 0, list[Gone]()
     for key, vpn in op.pages:
         page = vm.get(key)
@@ -254,9 +255,22 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
             if closed and settings.policy.regrant is not Regrant.FAULT:
                 told.append(vm.must_flush(va, after.pfn))
         vm.unbusy(key, after, out)
-    out.append(Note(Granted(op.op, op.asid, op.start, op.end)))
+    out.extend(Note(Granted(op.op, op.asid, *part)) for part in parts)
+    if len(parts) != 1 or parts[0] != (op.start, op.end):
+        op = replace(op, error=Errno.EINVAL)  # what is wired is not zero
     op = replace(op, gone=tuple(told), spared=_spared(vm, op, told))
     return advance(replace(op, pages=op.pages if late else ()), ns)
+
+
+def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]:
+    """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
+    parts, at = [], op.start
+    for vpn in vm.resident_in(space, op.start, op.end):
+        found = vm.page_at(space, vpn)
+        if found is not None and found[1].hole is HoleState.LIVE and vm.is_wired(*found):
+            parts.append((at, vpn))
+            at = vpn + 1
+    return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]
 
 
 def _something_left(vm: VmState, space: VmSpace, op: Op) -> bool:
@@ -301,6 +315,7 @@ def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 #: HOLE's part, for pages that are not in a hole
 _FIRST: tuple[Phase, ...] = (
     discard.lock(advise_hole.clips, advised_range.punched),
+    range_errors.check(range_errors.wired),
     advice_range.claim_range,
     advised_range.refuse,
     *discard.PUNCH_PHASES,

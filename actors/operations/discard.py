@@ -3,6 +3,8 @@
     lock; page by page: leave the object, remove the entry; remove the entries of pages that others
     have, too; shoot down; free the frames; change the map; unlock; settle objects
 
+Pages of shared memory stay as long as their object does: mremap(2) may show them again.
+
 The frames are free only when no TLB can map them. FreeBSD's vm_map_delete does the same under the
 map write lock; Linux's zap_page_range works under the shared lock.
 """
@@ -12,16 +14,23 @@ from collections.abc import Callable
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
-from actors.operations import advised_range, object_chain, range_scan, shootdown
+from actors.operations import (
+    advised_range,
+    object_chain,
+    range_errors,
+    range_scan,
+    shootdown,
+)
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if, named
+from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
-from kernel.policy import Errors
+from kernel.policy import Errors, ReadFill
 from kernel.units import ASID_SHIFT, VPN_LIMIT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
@@ -113,6 +122,22 @@ def drop_entries(choice: Choice) -> Phase:
     return idle_if(idle)(named("drop_entries", phase))
 
 
+def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op) -> bool:
+    return vm.settings.policy.read_fill is ReadFill.OWN_PAGE
+
+
+@idle_if(_without_zero_page)
+def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: entries for the zero page go, as those of pages do."""
+    if _without_zero_page(vm, space, op):
+        return advance(op)
+    base, ptes = op.asid << ASID_SHIFT, space.pmap.ptes
+    found = space.pmap.mapped_in(op.start, op.end)
+    shared = [v for v in found if vm.settings.is_zero_page(pte_bits.pfn_of(ptes[v]))]
+    gone = [one for vpn in shared if (one := vm.take_entry(base | vpn)) is not None]
+    return advance(replace(op, gone=op.gone + tuple(gone)), len(gone) * vm.settings.costs.pte_ns)
+
+
 @idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.FREE_BEFORE_ACKS)
 def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the frames are given back before the shootdown."""
@@ -153,15 +178,11 @@ def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Pha
     )
 
 
-@idle_if(lambda vm, space, op: with_gap_error(vm, space, op) is op)
-def check_gaps(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: an unmapped gap in the range is an error, or nothing, as the policy says."""
-    return advance(with_gap_error(vm, space, op))
-
-
 def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
     """Give the operation with the error that it returns if its range has a gap; it goes on."""
-    if vm.settings.policy.errors is Errors.LINUX and space.map.has_gap(op.start, op.end):
+    if op.error or vm.settings.policy.errors is not Errors.LINUX:
+        return op
+    if space.map.has_gap(op.start, op.end):
         return replace(op, error=Errno.ENOMEM)
     return op
 
@@ -258,14 +279,14 @@ def whole_space(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op
 
 MUNMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *let_go_of(everything, everything),
+    *let_go_of(everything, private),
     unmap,
     range_scan.unlock,
     object_chain.settle,
 )
 MMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *let_go_of(everything, everything),
+    *let_go_of(everything, private),
     unmap,
     map_memory,
     range_scan.unlock,
@@ -273,6 +294,7 @@ MMAP_PHASES: tuple[Phase, ...] = (
 )
 #: what comes first where older copies must not show again: HOLE, ZERO; MADV_FREE
 PUNCH_PHASES: tuple[Phase, ...] = (
+    drop_zero_page,
     *let_go_of(advised_range.punched, advised_range.punched, last=False),
     punch(advised_range.punched, to_zero=True),
 )
@@ -282,7 +304,7 @@ FREE_PUNCH_PHASES: tuple[Phase, ...] = (
 )
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
-    check_gaps,
+    range_errors.check(range_errors.wired),
     *let_go_of(everything, private),
     punch(older_copies),
     range_scan.unlock,

@@ -1,8 +1,8 @@
 """A page fault.
 
-    lock the map shared; look up: fatal, sleep on a busy page, resident, copied from an older copy,
-    or a new page (busy, no frame yet); frame; zero or copy it; flush what it replaces; enter it in
-    the page table; unlock
+    lock the map shared; look up: fatal, sleep on a busy page, resident, read from a file, copied
+    from an older copy, or a new page (busy, no frame yet); frame; zero or copy it; flush what it
+    replaces; enter it in the page table; unlock
 
 Source: FreeBSD vm_fault: the page is allocated busy in the first object, zero-filled or copied,
 entered and unbusied; who meets a busy page drops everything, sleeps and starts over from the map
@@ -13,34 +13,40 @@ from actors.facts import Faulted, Segv
 from actors.machine import Effect, Note, Send
 from actors.message import Message, PageKey
 from actors.messages import (
-    Allocate,
-    AllocateNoWait,
-    CancelAllocate,
     CopyFrame,
     Frame,
-    Free,
+    PageIn,
     Resolved,
     Signal,
     Translation,
     ZeroFrames,
 )
-from actors.operations import advice_range, shootdown
-from actors.operations.operation import Op, OpState, advance, replace
+from actors.operations import advice_range, frame_wait, shootdown
+from actors.operations.operation import (
+    POPULATES,
+    USER,
+    Op,
+    OpKind,
+    OpState,
+    advance,
+    replace,
+)
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
-from kernel.errors import FaultCause, SegvCode
+from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import KNOWN_ZERO, NOBODY, Page
 from kernel.policy import HoleAccess, Rogue, TrackClean
+from kernel.stamp import file_stamp
 from kernel.units import ASID_SHIFT
-from kernel.vm_map import NEEDS_COPY, MapEntry
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
 _READ, _WRITE = 1, 2
-#: `value` of a fault that waits for a frame of any domain
-_WAITS = -1
+#: of an entry for loads only
+_READS = pte_bits.P | pte_bits.U | pte_bits.A
 
 
 def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -51,9 +57,10 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: find the entry and the page, and decide."""
     entry = space.map.lookup(op.start)
-    code = _denied(vm, space, op, entry)
-    if entry is None or code is not None:
-        return _fatal(vm, space, op, code or SegvCode.MAPERR, out)
+    denied = _denial(vm, space, entry, op)
+    if denied is not None:
+        return _fatal(vm, space, op, denied, out)
+    assert entry is not None, "that would be denied"
     if (holder := advice_range.under_zero(vm, op.asid, entry, op.start)) >= 0:
         vm.unlock_map(space, op, out)
         return advice_range.sleep(vm, replace(op, phase=0), holder, out)
@@ -63,23 +70,24 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     key = (entry.oid, entry.pindex(op.start))
     top = vm.objects[entry.oid]
     page = top.pages.get(key[1])
-    if page is None and top.backing != NONE:
-        return _older_copy(vm, space, op, key, out)
     if page is None:
-        return _new_page(vm, op, entry, key, out)
+        return _not_here(vm, space, op, key, out)
     if vm.must_wait(page, _touch_event(vm)):
         return _sleep(vm, space, op, key, out)
     return _resident(vm, space, op, key, page)
 
 
-def _denied(vm: VmState, space: VmSpace, op: Op, entry: MapEntry | None) -> SegvCode | None:
-    """Say why the access is fatal, if it is."""
+def _denial(vm: VmState, space: VmSpace, entry: MapEntry | None, op: Op) -> SegvCode | None:
+    """Say why the access is not permitted, if it is not."""
     if entry is None:
         return SegvCode.MAPERR
     if not entry.prot & (_WRITE if op.args[0] else _READ):
         return SegvCode.ACCERR
     fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
-    return SegvCode.HOLE if fatal and vm.in_hole(space, entry, op.start) else None
+    if fatal and vm.in_hole(space, entry, op.start):
+        return SegvCode.HOLE
+    beyond = entry.pindex(op.start) >= vm.objects[entry.oid].size
+    return SegvCode.OBJECT if beyond else None
 
 
 def _sleep(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
@@ -97,6 +105,8 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
         ns = op.ns + costs.spurious_fault_ns
         return replace(op, value=FaultCause.SPURIOUS, phase=_ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
+    if op.value == FaultCause.PAGE_IN:
+        cause = FaultCause.PAGE_IN
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
         _, actions = vm.hole_event(key, _touch_event(vm), op)
@@ -106,9 +116,24 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
     vm.unlock_map(space, op, out)
-    out.append(Note(Segv(op.op, op.asid, op.start, code)))
-    out.append(Send(op.by, Signal(op.op, op.start, code, op.ns + vm.settings.costs.signal_ns)))
+    if op.args[1] == POPULATES:
+        return replace(op, phase=len(PHASES), error=_error_of(op.kind, code))
+    ns = op.ns + vm.settings.costs.fault_ns
+    if op.args[1] == USER:
+        out.append(Note(Segv(op.op, op.asid, op.start, code)))
+        ns = op.ns + vm.settings.costs.signal_ns
+    out.append(Send(op.by, Signal(op.op, op.start, code, ns)))
     return replace(op, phase=len(PHASES), error=-1)
+
+
+def _error_of(kind: OpKind, code: SegvCode) -> Errno:
+    """Say what a call that populates returns for a page that can not be.
+
+    Source: Linux __mlock_posix_error_return; madvise_populate.
+    """
+    if kind is OpKind.MLOCK or code is SegvCode.MAPERR:
+        return Errno.ENOMEM
+    return Errno.EFAULT if code is SegvCode.OBJECT else Errno.EINVAL
 
 
 def _touch_event(vm: VmState) -> HoleEvent:
@@ -122,14 +147,33 @@ def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effe
     stays = stays and vm.in_hole(vm.spaces[op.asid], entry, op.start)
     hole = HoleState.IDLE if stays else HoleState.LIVE
     vm.put(key, Page(-1, op.op, hole))
-    home = vm.settings.memories[vm.settings.domain_of(op.by)]
-    several = len(vm.settings.memories) > 1
-    out.append(Send(home, AllocateNoWait(op.op) if several else Allocate(op.op)))
     ns = op.ns + vm.settings.costs.fault_ns
-    return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
+    return frame_wait.ask(vm, replace(op, pages=((key, op.start),), ns=ns), out)
 
 
-def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
+def _page_in(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
+    """Begin a page of a file. The map is unlocked while the pager works; then all starts over."""
+    vm.unlock_map(space, op, out)
+    vm.put(key, Page(-1, op.op))
+    return frame_wait.ask(vm, replace(op, pages=((key, op.start),)), out)
+
+
+def paged_in(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the page of a file is there, for whoever waits for it; the fault starts over."""
+    ((key, _),) = op.pages
+    page = vm.get(key)
+    assert page is not None, "it is busy"
+    vm.unbusy(key, page, out)
+    return replace(op, pages=(), phase=0, value=FaultCause.PAGE_IN)
+
+
+def _is_read(vm: VmState, key: PageKey) -> bool:
+    """Say whether a page that is not there is read from a file."""
+    one = vm.objects[key[0]]
+    return not one.anonymous and not one.punched.holds(key[1])
+
+
+def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
     """Look down the chain: read an older copy where it is, write to a new one of one's own."""
     oid, index = top_key
     top = vm.objects[oid]
@@ -140,9 +184,16 @@ def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list
         page = vm.objects[oid].pages.get(index) if index < vm.objects[oid].size else None
     entry = space.map.lookup(op.start)
     assert entry is not None
+    key = (oid, index)
+    if page is None and _is_read(vm, key):
+        return _page_in(vm, space, op, key, out)
+    zero_page = vm.settings.zero_page(op.by)
+    if page is None and zero_page >= 0 and not op.args[0] and not entry.flags & SHARED:
+        pte = space.pmap.ptes[op.start] = pte_bits.make(zero_page, _READS)
+        ns = op.ns + vm.settings.costs.fault_ns
+        return _entered(vm, space, replace(op, value=FaultCause.ZERO_PAGE, ns=ns), pte, out)
     if page is None:
         return _new_page(vm, op, entry, top_key, out)
-    key = (oid, index)
     if page.busy != NOBODY:
         return _sleep(vm, space, op, key, out)
     if not op.args[0]:
@@ -169,43 +220,15 @@ def upgrade(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 
 def no_frame(vm: VmState, op: Op, memory: int, out: list[Effect]) -> Op:
-    """Ask the next domain for a frame; when none has any, wait for the first of them that has.
-
-    Source: FreeBSD vm_domainset_iter_page: the domain of the policy first, then the others without
-    waiting, then vm_wait_doms for any of them.
-    """
-    if op.value == _WAITS:
-        return _answered(vm, op, out)
-    memories = vm.settings.memories
-    home = memories[vm.settings.domain_of(op.by)]
-    after = memories[(memories.index(memory) + 1) % len(memories)]
-    if after != home:
-        out.append(Send(after, AllocateNoWait(op.op)))
-        return op
-    out.extend(Send(each, Allocate(op.op)) for each in memories)
-    return replace(op, value=_WAITS, seen=(0, -1, 0))
-
-
-def _answered(vm: VmState, op: Op, out: list[Effect]) -> Op:
-    """Go on when every domain that was asked to wait has answered: `seen` counts them."""
-    answers, pfn, zeroed = op.seen
-    if answers + 1 < len(vm.settings.memories):
-        return replace(op, seen=(answers + 1, pfn, zeroed))
-    return _use_frame(vm, replace(op, seen=()), Frame(op.op, pfn, bool(zeroed)), out)
+    """Go on when a memory has no frame: there may be another, or all are waited for."""
+    op, frame = frame_wait.no_frame(vm, op, memory, out)
+    return op if frame is None else _use_frame(vm, op, frame, out)
 
 
 def got_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Take the frame that memory gave; of those of several domains the first."""
-    if op.value != _WAITS:
-        return _use_frame(vm, op, frame, out)
-    answers, pfn, _ = op.seen
-    memory_of = vm.settings.memory_of
-    if pfn >= 0:
-        out.append(Send(memory_of(frame.pfn), Free(op.op, (frame.pfn,), frame.zeroed)))
-        return _answered(vm, op, out)
-    others = (one for one in vm.settings.memories if one != memory_of(frame.pfn))
-    out.extend(Send(memory, CancelAllocate(op.op)) for memory in others)
-    return _answered(vm, replace(op, seen=(answers, frame.pfn, int(frame.zeroed))), out)
+    """Take the frame that a memory gave, if it is the one that is used."""
+    op, used = frame_wait.got_frame(vm, op, frame, out)
+    return op if used is None else _use_frame(vm, op, used, out)
 
 
 def _use_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
@@ -214,6 +237,10 @@ def _use_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
     page = vm.get(key)
     assert page is not None, "it is busy"
     vm.give_frame(key, page, frame.pfn)
+    if not op.wanted and _is_read(vm, key):
+        contents = file_stamp(vm.objects[key[0]].file, key[1])
+        out.append(Send(op.by, PageIn(op.op, frame.pfn, contents, op.ns)))
+        return replace(op, state=OpState.PAGER, phase=_PAGED_IN, ns=0)
     op = replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL, phase=_REPLACE)
     if op.wanted:
         source = vm.get(op.wanted[0][0])
@@ -263,7 +290,15 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         found = vm.get(held)
         assert found is not None, "it is busy"
         vm.unbusy(held, found, out)
+    return _entered(vm, space, replace(op, pages=(), wanted=()), pte, out)
+
+
+def _entered(vm: VmState, space: VmSpace, op: Op, pte: int, out: list[Effect]) -> Op:
+    """Unlock, and let the access go on."""
+    vpn = op.start
     vm.unlock_map(space, op, out)
+    if op.args[1] == POPULATES:
+        return replace(op, phase=len(PHASES), cursor=vpn + 1)
     out.append(Note(Faulted(op.op, op.asid, vpn, op.value, op.ns)))
     reply: Message
     if vm.settings.fine:
@@ -281,8 +316,10 @@ PHASES: tuple[Phase, ...] = (
     replace_entry,
     *shootdown.PHASES,
     enter,
+    paged_in,
 )
 _LOOK_UP = PHASES.index(look_up)
 _UPGRADE = PHASES.index(upgrade)
 _REPLACE = PHASES.index(replace_entry)
 _ENTER = PHASES.index(enter)
+_PAGED_IN = PHASES.index(paged_in)

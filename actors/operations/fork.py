@@ -134,7 +134,7 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
     entry = entry.with_flags(off=WIRED)
     if entry.flags & INHERITED_ZERO:
         oid = vm.make_object(op.op, entry.end - entry.start)
-        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY))
+        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED))
         return op
     if entry.flags & SHARED:
         vm.objects[entry.oid].one_mapping = False
@@ -203,6 +203,9 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
     for vpn in mapped:
         pte = space.pmap.ptes[vpn]
         if not pte & pte_bits.U:
+            continue
+        if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
+            vm.spaces[base >> ASID_SHIFT].pmap.ptes[vpn] = pte
             continue
         key = vm.frames[pte_bits.pfn_of(pte)]
         page = vm.objects[key[0]].pages[key[1]]

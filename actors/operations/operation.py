@@ -27,10 +27,28 @@ class OpKind(IntEnum):
     SWITCH = 10
     FORK = 11
     EXIT = 12
+    EXEC = 13
+    MREMAP = 14
+    MLOCK = 15
+    MUNLOCK = 16
+    MINCORE = 17
+    MINHERIT = 18
+    #: advice that moves nothing and discards nothing
+    ADVISE_HINT = 19
+    ADVISE_COLD = 20
+    ADVISE_PAGEOUT = 21
+    ADVISE_REMOVE = 22
+    POPULATE = 23
+    #: advice that no kernel knows
+    ADVISE_UNKNOWN = 24
+    #: read(2) and the like: the kernel stores to the caller's memory
+    COPYOUT = 25
+    #: write(2) and the like: the kernel loads from the caller's memory
+    COPYIN = 26
     #: the deadline of invalidations that were left to other cores
-    CATCH_UP = 13
+    CATCH_UP = 27
     #: MADV_FREE_REUSE as XNU has it
-    REUSE = 14
+    REUSE = 28
 
 
 class OpState(IntEnum):
@@ -49,10 +67,17 @@ class OpState(IntEnum):
     FRAME = 5
     #: its initiator works (charges time, or zeroes frames) and sends Step
     WORK = 6
+    #: the pager, which reads a page of a file
+    PAGER = 7
 
 
 #: states in which the thread is off its core
 SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY})
+
+
+#: second argument of a fault, besides whether it is for a store: of a user's access, of one that
+#: the kernel makes for a system call, or of no access at all (mlock, MADV_POPULATE_*)
+USER, KERNEL, POPULATES = 0, 1, 2
 
 
 class Op(msgspec.Struct, frozen=True, gc=False):

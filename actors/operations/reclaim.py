@@ -35,7 +35,7 @@ def take_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     while todo:
         key, _ = todo.pop(0)
         page = vm.get(key)
-        if page is None or page.wired or page.pfn < 0:
+        if page is None or page.pfn < 0 or vm.is_wired(key, page):
             continue
         if not (_is_free_hole(vm, page) or page.flags & LAZY_FREE or careless):
             continue

@@ -80,14 +80,14 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) ->
     pmap = vm.spaces[asid].pmap
     active = pmap.active
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
-        active = op.value
+        active, op = op.value, replace(op, value=0)
         _zero_generations(pmap, op)
     active &= ~op.spared
     targets = tuple(c for c in range(active.bit_length()) if active >> c & 1 and c != op.by)
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()
     out.append(Send(op.by, Shoot(op.op, op.round, asid, vpns, targets, op.ns)))
-    return replace(op, state=OpState.ACKS, ns=0, value=0)
+    return replace(op, state=OpState.ACKS, ns=0)
 
 
 def invalidated(vm: VmState, op: Op) -> Op:

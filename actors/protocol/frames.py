@@ -11,11 +11,11 @@ class AllocateNoWait(Message, frozen=True, tag=51):
     """memory <- vm: a frame if one is free, else NoFrame: there are other domains to ask."""
 
 
-class NoFrame(Message, frozen=True, tag=53):
+class NoFrame(Message, frozen=True, tag=56):
     """vm <- memory: none is free here."""
 
 
-class CancelAllocate(Message, frozen=True, tag=55):
+class CancelAllocate(Message, frozen=True, tag=59):
     """memory <- vm: another domain had a frame: answer NoFrame, unless you have sent one."""
 
 
@@ -83,6 +83,35 @@ class ChunkCopied(Message, frozen=True, tag=50):
     """core <- memory: it is copied."""
 
     chunk: int
+
+
+class PageIn(Message, frozen=True, tag=52):
+    """core <- vm: have a page of a file read into frame `pfn`, then Step; the thread sleeps.
+
+    `contents` is what the page holds, a stamp.
+    """
+
+    pfn: int
+    contents: int
+    ns: int
+
+
+class PageRead(Message, frozen=True, tag=53):
+    """core <- core (timer): the device has read the page."""
+
+    pfn: int
+    contents: int
+
+
+class FillFrame(Message, frozen=True, tag=55):
+    """memory <- core: the frame holds this page of a file."""
+
+    pfn: int
+    contents: int
+
+
+class FrameFilled(Message, frozen=True, tag=57):
+    """core <- memory: it does."""
 
 
 class Pressure(Message, frozen=True, tag=31):

@@ -8,11 +8,12 @@ class Go(Message, frozen=True, tag=1):
 
 
 class Walk(Message, frozen=True, tag=2):
-    """vm <- core: the hardware walks the page table for an access."""
+    """vm <- core: the hardware walks the page table for an access, of user code or the kernel."""
 
     asid: int
     vpn: int
     write: bool
+    kernel: bool
 
 
 class Translation(Message, frozen=True, tag=3):
@@ -36,6 +37,7 @@ class SetDirty(Message, frozen=True, tag=5):
     asid: int
     vpn: int
     pfn: int
+    kernel: bool
 
 
 class Load(Message, frozen=True, tag=6):

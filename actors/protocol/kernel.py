@@ -4,11 +4,12 @@ from actors.message import Message
 
 
 class Fault(Message, frozen=True, tag=11):
-    """vm <- core: page-fault exception."""
+    """vm <- core: page-fault exception, in user code or in the kernel for a system call."""
 
     asid: int
     vpn: int
     write: bool
+    kernel: bool
 
 
 class Resolved(Message, frozen=True, tag=12):
@@ -19,7 +20,7 @@ class Resolved(Message, frozen=True, tag=12):
 
 
 class Signal(Message, frozen=True, tag=13):
-    """core <- vm: the fault is fatal: SIGSEGV (`code` MAPERR or ACCERR) at `vpn`."""
+    """core <- vm: the fault is fatal: SIGSEGV at `vpn` (`code`, a SegvCode), or EFAULT."""
 
     vpn: int
     code: int
@@ -109,7 +110,7 @@ class Invalidated(Message, frozen=True, tag=24):
     round: int
 
 
-class CatchUp(Message, frozen=True, tag=52):
+class CatchUp(Message, frozen=True, tag=54):
     """core <- vm: you entered the kernel: invalidate `vpns` (none: all), then CaughtUp."""
 
     asid: int
@@ -117,30 +118,30 @@ class CatchUp(Message, frozen=True, tag=52):
     upto: int
 
 
-class CaughtUp(Message, frozen=True, tag=54):
+class CaughtUp(Message, frozen=True, tag=58):
     """vm <- core: I have invalidated what was left to me, up to that number."""
 
     asid: int
     upto: int
 
 
-class Watch(Message, frozen=True, tag=56):
+class Watch(Message, frozen=True, tag=60):
     """zeroer <- vm: an invalidation was left to other cores; see to its deadline."""
 
     number: int
 
 
-class Deadline(Message, frozen=True, tag=57):
+class Deadline(Message, frozen=True, tag=61):
     """zeroer <- zeroer (timer): invalidations watched before the timer was armed are late."""
 
 
-class Overdue(Message, frozen=True, tag=58):
+class Overdue(Message, frozen=True, tag=62):
     """vm <- zeroer: interrupt the cores that have not invalidated up to that number, by me."""
 
     upto: int
 
 
-class Tlbi(Message, frozen=True, tag=59):
+class Tlbi(Message, frozen=True, tag=63):
     """core <- core, pagedaemon, zeroer: broadcast invalidation: no interrupt, the hardware does it.
 
     No pages means the whole address space.
@@ -151,7 +152,7 @@ class Tlbi(Message, frozen=True, tag=59):
     vpns: tuple[int, ...]
 
 
-class TlbiDone(Message, frozen=True, tag=60):
+class TlbiDone(Message, frozen=True, tag=64):
     """core, pagedaemon, zeroer <- core: accesses through the old entries are complete."""
 
     round: int

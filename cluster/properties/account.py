@@ -22,6 +22,8 @@ def recount(vm: Vm, reports: Reports) -> None:
     for asid, space in vm.spaces.items():
         counted = 0
         for pte in space.pmap.ptes.values():
+            if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
+                continue
             key = vm.frames.get(pte_bits.pfn_of(pte))
             page = None if key is None else vm.get(key)
             counted += page is None or page.hole is HoleState.LIVE

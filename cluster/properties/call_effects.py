@@ -9,13 +9,26 @@ from cluster.properties.clocks import At, Clock
 from cluster.properties.history import Discard, History, Zeroed
 from cluster.properties.lines import Line, Stored
 from cluster.properties.places import FILES, MAPPING_SHIFT, NO_FILE, SHARED, Change, Places, Shown
+from kernel.errors import Errno
 from kernel.units import VPN_LIMIT, page_span
+from kernel.vm_map import INHERITED_ZERO
 
 #: kinds that may discard contents
-_DISCARDS = frozenset({OpKind.ADVISE_FREE, OpKind.ADVISE_DONTNEED, OpKind.HOLE, OpKind.ZERO})
+_DISCARDS = frozenset(
+    {
+        OpKind.ADVISE_FREE,
+        OpKind.ADVISE_DONTNEED,
+        OpKind.ADVISE_REMOVE,
+        OpKind.HOLE,
+        OpKind.ZERO,
+    }
+)
 _HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
-_ZEROES = frozenset({OpKind.ZERO, OpKind.ADVISE_DONTNEED})
-_MAPS = frozenset({OpKind.MMAP, OpKind.MUNMAP, OpKind.EXIT})
+_ZEROES = frozenset({OpKind.ZERO, OpKind.ADVISE_DONTNEED, OpKind.ADVISE_REMOVE})
+_MAPS = frozenset({OpKind.MMAP, OpKind.MUNMAP, OpKind.EXIT, OpKind.EXEC})
+_WHOLE = frozenset({OpKind.EXIT, OpKind.EXEC})
+#: errors after which all that is mapped was done nevertheless
+_DONE = frozenset({Errno.OK, Errno.ENOMEM})
 
 
 class Forking(NamedTuple):
@@ -43,6 +56,8 @@ class InFlight(NamedTuple):
     call: Call
     called: Clock
     spans: tuple[Span, ...]
+    #: the vm's event in which it arrived
+    at: At
 
 
 class CallEffects:
@@ -73,15 +88,22 @@ class CallEffects:
         start, end = page_span(m.va, m.length)
         spans: tuple[Span, ...] = ()
         if m.kind in _MAPS:
-            if m.kind == OpKind.EXIT:
+            if m.kind in _WHOLE:
                 start, end = 0, VPN_LIMIT
             change = Change(m.asid, start, end, at)
-            self.places.begins(m.op, change, self._children(m.asid))
+            self.places.begins(m.op, (change,), self._children(m.asid))
+        elif m.kind == OpKind.MREMAP:
+            new = page_span(*m.args[:2])
+            changes = Change(m.asid, start, end, at), Change(m.asid, *new, at)
+            self.places.begins(m.op, changes, self._children(m.asid))
+        elif m.kind == OpKind.MINHERIT:
+            for child in self._children(m.asid):  # it may have gone before
+                self.places.forget(child, start, end)
         elif m.kind == OpKind.FORK:
             self._fork(m, sent)
         elif m.kind in self.discards:
             spans = self._discard(m, start, end, at)
-        self.in_flight[m.op] = InFlight(m, sent, spans)
+        self.in_flight[m.op] = InFlight(m, sent, spans, at)
 
     def _discard(self, m: Call, start: int, end: int, at: At) -> tuple[Span, ...]:
         """Note a window in which contents may go; in children that are being forked off, too."""
@@ -89,6 +111,8 @@ class CallEffects:
         zeroes = m.kind in _ZEROES
         found = []
         for shown, low, high in self.places.pieces(m.asid, start, end):
+            if m.kind == OpKind.ADVISE_REMOVE and not shown.shared:
+                continue
             kept = m.kind == OpKind.ADVISE_DONTNEED and (shown.shared or shown.file != NO_FILE)
             for number in [SHARED] if shown.shared else [m.asid, *children]:
                 zero = zeroes and not kept and number not in children
@@ -99,6 +123,20 @@ class CallEffects:
             history.called(span.low, span.high, discard, reopens=m.kind == OpKind.ZERO)
         return tuple(found)
 
+    def _reach(self, asid: int, start: int, end: int) -> None:
+        """What a range shows now may still be discarded by calls that were made of it before.
+
+        Whether they meant that, or what was there then, is not known: so neither need be zero.
+        """
+        for lane, flight in list(self.in_flight.items()):
+            m = flight.call
+            low, high = page_span(m.va, m.length)
+            low, high = max(low, start), min(high, end)
+            if m.kind in _DISCARDS and m.asid == asid and low < high:
+                found = (*flight.spans, *self._discard(m, low, high, flight.at))
+                spans = tuple(span._replace(zeroes=False) for span in found)
+                self.in_flight[lane] = flight._replace(spans=spans)
+
     def _children(self, asid: int) -> list[int]:
         """List the processes that are being forked off another."""
         return [fork.child for fork in self.forks.values() if fork.parent == asid]
@@ -106,7 +144,11 @@ class CallEffects:
     def _fork(self, m: Call, sent: Clock) -> None:
         child = self.process_of[m.args[0]]
         parent = self.lines[m.asid]
-        self.places.fork(m.asid, child)
+        self.places.fork(m.op, m.asid, child)
+        for flight in self.in_flight.values():
+            if flight.call.kind == OpKind.MINHERIT and flight.call.asid == m.asid:
+                start, end = page_span(flight.call.va, flight.call.length)
+                self.places.forget(child, start, end)
         self.lines[child] = parent.fork(child, sent)
         for lane, flight in self.in_flight.items():
             copied = (
@@ -125,17 +167,25 @@ class CallEffects:
         m = flight.call
         if m.kind in _MAPS:
             self._mapped(m, at, failed=bool(error))
+            if m.kind == OpKind.MMAP:
+                self._reach(m.asid, *page_span(m.va, m.length))
+        elif m.kind == OpKind.MREMAP:
+            self.places.moved(m.op, at, keep=bool(m.args[2]), failed=bool(error))
+            self._reach(m.asid, *page_span(m.va, m.length))
+            self._reach(m.asid, *page_span(*m.args[:2]))
+        elif m.kind == OpKind.MINHERIT:
+            self._inherited(m, error)
         self.forks.pop(lane, None)
         for span in flight.spans:
             history = self.lines[span.line].history
             history.ended(span.low, span.high, lane, at)
             if m.kind == OpKind.ZERO:
                 history.returned(span.low, span.high, lane, at)
-            elif span.zeroes:
+            elif span.zeroes and error in _DONE:
                 history.discarded(span.low, span.high, Zeroed(lane, flight.called, None, at))
 
     def _mapped(self, m: Call, at: At, *, failed: bool) -> None:
-        change = self.places.changes[m.op]
+        (change,) = self.places.changes[m.op]
         shown = None
         if m.kind == OpKind.MMAP:
             _, shared, file, first = m.args
@@ -144,8 +194,28 @@ class CallEffects:
                 mapping, shift = FILES | file, below
             else:
                 mapping, shift = self.places.new_mapping(m.op), 0
-            shown = Shown(mapping, shift, bool(shared), file, below, change.called, at)
+            shown = Shown(
+                mapping,
+                shift,
+                bool(shared),
+                file,
+                below,
+                wiped=False,
+                called=change.called,
+                since=at,
+            )
         self.places.ends(m.op, shown, failed=failed)
+
+    def _inherited(self, m: Call, error: int) -> None:
+        """Take in what children see from now on; an error means that it ended at shared memory."""
+        on, off = m.args
+        if not (on | off) & INHERITED_ZERO:
+            return
+        start, end = page_span(m.va, m.length)
+        for shown, low, high in self.places.pieces(m.asid, start, end):
+            if error not in _DONE and (shown.shared or shown.file != NO_FILE):
+                return
+            self.places.wipes(m.asid, low, high, wiped=bool(on))
 
     # What is stated.
 
@@ -157,6 +227,8 @@ class CallEffects:
 
     def settled(self, asid: int, start: int, end: int, at: At) -> None:
         """HOLE's invalidation of a range is complete."""
+        if self.places.is_changing(asid, start, end):
+            return  # the map may have changed already, or not
         for history, low, high in self._pages(asid, start, end):
             history.settled(low, high, at)
 

@@ -6,7 +6,7 @@ executes it (it may wait in the store buffer) and *performed* when memory does i
 """
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from actors.messages import CopyChunk, Load, Store, ZeroChunk
@@ -48,14 +48,21 @@ Origin = tuple[int, int]
 class Contents:
     """Who stored what, and what loads may give."""
 
-    def __init__(self, reports: Reports, effects: CallEffects, *, forks: bool) -> None:
+    def __init__(
+        self,
+        reports: Reports,
+        effects: CallEffects,
+        *,
+        forks: bool,
+        zero_pages: Iterable[int] = (),
+    ) -> None:
         """Start with empty memory; `forks` if a guest forks while other threads store."""
         self.reports = reports
         self.effects = effects
         self.forks = forks
         #: what was stored last at (frame, granule)
         self.origin: dict[tuple[int, int], Origin] = {}
-        self.frames = Frames(reports)
+        self.frames = Frames(reports, zero_pages)
         #: stores executed and not performed yet, of each core: (first stamp, clock)
         self.executed: dict[int, deque[tuple[int, Clock]]] = {}
         #: origins on their way from one memory to another, by lane
@@ -178,13 +185,23 @@ class Contents:
     def _is_initial(self, a: Access) -> bool:
         """Say whether a value is what was there before any store of the line."""
         if a.value == ZERO:
-            return a.shown.file == NO_FILE or bool(a.line.history.at(a.key >> CELL_SHIFT).zeros)
+            return a.shown.file == NO_FILE or self._reads_as_zero(a)
         if a.shown.file == NO_FILE:
             return False
         page = a.shown.file_page(a.vpn)
         if a.value == file_stamp(a.shown.file, a.vpn + a.shown.file_shift):
             return True
         return self.origin.get(a.granule) == (SHARED, page << CELL_SHIFT | a.granule[1])
+
+    def _reads_as_zero(self, a: Access) -> bool:
+        """Say whether a page over a file may be zero: it was zeroed, or the file has a hole there.
+
+        The latter by MADV_REMOVE, of any mapping of the file.
+        """
+        if a.line.history.at(a.key >> CELL_SHIFT).zeros:
+            return True
+        of_file = self.effects.lines[SHARED].history.at(a.shown.file_page(a.vpn))
+        return bool(of_file.zeros or of_file.discards)
 
     def _wrong(self, a: Access, found: list[Stored | None]) -> None:
         origin = self.origin.get(a.granule)

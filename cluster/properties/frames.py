@@ -15,13 +15,13 @@ from kernel.units import ASID_SHIFT
 class Frames:
     """Lives of frames, and for which of them translations and orders were given."""
 
-    def __init__(self, reports: Reports) -> None:
-        """Start with every frame free."""
+    def __init__(self, reports: Reports, zero_pages: Iterable[int] = ()) -> None:
+        """Start with every frame free, but for those that are zero for ever."""
         self.reports = reports
         #: lives that each frame has begun
-        self.begun: dict[int, int] = {}
+        self.begun = dict.fromkeys(zero_pages, 0)
         #: frames that are not free
-        self.alive: set[int] = set()
+        self.alive = set(self.begun)
         #: frames on their way to a vm, and the life that each begins there
         self.coming: dict[int, int] = {}
         #: the latest life of each frame that its vm knows of
