@@ -81,7 +81,10 @@ VALUE_ABOUT: dict[tuple[str, str], str] = {
     ("fork_hole", "punch-both"): "the pages go, each has a hole of its own (nwf)",
     ("fork_hole", "zero-first"): "fork does the ZERO, neither has a hole",
     ("fork_hole", "child-zero"): "the child has zero memory there, the parent its hole",
-    ("shared", "object"): "the advice applies to the object, for every mapping (nwf)",
+    (
+        "shared",
+        "object",
+    ): "the advice applies to the object, for every mapping (nwf); files: EINVAL",
     ("shared", "reject"): "EINVAL",
     ("shadow_named", "einval"): "EINVAL (nwf: might be fine)",
     ("shadow_named", "punch"): "an anonymous object takes the file's place",
