@@ -261,6 +261,8 @@ def prepare(
         free_wakeup=machine.free_wakeup,
         free_target=machine.free_target,
         store_buffer=machine.store_buffer,
+        slice_ns=machine.slice_ns,
+        computes=machine.thinking == "computes",
         interrupt_quantum_ns=machine.interrupt_quantum_ns,
         zero_batch=machine.zero_batch,
         zero_group=machine.zero_group,

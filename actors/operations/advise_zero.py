@@ -159,8 +159,10 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range, ascending.
 
     A page that is out of the hole again (another ZERO that this one waited for has granted it, a
-    fault has made it) sends the operation back to HOLE's part from that page on.
+    fault has made it) sends the operation back to HOLE's part from that page on. What a fault has
+    made below meanwhile is left: to want it now, with pages above in hand, would be a deadlock.
     """
+    op = replace(op, cursor=max(op.cursor, op.claimed))
     stop = next((v for v in _resident(vm, space, op) if _is_out(vm, space, v)), -1)
     if stop < 0:
         return range_scan.scan(vm, space, op, out, claim, lambda e: advised(vm, e))
@@ -169,7 +171,7 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     after = replace(after, end=op.end)
     if after.phase == op.phase:
         return after
-    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop)
+    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop, claimed=stop)
 
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
