@@ -237,6 +237,7 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         op = replace(op, error=Errno.EBUSY)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
     vm.mark_hole(space, op.start, op.end, hole=False)
+    vm.punch_files(space, op.start, op.end)
     parts = _without_wired(vm, space, op)
     ns, told = 0, list[Gone]()
     for key, vpn in op.pages:
