@@ -84,7 +84,7 @@ VALUE_ABOUT: dict[tuple[str, str], str] = {
     (
         "shared",
         "object",
-    ): "the advice applies to the object, for every mapping (nwf); files: EINVAL",
+    ): "the advice applies to the object, for every mapping of it (nwf)",
     ("shared", "reject"): "EINVAL",
     ("shadow_named", "einval"): "EINVAL (nwf: might be fine)",
     ("shadow_named", "punch"): "an anonymous object takes the file's place",
