@@ -128,11 +128,9 @@ class CoreState(Machine):
         #: invalidations are left to context switches: even one within a pmap asks the vm
         self.hooks = defers(settings.policy)
         #: a thread has left the core and none has come; a switch to the idle thread is under way
-        self.left = False
-        self.idling = False
+        self.left = self.idling = False
         #: a tick of the clock is armed; the running thread's time slice is over
-        self.ticking = False
-        self.expired = False
+        self.ticking = self.expired = False
         #: what is left of the running thread's computation, in ns
         self.left_ns = 0
         #: the thread that ran last, and computes if it is off the core
