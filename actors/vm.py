@@ -192,10 +192,7 @@ class Vm(VmState):
         return self._begin_fault(src, m, write=int(m.write))
 
     def _beyond_user(self, m: Walk | SetDirty) -> bool:
-        """Say whether an entry without user access permits this access of the kernel all the same.
-
-        An entry that HOLE leaves is not valid for anybody, with the hazard not for user code only.
-        """
+        """Say whether an entry without U permits a kernel access (a hazard; else it does not)."""
         return m.kernel and bool(self.settings.hazards & Hazard.USER_BIT_ONLY)
 
     def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
