@@ -52,6 +52,7 @@ from actors.messages import (
     Spawn,
     Stored,
     Switched,
+    Tick,
     Tlbi,
     TlbiDone,
     Translation,
@@ -71,7 +72,7 @@ class Core(CoreSchedule):
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | PageIn | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
-        | Spawn | AwaitIndex | Reached | Wake
+        | Spawn | AwaitIndex | Reached | Wake | Tick
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -94,6 +95,9 @@ class Core(CoreSchedule):
                 return
             if self.phase is not Phase.RUN:
                 return
+            if self.expired and self.run_queue:
+                self.preempt()
+                continue
             i = self.guest.at(self.thread, self.pc) or _EXIT
             execute = self.EXECUTE.get(i.__class__, Core._system_call)
             if not execute(self, i, out):
@@ -263,6 +267,7 @@ class Core(CoreSchedule):
         AwaitIndex: CoreSchedule.await_index,
         Reached: CoreSchedule.reached_index,
         Wake: CoreSchedule.wake,
+        Tick: CoreSchedule.tick,
         CatchUp: CoreSchedule.in_kernel,
         Tlbi: CoreSchedule.take_tlbi,
         TlbiDone: CoreSchedule.count_done,

@@ -1,8 +1,9 @@
 """Which thread runs: run queue, context switches, threads that wait for others.
 
-Cooperative: a thread keeps the core until it thinks, waits for another thread, sleeps in the kernel
-or ends. A switch to another address space is a chain of deliveries with interrupts off; a switch
-within one returns early. Source: amd64 pmap_activate_sw.
+A thread keeps the core until it waits for another, sleeps in the kernel, ends, thinks (unless
+thinking is computing), or its time slice is over while another waits. A switch to another address
+space is a chain of deliveries with interrupts off; a switch within one returns early.
+Source: amd64 pmap_activate_sw; sched_ule.c.
 """
 
 from abc import abstractmethod
@@ -27,6 +28,7 @@ from actors.messages import (
     Switched,
     SwitchIn,
     SwitchOut,
+    Tick,
     Wake,
     Wakeup,
 )
@@ -34,6 +36,8 @@ from kernel.hazards import Hazard
 
 #: stands for the running thread among the others: its state is in the core's own fields
 _ON_CORE = Thread()
+#: a time slice is divided by the load, by this at most (SCHED_SLICE_MIN_DIVISOR)
+_LEAST_PART = 6
 
 
 class CoreSchedule(CoreKernel):
@@ -57,6 +61,7 @@ class CoreSchedule(CoreKernel):
         self.thread = self.run_queue.popleft()
         state = self.threads[self.thread]
         self.pc, self.part, self.phase = state.pc, state.part, state.phase
+        self.left_ns = state.left_ns
         self.left = False
         asid = self.settings.process_of[self.thread]
         thinks_on, self.last = self.thread == self.last, self.thread
@@ -87,6 +92,51 @@ class CoreSchedule(CoreKernel):
         else:
             self.phase = Phase.RUN
         self.threads[self.thread] = _ON_CORE
+        if self.left_ns:
+            self._compute(out)
+        elif self.run_queue:
+            self._tick(out)
+
+    # Time slices: while another thread waits for the core, the clock ticks.
+
+    def _slice_ns(self) -> int:
+        """Give the time slice: by load, at least a sixth. Source: FreeBSD tdq_slice (ULE)."""
+        return self.settings.slice_ns // min(len(self.run_queue) or 1, _LEAST_PART)
+
+    def _tick(self, out: list[Effect]) -> None:
+        if not self.ticking and self.settings.slice_ns:
+            self.ticking = True
+            out.append(Timer(self._slice_ns(), Tick(self.lane)))
+
+    def tick(self, _src: int, _m: Tick) -> list[Effect]:
+        """The clock ticks: who runs while another waits gives way, back in user mode."""
+        self.ticking = False
+        self.expired = bool(self.run_queue) and self.thread != NO_THREAD
+        return []
+
+    def preempt(self) -> None:
+        """Put the running thread behind the others."""
+        thread = self.thread
+        self.expired = False
+        self.park(Phase.RUN)
+        self.run_queue.append(thread)
+
+    def _compute(self, out: list[Effect]) -> None:
+        """Compute for what is left, a slice at a time, as another thread may come to wait."""
+        self.phase = Phase.COMPUTE
+        ns = min(self.left_ns, self._slice_ns() or self.left_ns)
+        self.left_ns -= ns
+        out.append(Timer(ns, Wake(self.thread)))
+
+    def _computed(self, out: list[Effect]) -> list[Effect]:
+        self.phase = Phase.RUN
+        if self.left_ns and not self.run_queue:
+            self._compute(out)
+            return out
+        if self.left_ns:
+            self.preempt()
+        self.run(out)
+        return out
 
     def switched(self, _src: int, m: Switched) -> list[Effect]:
         """Load the root, set curpmap, clear the own bit in the old pm_active."""
@@ -135,17 +185,20 @@ class CoreSchedule(CoreKernel):
         """Take the current thread off the core."""
         if phase is not Phase.THINK:
             self.last, self.left = NO_THREAD, self.hooks
-        self.threads[self.thread] = Thread(self.pc, self.part, phase, resume)
+        self.threads[self.thread] = Thread(self.pc, self.part, phase, resume, self.left_ns)
+        self.left_ns = 0
         self.thread, self.phase = NO_THREAD, Phase.DONE
         return False
 
     def ready(self, thread: int, phase: Phase, out: list[Effect]) -> list[Effect]:
         """Put a parked thread on the run queue."""
         state = self.threads[thread]
-        self.threads[thread] = Thread(state.pc, state.part, phase, state.resume)
+        self.threads[thread] = Thread(state.pc, state.part, phase, state.resume, state.left_ns)
         self.run_queue.append(thread)
         if self.thread == NO_THREAD:
             self.run(out)
+        elif self.phase is not Phase.SWITCH:
+            self._tick(out)
         return out
 
     def _next(self, out: list[Effect]) -> bool:
@@ -161,12 +214,16 @@ class CoreSchedule(CoreKernel):
         return True
 
     def think(self, i: Think, out: list[Effect]) -> bool:
-        """Compute for a while: off the core, the address space stays current."""
+        """Compute for a while: on the core, or off it, and the address space stays current."""
         times, parts = self.settings.think_scale
         ns = i.ns * times // parts
         self._next(out)
         if ns <= 0:
             return True
+        if self.settings.computes:
+            self.left_ns = ns
+            self._compute(out)
+            return False
         out.append(Timer(ns, Wake(self.thread)))
         return self.park(Phase.THINK)
 
@@ -253,7 +310,9 @@ class CoreSchedule(CoreKernel):
         return self.ready(m.op, Phase.WOKEN, [])
 
     def wake(self, _src: int, m: Wake) -> list[Effect]:
-        """A thread has thought enough."""
+        """A thread has thought enough, or its time slice is over."""
+        if self.phase is Phase.COMPUTE and m.op == self.thread:
+            return self._computed([])
         return self.ready(m.op, Phase.RUN, [])
 
     def expect(self, m: Message, *phases: Phase) -> None:

@@ -44,6 +44,8 @@ class Phase(IntEnum):
     SWITCH = 6
     #: a Go that it sent itself (exploring: between two instructions)
     GO = 7
+    #: the end of a computation that takes the core, or of its time slice
+    COMPUTE = 13
     THINK = 8
     EDGE = 9
     #: asleep in the kernel
@@ -63,6 +65,8 @@ class Thread(msgspec.Struct, frozen=True, gc=False):
     phase: Phase = Phase.RUN
     #: CALL, FAULT or WALK: where a sleeper in the kernel goes on
     resume: Phase = Phase.RUN
+    #: what is left of a computation that was preempted, in ns
+    left_ns: int = 0
 
 
 class Zeroing(msgspec.Struct, frozen=True, gc=False):
@@ -124,8 +128,11 @@ class CoreState(Machine):
         #: invalidations are left to context switches: even one within a pmap asks the vm
         self.hooks = defers(settings.policy)
         #: a thread has left the core and none has come; a switch to the idle thread is under way
-        self.left = False
-        self.idling = False
+        self.left = self.idling = False
+        #: a tick of the clock is armed; the running thread's time slice is over
+        self.ticking = self.expired = False
+        #: what is left of the running thread's computation, in ns
+        self.left_ns = 0
         #: the thread that ran last, and computes if it is off the core
         self.last = NO_THREAD
         #: curpmap
@@ -161,6 +168,7 @@ class CoreState(Machine):
                 self.idling,
                 self.last,
             ),
+            (self.ticking, self.expired, self.left_ns),
             tuple(self.buffer),
             tuple(self.held),
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),

@@ -178,7 +178,7 @@ class Vm(VmState):
         """Read the entry and set A (and D for a store, unless exploring) in one step."""
         space = self.spaces[m.asid]
         pte = space.pmap.ptes.get(m.vpn, 0)
-        if pte_bits.permits(pte, write=m.write, kernel=m.kernel):
+        if pte_bits.permits(pte, write=m.write, kernel=self._beyond_user(m)):
             pte |= pte_bits.A
             if m.write and not self.settings.fine:
                 pte |= pte_bits.D
@@ -191,11 +191,15 @@ class Vm(VmState):
             return [Send(src, PageFault(m.op, m.vpn))]
         return self._begin_fault(src, m, write=int(m.write))
 
+    def _beyond_user(self, m: Walk | SetDirty) -> bool:
+        """Say whether an entry without U permits a kernel access (a hazard; else it does not)."""
+        return m.kernel and bool(self.settings.hazards & Hazard.USER_BIT_ONLY)
+
     def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
         """Re-check presence, permission and frame, then set D; otherwise the store faults."""
         ptes = self.spaces[m.asid].pmap.ptes
         pte = ptes.get(m.vpn, 0)
-        permitted = pte_bits.permits(pte, write=True, kernel=m.kernel)
+        permitted = pte_bits.permits(pte, write=True, kernel=self._beyond_user(m))
         if not permitted or pte_bits.pfn_of(pte) != m.pfn:
             if self.settings.fine:
                 return [Send(src, PageFault(m.op, m.vpn))]

@@ -30,6 +30,7 @@ class Hazard(IntFlag):
     DAEMON_SKIPS_RECHECK = auto()
     HOOK_AFTER_EARLY_RETURN = auto()
     TIME_FOR_ACKNOWLEDGEMENT = auto()
+    USER_BIT_ONLY = auto()
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -147,6 +148,13 @@ _ABOUT = {
         ("translation",),
         "a core that does not switch until the deadline",
         "H-33: LATR frees pages after an elapsed time",
+    ),
+    Hazard.USER_BIT_ONLY: _info(
+        "HOLE clears the user bit of an entry that stays: that stops user code, not the kernel, "
+        "which reads and writes the page for a system call",
+        ("fatal", "translation", "zero"),
+        "a read(2) or write(2) on a hole, before or behind the zeroing",
+        "x86 ring 0 ignores U; Linux's PROT_NONE makes the entry not present instead",
     ),
 }
 

@@ -33,8 +33,9 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
         return False
     if page.busy != NOBODY:
         return True
-    known = KNOWN_ZERO if scene.vm.known_zero(page) else 0  # the dirty bits that tell it go
-    scene.vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | (KNOWN_ZERO - known)))
+    # with the dirty bits goes what they say of a page that was zero once
+    stale = 0 if scene.vm.known_zero(page) else KNOWN_ZERO
+    scene.vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | stale))
     scene.found.pages.append((key, scene.vpn))
     scene.forget_use(page)
     return False
