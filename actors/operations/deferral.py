@@ -140,7 +140,9 @@ def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None
                 continue
             vm.hole_event(key, HoleEvent.FLUSHED, op)
             keys.append(key)
-            pages.append(vpn)
+            here = vm.page_at(vm.spaces[asid], vpn)
+            if here is not None and here[0] == key:
+                pages.append(vpn)  # else something else was mapped there meanwhile
         if vm.settings.policy.hole_access is HoleAccess.FATAL:
             out.extend(Note(HoleSettled(lane, asid, low, high)) for low, high in _runs(pages))
         vm.offer(op, keys, out)
