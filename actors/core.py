@@ -31,6 +31,7 @@ from actors.messages import (
     CatchUp,
     ChunkCopied,
     ChunkZeroed,
+    Claim,
     CopyFrame,
     Drain,
     Fault,
@@ -43,6 +44,7 @@ from actors.messages import (
     PageFault,
     PageIn,
     PageRead,
+    Poll,
     Reached,
     Resolved,
     Return,
@@ -58,6 +60,8 @@ from actors.messages import (
     Translation,
     Wake,
     Wakeup,
+    WordsLoaded,
+    WordsStored,
     Work,
     ZeroFrames,
 )
@@ -73,6 +77,7 @@ class Core(CoreSchedule):
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | PageIn | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
         | Spawn | AwaitIndex | Reached | Wake | Tick
+        | Claim | WordsStored | WordsLoaded | Poll
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -203,7 +208,7 @@ class Core(CoreSchedule):
         self.expect(m, Phase.LOAD)
         return self._goes_on([])
 
-    def _stored(self, _src: int, _m: Stored) -> list[Effect]:
+    def _stored(self, _src: int, _m: Stored | WordsStored) -> list[Effect]:
         out: list[Effect] = []
         self.buffer.popleft()
         self.store_in_flight = False
@@ -222,6 +227,8 @@ class Core(CoreSchedule):
         """Go on if what waited for the store buffer to be empty can."""
         if self.buffer:
             return out
+        if self.claiming:
+            self.claim_fence(out)
         if self.phase is Phase.DRAIN:
             return self._goes_on(out)
         if self.thread == NO_THREAD:
@@ -244,6 +251,10 @@ class Core(CoreSchedule):
         PageFault: _page_fault,
         Loaded: _loaded,
         Stored: _stored,
+        WordsStored: _stored,
+        Claim: CoreSchedule.claim,
+        WordsLoaded: CoreSchedule.words_loaded,
+        Poll: CoreSchedule.poll,
         Drain: _drain,
         Resolved: _resolved,
         Signal: _signal,

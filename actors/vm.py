@@ -6,7 +6,7 @@ What each operation does is in `actors/operations/`, one module per kind; what s
 
 from typing import ClassVar
 
-from actors.facts import BackgroundZeroed, FaultStarted
+from actors.facts import FaultStarted
 from actors.machine import Effect, Handler, Note, ProtocolError, Send
 from actors.message import Message
 from actors.messages import (
@@ -14,6 +14,7 @@ from actors.messages import (
     CatchUp,
     CaughtUp,
     Ceded,
+    Claimed,
     Fault,
     Frame,
     Invalidated,
@@ -28,7 +29,6 @@ from actors.messages import (
     SwitchIn,
     SwitchOut,
     Take,
-    Taken,
     Translation,
     Walk,
     Work,
@@ -65,11 +65,10 @@ from actors.operations.operation import (
 )
 from actors.operations.range_errors import answer_at_once
 from actors.settings import KERNEL_LANE
-from actors.vm_state import IDLE_PHASES, Phase, VmState
+from actors.vm_state import IDLE_PHASES, Phase
+from actors.vm_zeroing import VmZeroing
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
-from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
-from kernel.page import NOBODY
 from kernel.policy import Invalidate
 from kernel.units import page_span
 from kernel.vmspace import VmSpace
@@ -106,12 +105,13 @@ _AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
 _KINDS = {int(k): k for k in OpKind}
 
 
-class Vm(VmState):
+class Vm(VmZeroing):
     """Routing: each message finds its operation, or makes one."""
 
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | Take
         | PageZeroed | Ceded | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue
+        | Claimed
     )  # fmt: skip
 
     def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
@@ -295,39 +295,16 @@ class Vm(VmState):
 
     # The zeroing thread.
 
-    def _take(self, src: int, m: Take) -> list[Effect]:
-        """Busy the pages that are still queued; the others are not to be had any more."""
-        out: list[Effect] = []
-        pages = []
-        for key in m.keys:
-            page = self.get(key)
-            if page is None or Action.REFUSE in self.table_says(page, HoleEvent.TAKE):
-                continue
-            if page.busy != NOBODY and page.hole not in IN_HANDS:
-                continue
-            if not self.may_offer(page):
-                continue
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.TAKE, op)
-            assert after is not None
-            self.put(key, after.with_busy(m.op))
-            pages.append((key, page.pfn))
-        out.append(Send(src, Taken(m.op, tuple(pages))))
-        return out
-
-    def _page_zeroed(self, src: int, m: PageZeroed) -> list[Effect]:
-        out: list[Effect] = [Note(BackgroundZeroed(m.op, len(m.keys)))]
-        for key in m.keys:
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.DONE, op)
-            assert after is not None
-            if after.hole is HoleState.ZEROED:
-                self.unbusy(key, after, out)
-        return out
-
     def _ceded(self, _src: int, m: Ceded) -> list[Effect]:
         op = self._in_flight(m, m.thief, OpState.ZEROING)
         out: list[Effect] = []
+        return self._run(advise_zero.ceded(self, op, m.pages, out), out)
+
+    def _claimed(self, _src: int, m: Claimed) -> list[Effect]:
+        op = self._in_flight(m, m.op, OpState.ZEROING)
+        out: list[Effect] = []
+        for key, _ in m.pages:
+            del self.taken[key]
         return self._run(advise_zero.ceded(self, op, m.pages, out), out)
 
     HANDLERS: ClassVar[dict[type, Handler]] = {
@@ -339,9 +316,10 @@ class Vm(VmState):
         Invalidated: _invalidated,
         Frame: _frame,
         NoFrame: _no_frame,
-        Take: _take,
-        PageZeroed: _page_zeroed,
+        Take: VmZeroing.take,
+        PageZeroed: VmZeroing.page_zeroed,
         Ceded: _ceded,
+        Claimed: _claimed,
         Reclaim: _reclaim,
         SwitchIn: _switch_in,
         SwitchOut: _switch_out,
