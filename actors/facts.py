@@ -117,10 +117,15 @@ class BackgroundZeroed(Fact, frozen=True):
 
 
 class Reclaimed(Fact, frozen=True):
-    """vm: the page daemon took `pages` frames; `holes` of them out of holes."""
+    """vm: the page daemon took `pages` frames: of `holes`, `free` (MADV_FREE) and clean ones."""
 
     pages: int
     holes: int
+    free: int
+
+
+class Stalled(Fact, frozen=True):
+    """vm: an allocation found no frame; its operation sleeps until there are some."""
 
 
 class FramesInUse(Fact, frozen=True):

@@ -8,6 +8,7 @@ from actors.message import LoadItem, Message, PageKey, StoreItem
 from actors.operations.operation import OpKind, OpState
 from kernel import pte as pte_bits
 from kernel.errors import Errno, FaultCause, SegvCode
+from kernel.page_queue import Queue
 from kernel.stamp import stamp_text
 from kernel.units import CELL_MASK, CELL_SHIFT
 from kernel.vm_object import OBJECT_SHIFT
@@ -54,6 +55,8 @@ class MessageText:
             "pte": pte_text,
             "kind": _names(OpKind),
             "why": _names(OpState),
+            "queue": _names(Queue),
+            "lengths": lambda v: listed(map(str, v)),
             "cause": _names(FaultCause),
             "code": _names(SegvCode),
             "error": _names(Errno),

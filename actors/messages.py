@@ -13,7 +13,10 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
     shootdown       vm  Shoot> initiator  Ipi> cores  IpiAck> initiator  Invalidated> vm
     zeroing         vm  ZeroJob> zeroer  Take> vm  Taken> zeroer  ZeroChunk> memory
                     ChunkZeroed> zeroer  PageZeroed> vm;   vm  Steal> zeroer  Ceded> vm
-    reclaim         memory  Pressure> pagedaemon  Reclaim> vm  ...  Return> pagedaemon
+    reclaim         memory  Pressure> pagedaemon  Scan> vm  ...  Scanned> pagedaemon  PassEnded>
+                    memory  Pressure> pagedaemon
+    low memory      vm  Allocate> memory  NoFrame> vm  Sleep> core;  memory  FramesFree> vm
+                    Wakeup> core
     context switch  core  SwitchIn> vm (set own bit, then read the generation)  Switched> core
                     SwitchOut> vm (clear own bit)
 

@@ -14,11 +14,13 @@ from actors.messages import (
     Ceded,
     Fault,
     Frame,
+    FramesFree,
     Invalidated,
+    NoFrame,
     PageFault,
     PageZeroed,
-    Reclaim,
     Return,
+    Scan,
     SetDirty,
     Step,
     SwitchIn,
@@ -33,9 +35,11 @@ from actors.operations import (
     advise_free,
     advise_hole,
     advise_zero,
+    age,
     discard,
     fault,
     fork,
+    page_scan,
     protect,
     reclaim,
     shootdown,
@@ -47,6 +51,7 @@ from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
+from kernel.page_queue import Queue
 from kernel.units import page_span
 from kernel.vmspace import VmSpace
 
@@ -60,6 +65,7 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.HOLE: advise_hole.PHASES,
     OpKind.ZERO: advise_zero.PHASES,
     OpKind.RECLAIM: reclaim.PHASES,
+    OpKind.AGE: age.PHASES,
     OpKind.SWITCH: switch.PHASES,
     OpKind.FORK: fork.PHASES,
     OpKind.EXIT: discard.EXIT_PHASES,
@@ -73,8 +79,8 @@ class Vm(VmState):
     """Routing: each message finds its operation, or makes one."""
 
     RECEIVES = (
-        Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | Take | PageZeroed | Ceded
-        | Reclaim | SwitchIn | SwitchOut
+        Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | FramesFree | Take
+        | PageZeroed | Ceded | Scan | SwitchIn | SwitchOut
     )  # fmt: skip
 
     def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
@@ -196,9 +202,23 @@ class Vm(VmState):
             return out
         return self._run(op, out)
 
-    def _reclaim(self, src: int, m: Reclaim) -> list[Effect]:
-        keys = tuple((key, 0) for key in m.keys)
-        return self._begin(Op(m.op, src, OpKind.RECLAIM, min(self.spaces), 0, 0, wanted=keys))
+    def _no_frame(self, _src: int, m: NoFrame) -> list[Effect]:
+        op = self._in_flight(m, m.op, OpState.FRAME)
+        out: list[Effect] = []
+        self.ops[op.op] = fault.no_frame(self, self.spaces[op.asid], op, out)
+        return out
+
+    def _frames_free(self, _src: int, m: FramesFree) -> list[Effect]:
+        """Wake an operation; one that gave up meanwhile has nothing to do with it."""
+        op = self.ops.get(m.op)
+        out: list[Effect] = []
+        if op is not None and op.state is OpState.LOW_MEMORY:
+            self.wake(m.op, out)
+        return out
+
+    def _scan(self, src: int, m: Scan) -> list[Effect]:
+        queue = Queue(m.queue)
+        return self._begin(page_scan.begin(self, m.op, src, queue, m.target, m.short))
 
     def _switch_in(self, src: int, m: SwitchIn) -> list[Effect]:
         return self._begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0))
@@ -252,10 +272,12 @@ class Vm(VmState):
         Step: _step,
         Invalidated: _invalidated,
         Frame: _frame,
+        NoFrame: _no_frame,
+        FramesFree: _frames_free,
         Take: _take,
         PageZeroed: _page_zeroed,
         Ceded: _ceded,
-        Reclaim: _reclaim,
+        Scan: _scan,
         SwitchIn: _switch_in,
         SwitchOut: _switch_out,
     }

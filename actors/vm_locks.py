@@ -13,6 +13,7 @@ from actors.messages import Sleep, Wakeup
 from actors.operations.operation import Op, OpState, replace
 from actors.settings import Settings
 from kernel.page import NOBODY, Page
+from kernel.page_queue import PageQueues
 from kernel.vm_object import VmObject
 from kernel.vmspace import VmSpace
 
@@ -32,6 +33,7 @@ class VmLocks(Machine):
         self.made: dict[int, int] = {}
         #: which page each frame is (FreeBSD's vm_page array)
         self.frames: dict[int, PageKey] = {}
+        self.queues = PageQueues()
         #: entries that operations took away and have not flushed yet: their frames, one for each
         self.unflushed: dict[int, tuple[int, ...]] = {}
         #: spaces whose resident set has changed in this delivery
@@ -54,6 +56,7 @@ class VmLocks(Machine):
             tuple((oid, one.freeze()) for oid, one in sorted(self.objects.items())),
             tuple(sorted(self.made.items())),
             tuple(sorted(self.frames.items())),
+            self.queues.freeze(),
             tuple(sorted(self.unflushed.items())),
             tuple(sorted(self.ops.items())),
             tuple(sorted(self.busy_waiters.items())),

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from actors.facts import Resident
 from actors.machine import Effect, Note
 from actors.message import PageKey
+from actors.settings import DOMAIN_SHIFT
 from actors.vm_locks import VmLocks
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.page import DIRTY, LAZY_FREE, Page
+from kernel.page_queue import QUEUES, Queue
 from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import OBJECT_SHIFT, VmObject
@@ -148,6 +150,18 @@ class VmPages(VmLocks):
         """Take a page out of its object."""
         del self.objects[key[0]].pages[key[1]]
         self.frames.pop(page.pfn, None)
+        self.queues.remove(page.pfn)
+
+    def enqueue(self, pfn: int, queue: Queue, activity: int = 0) -> None:
+        """Put a page at the tail of a queue of its frame's domain."""
+        self.queues.put(pfn, (pfn >> DOMAIN_SHIFT) * QUEUES + queue, activity)
+
+    def activate(self, page: Page) -> None:
+        """Put a page that is used into the active queue, one of a hole among those to go."""
+        queue = Queue.ACTIVE if page.hole is HoleState.LIVE else Queue.HOLES
+        number = (page.pfn >> DOMAIN_SHIFT) * QUEUES + queue
+        if self.queues.where.get(page.pfn) != number:
+            self.queues.put(page.pfn, number, self.settings.act_init)
 
     # Entries of page tables.
 
@@ -224,6 +238,18 @@ class VmPages(VmLocks):
         if page.flags & DIRTY:
             return True
         return any(pte & pte_bits.D for _, pte in self.entries_of(page))
+
+    def take_references(self, page: Page) -> list[Gone]:
+        """Clear the accessed bits of a page's entries; a flush is due for each that was set.
+
+        Source: FreeBSD pmap_ts_referenced, which invalidates each entry whose bit it clears.
+        """
+        gone = []
+        for va, pte in list(self.entries_of(page)):
+            if pte & pte_bits.A:
+                self.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~pte_bits.A
+                gone.append(self.must_flush(va, page.pfn))
+        return gone
 
     # The resident set: entries of pages that are in no hole.
 

@@ -25,6 +25,7 @@ from actors.facts import (
     Segv,
     Shooting,
     Shot,
+    Stalled,
     Touched,
     ZeroCase,
 )
@@ -56,6 +57,8 @@ SOMETIMES = (
     "sometimes_shootdown_has_targets",
     "sometimes_reclaim_hits_a_hole",
     "sometimes_reclaim_takes_a_free_page",
+    "sometimes_reclaim_takes_a_clean_page",
+    "sometimes_memory_is_low",
     "sometimes_segv_in_hole",
     "sometimes_hole_is_touched",
     "sometimes_fault_is_spurious",
@@ -88,8 +91,11 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     #: by whom pages of holes were zeroed: `background` (the zeroing thread), `stolen` (begun by it,
     #: ended by ZERO), `inline` (ZERO alone); `skipped`: ZERO found them zero
     pages_zeroed: dict[str, int]
-    #: frames that the page daemon took: `pages`, and of these `holes`
+    #: frames that the page daemon took: `pages`, of these out of `holes`, of `free` (MADV_FREE)
+    #: pages, of `clean` ones
     reclaimed: dict[str, int]
+    #: allocations that found no frame and slept
+    low_memory: int
     #: the resident set of all processes together: pages in holes have left it
     resident: PagesHeld
     #: the same by process
@@ -120,6 +126,8 @@ class Results:
         self.zeroed: Counter[str] = Counter()
         self.reclaimed = 0
         self.reclaimed_holes = 0
+        self.reclaimed_free = 0
+        self.stalls = 0
         self.resident = PageMeter()
         self.in_use = PageMeter()
         self.sometimes: dict[str, int] = dict.fromkeys(SOMETIMES, 0)
@@ -164,7 +172,13 @@ class Results:
             pages_zeroed={
                 how: self.zeroed[how] for how in ("inline", "background", "stolen", "skipped")
             },
-            reclaimed={"pages": self.reclaimed, "holes": self.reclaimed_holes},
+            reclaimed={
+                "pages": self.reclaimed,
+                "holes": self.reclaimed_holes,
+                "free": self.reclaimed_free,
+                "clean": self.reclaimed - self.reclaimed_holes - self.reclaimed_free,
+            },
+            low_memory=self.stalls,
             resident=self.resident.total(),
             resident_by_process=self.resident.by_part(),
             frames_in_use=self.in_use.total(),
@@ -236,8 +250,16 @@ class Results:
     def _reclaimed(self, _when: int, fact: Reclaimed) -> None:
         self.reclaimed += fact.pages
         self.reclaimed_holes += fact.holes
+        self.reclaimed_free += fact.free
         self.sometimes["sometimes_reclaim_hits_a_hole"] += bool(fact.holes)
-        self.sometimes["sometimes_reclaim_takes_a_free_page"] += fact.pages > fact.holes
+        self.sometimes["sometimes_reclaim_takes_a_free_page"] += bool(fact.free)
+        self.sometimes["sometimes_reclaim_takes_a_clean_page"] += (
+            fact.pages > fact.holes + fact.free
+        )
+
+    def _stalled(self, _when: int, _fact: Stalled) -> None:
+        self.stalls += 1
+        self.sometimes["sometimes_memory_is_low"] += 1
 
     def _resident(self, when: int, fact: Resident) -> None:
         self.resident.change(when, fact.asid, fact.pages)
@@ -255,6 +277,7 @@ class Results:
         ZeroCase: _zero_case,
         BackgroundZeroed: _background_zeroed,
         Reclaimed: _reclaimed,
+        Stalled: _stalled,
         Resident: _resident,
     }
 

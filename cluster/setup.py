@@ -1,5 +1,6 @@
 """A scenario made ready to run: its policy, its guest and its machines, checked."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from fractions import Fraction
@@ -19,6 +20,7 @@ from cluster.workload import Workload
 from kernel.costs import Profile
 from kernel.hazards import BY_NAME, Hazard
 from kernel.policy import PRESETS, Policy, concerned, refusals
+from kernel.water_marks import WaterMarks, water_marks
 
 _SCALE_MAX = 1_000_000
 
@@ -44,17 +46,17 @@ class Setup(msgspec.Struct, frozen=True):
         return self.guest.threads[lane].name
 
 
-def policy_of(table: dict[str, str], where: str) -> tuple[str, Policy]:
+def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:
     """Give the preset's name and the policy: the preset with the table's keys on top."""
     keys = dict(table)
-    name = keys.pop("preset", "fatal-hole")
+    name = str(keys.pop("preset", "fatal-hole"))
     if name not in PRESETS:
         close = get_close_matches(name, PRESETS, 1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise InputError(f"{where}: no preset {name!r}{hint} (presets: {', '.join(PRESETS)})")
     data = {**msgspec.to_builtins(PRESETS[name]), **keys}
     try:
-        policy: Policy = msgspec.convert(data, Policy)
+        policy: Policy = msgspec.convert(data, Policy, strict=False)  # `--set` gives text
     except msgspec.ValidationError as e:
         names = list(msgspec.to_builtins(PRESETS[name]))
         hint = nearest(str(e), names) + _values_of_key(str(e))
@@ -156,12 +158,35 @@ def _think_scale(timing: str, where: str) -> tuple[int, int]:
     )
 
 
-def _check_machine(machine: MachineTable, where: str) -> None:
-    if machine.free_target < machine.free_wakeup:
-        raise InputError(
-            f"{where}: machine.free_target={machine.free_target} must not be below "
-            f"machine.free_wakeup={machine.free_wakeup}"
-        )
+def _water_marks(machine: MachineTable, where: str) -> WaterMarks:
+    """Give the marks of the scenario; FreeBSD's where it gives none, within those that it does."""
+    usual = water_marks(machine.frames)
+    target, wakeup = machine.free_target, machine.free_wakeup
+    if target is None:
+        target = usual.target if wakeup is None else max(usual.target, wakeup)
+    if wakeup is None:
+        wakeup = max(1, target * 9 // 10)
+    minimum = machine.free_min
+    if minimum is None:
+        minimum = max(min(usual.minimum, target), (machine.free_reserved or 0) + 1)
+    reserved = machine.free_reserved
+    if reserved is None:
+        reserved = min(usual.reserved, max(0, minimum - 1))
+    inactive = machine.inactive_target
+    if inactive is None:
+        inactive = min(target * 3 // 2, machine.frames // 3)
+    for key, low, than, high in (
+        ("free_wakeup", wakeup, "free_target", target),
+        ("free_min", minimum, "free_target", target),
+        ("free_reserved", reserved + 1, "free_min", minimum),
+    ):
+        if low > high:
+            lower = low - 1 if key == "free_reserved" else low
+            verb = "must be above" if key == "free_reserved" else "must not be below"
+            raise InputError(f"{where}: machine.{than}={high} {verb} machine.{key}={lower}")
+    return WaterMarks(
+        reserved=reserved, minimum=minimum, wakeup=wakeup, target=target, inactive=inactive
+    )
 
 
 def _check_cores(guest: Guest, machine: MachineTable, where: str) -> None:
@@ -198,7 +223,6 @@ def prepare(
         InputError: something in it is impossible; names the key and the fix.
     """
     machine, workload = scenario.machine, scenario.workload
-    _check_machine(machine, where)
     preset, policy = policy_of(scenario.policy, where)
     profile = profile or load_profile(machine.profile)
     profile = adjusted(profile, scenario.costs, scenario.latencies, where)
@@ -223,8 +247,9 @@ def prepare(
         process_of=tuple(t.process for t in guest.threads),
         tlb_entries=machine.tlb_entries,
         frames=machine.frames,
-        free_wakeup=machine.free_wakeup,
-        free_target=machine.free_target,
+        marks=_water_marks(machine, where),
+        act_init=machine.act_init,
+        pageout_oom_seq=machine.pageout_oom_seq,
         store_buffer=machine.store_buffer,
         interrupt_quantum_ns=machine.interrupt_quantum_ns,
         zero_batch=machine.zero_batch,

@@ -128,9 +128,9 @@ _ABOUT = {
         "M6; vm_object_madvise's restart",
     ),
     Hazard.DAEMON_SKIPS_RECHECK: _info(
-        "the page daemon frees a page on an old hint without looking whether it is still a hole",
+        "the page daemon frees a page that it took off the queue of holes without looking again",
         ("keep",),
-        "between the hint and the reclaim, with a ZERO in between",
+        "between the two, with a ZERO in between",
         "M19",
     ),
 }

@@ -6,8 +6,10 @@ from. `refusals` says which combinations make no sense, and why. What a policy p
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 
 class AdviceKind(StrEnum):
@@ -114,6 +116,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     )
     grant: Grant = Grant.LAZY
     errors: Errors = Errors.FREEBSD
+    #: pages that the page daemon unmaps before one flush (1 as on FreeBSD, more as on Linux)
+    daemon_batch: Annotated[int, Meta(ge=1, le=512)] = msgspec.field(default=1, name="daemon_batch")
 
 
 PRESETS: dict[str, Policy] = {
@@ -130,6 +134,11 @@ PRESETS: dict[str, Policy] = {
     "unmap": Policy(advice=AdviceKind.UNMAP),
 }
 
+#: keys that are numbers: their values, what they mean
+NUMBERS: dict[str, tuple[str, str]] = {
+    "daemon_batch": ("1...512", "Pages that the page daemon unmaps before one flush."),
+}
+
 #: one line each, for `holezero policies`
 PRESET_ABOUT: dict[str, str] = {
     "flag-only": "a flag on each resident page, page tables untouched (markjdb's sketch)",
@@ -141,7 +150,7 @@ PRESET_ABOUT: dict[str, str] = {
 
 
 #: keys that mean something whatever the advice is; the others are about holes
-_ALWAYS_MEANT = frozenset({"advice", "errors"})
+_ALWAYS_MEANT = frozenset({"advice", "errors", "daemon_batch"})
 
 
 def concerned(policy: Policy) -> frozenset[str]:

@@ -48,7 +48,7 @@ class Pmap:
 class VmSpace:
     """One address space."""
 
-    __slots__ = ("lock", "map", "pmap", "resident")
+    __slots__ = ("killed", "lock", "map", "pmap", "resident")
 
     def __init__(self) -> None:
         """Make an empty address space."""
@@ -57,6 +57,8 @@ class VmSpace:
         self.lock = SxLock()
         #: pages in the resident set: resident, and not in a hole
         self.resident = 0
+        #: the process was killed: nothing is mapped for it any more
+        self.killed = False
 
     def copy(self) -> Self:
         """Copy the containers."""
@@ -65,8 +67,9 @@ class VmSpace:
         twin.pmap = self.pmap.copy()
         twin.lock = self.lock
         twin.resident = self.resident
+        twin.killed = self.killed
         return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
-        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident
+        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident, self.killed

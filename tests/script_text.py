@@ -174,9 +174,7 @@ class Words:
         return rows
 
     def _daemon(self, d: PageDaemon) -> list[str]:
-        hints = listed(self.text.key(key) for _, key in d.hints)
-        busy = ", reclaims" if d.reclaiming else ""
-        return [f"hints {hints}, shortage {d.shortage}{busy}"]
+        return [f"{d.phase.name}, shortage {d.shortage}, freed {d.freed}, laundered {d.laundered}"]
 
     def frames(self, memory: Memory) -> list[str]:
         """Render the contents of the frames in use, and the free lists."""

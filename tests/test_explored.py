@@ -123,7 +123,9 @@ SMALL: dict[str, tuple[dict[str, str], tuple[Program, ...], dict[str, int | str]
         {},
     ),
     "daemon-skips-recheck": (
-        FATAL, (_ALONE,), {"frames": 2, "free_wakeup": 2, "free_target": 2},
+        {"preset": "flag-only", "zeroing": "inline"},
+        (_ALONE,),
+        {"frames": 2, "free_wakeup": 2, "free_target": 2},
     ),
 }  # fmt: skip
 

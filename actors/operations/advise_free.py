@@ -15,6 +15,7 @@ from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
+from kernel.page_queue import Queue
 from kernel.vmspace import VmSpace
 
 
@@ -41,9 +42,9 @@ def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return range_scan.scan(vm, space, op, out, mark_free, lambda e: not vm.shadowed(e))
 
 
-def hint(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def hint(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: flushed; the page daemon may have the pages."""
-    vm.hint(op.op, [key for key, _ in op.pages], out)
+    vm.hint([key for key, _ in op.pages], Queue.NOREUSE)
     return advance(replace(op, pages=()))
 
 

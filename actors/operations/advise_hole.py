@@ -17,6 +17,7 @@ from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, Page
+from kernel.page_queue import Queue
 from kernel.policy import HoleRecord, NoAccess
 from kernel.vm_map import HOLE
 from kernel.vmspace import VmSpace
@@ -89,7 +90,7 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
         keys.append(key)
         if Action.HINT in actions:
             hinted.append(key)
-    vm.hint(op.op, hinted, out)
+    vm.hint(hinted, Queue.HOLES)
     vm.offer(op, keys, out)
     return replace(op, pages=())
 

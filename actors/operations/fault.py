@@ -9,7 +9,7 @@ entered and unbusied; who meets a busy page drops everything, sleeps and starts 
 lookup. A read maps the older copy where it is; FreeBSD allocates a page for it first, and frees it.
 """
 
-from actors.facts import Faulted, Segv
+from actors.facts import Faulted, Segv, Stalled
 from actors.machine import Effect, Note, Send
 from actors.message import Message, PageKey
 from actors.messages import (
@@ -18,6 +18,7 @@ from actors.messages import (
     Frame,
     Resolved,
     Signal,
+    Sleep,
     Translation,
     ZeroFrames,
 )
@@ -169,6 +170,24 @@ def got_frame(vm: VmState, _space: VmSpace, op: Op, frame: Frame, out: list[Effe
     return replace(op, state=OpState.WORK, ns=0)
 
 
+def no_frame(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Give everything up and sleep until frames are free; then the fault starts over.
+
+    Source: FreeBSD vm_fault_allocate: unlock_and_deallocate, vm_waitpfault.
+    """
+    ((key, _),) = op.pages
+    del vm.objects[key[0]].pages[key[1]]
+    vm.wake_page(key, out)
+    for held, _ in op.wanted:
+        found = vm.get(held)
+        assert found is not None, "it is busy"
+        vm.unbusy(held, found, out)
+    vm.unlock_map(space, op, out)
+    out.append(Note(Stalled(op.op)))
+    out.append(Send(op.by, Sleep(op.op, OpState.LOW_MEMORY, op.ns)))
+    return replace(op, state=OpState.LOW_MEMORY, phase=0, pages=(), wanted=(), ns=0)
+
+
 def replace_entry(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: take away entries for another page: threads of the process may have it cached.
 
@@ -200,6 +219,7 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     old = space.pmap.ptes.get(vpn, 0)
     bits |= pte_bits.D if op.args[0] else old & pte_bits.D
     pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
+    vm.activate(page)
     for held, _ in (*op.pages, *op.wanted):
         found = vm.get(held)
         assert found is not None, "it is busy"

@@ -27,6 +27,9 @@ class OpKind(IntEnum):
     SWITCH = 10
     FORK = 11
     EXIT = 12
+    #: of the page daemon, as RECLAIM: dirty pages to swap, activity of active pages
+    LAUNDER = 20
+    AGE = 21
 
 
 class OpState(IntEnum):
@@ -45,10 +48,14 @@ class OpState(IntEnum):
     FRAME = 5
     #: its initiator works (charges time, or zeroes frames) and sends Step
     WORK = 6
+    #: the swap device
+    PAGER = 10
+    #: frames: the allocation found none, everything was given up
+    LOW_MEMORY = 11
 
 
 #: states in which the thread is off its core
-SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY})
+SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY, OpState.PAGER, OpState.LOW_MEMORY})
 
 
 class Op(msgspec.Struct, frozen=True, gc=False):

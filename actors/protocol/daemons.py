@@ -47,13 +47,37 @@ class Ceded(Message, frozen=True, tag=37):
     pages: tuple[tuple[PageKey, int], ...]
 
 
-class Hint(Message, frozen=True, tag=38):
-    """pagedaemon <- vm: these pages look reclaimable."""
+class Scan(Message, frozen=True, tag=38):
+    """vm <- pagedaemon: go through your queue `queue` (a Queue) until `target` is met.
 
-    keys: tuple[PageKey, ...]
+    `short`: frames that are short, now that the queues before were gone through.
+    """
+
+    queue: int
+    target: int
+    short: int
 
 
-class Reclaim(Message, frozen=True, tag=39):
-    """vm <- pagedaemon: reclaim these pages if they are still holes or free, and not held."""
+class Scanned(Message, frozen=True, tag=39):
+    """pagedaemon <- vm: the queue is gone through; `lengths` of all queues are now these.
 
-    keys: tuple[PageKey, ...]
+    `moved`: pages laundered, or weighed, that became inactive.
+    """
+
+    freed: int
+    moved: int
+    lengths: tuple[int, ...]
+    ns: int
+
+
+class PassEnded(Message, frozen=True, tag=51):
+    """memory <- pagedaemon: a pass is over, in vain or not: how short are you?
+
+    Answered by Pressure. With no shortage, or in vain and nobody waiting: the page daemon sleeps.
+    """
+
+    in_vain: bool
+
+
+class Rescan(Message, frozen=True, tag=52):
+    """pagedaemon <- pagedaemon (timer): the pause after a pass in vain is over."""

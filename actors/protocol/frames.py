@@ -4,7 +4,7 @@ from actors.message import Message
 
 
 class Allocate(Message, frozen=True, tag=25):
-    """memory <- vm: a frame, please."""
+    """memory <- vm: a frame, please; answered by Frame or NoFrame."""
 
 
 class Frame(Message, frozen=True, tag=26):
@@ -73,7 +73,24 @@ class ChunkCopied(Message, frozen=True, tag=50):
     chunk: int
 
 
+class NoFrame(Message, frozen=True, tag=53):
+    """vm <- memory: there is none for now; FramesFree follows when there are."""
+
+
+class FramesFree(Message, frozen=True, tag=54):
+    """vm <- memory: frames are free again: allocate anew."""
+
+
+class GaveUp(Message, frozen=True, tag=55):
+    """memory <- vm: the operation does not wait for a frame any more."""
+
+
 class Pressure(Message, frozen=True, tag=31):
-    """pagedaemon <- memory: free frames are below the wake-up mark by `shortage` frames."""
+    """pagedaemon <- memory: free frames are below the target by `shortage` frames (0: enough).
+
+    `waiting` allocations wait, `free` frames are free. Wakes the page daemon, or answers it.
+    """
 
     shortage: int
+    waiting: int
+    free: int

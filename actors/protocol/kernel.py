@@ -41,7 +41,7 @@ class Call(Message, frozen=True, tag=14):
 
 
 class Return(Message, frozen=True, tag=15):
-    """core, pagedaemon <- vm: the operation is done."""
+    """core <- vm: the operation is done."""
 
     error: int
     value: int

@@ -12,7 +12,7 @@ from cluster.scenario import load
 from cluster.shipped import shipped
 from cluster.workload import Workload
 from kernel.hazards import CATALOGUE
-from kernel.policy import PRESET_ABOUT, PRESETS, Policy, concerned
+from kernel.policy import NUMBERS, PRESET_ABOUT, PRESETS, Policy, concerned
 from kernel.promises import Property, promises
 
 #: what each promise says, in one line (DESIGN, section 4)
@@ -83,8 +83,8 @@ def _list_policies() -> None:
         table.add_row(name, PRESET_ABOUT[name], " ".join(sorted(promises(policy))))
     out.print(table)
     table = plain_table(out, "key", "meaning", "values")
-    for key, kind in key_types().items():
-        table.add_row(key, about_key(kind), " ".join(kind))
+    for key in Policy.__struct_fields__:
+        table.add_row(key, about_key(key), " ".join(values_of_key(key)))
     out.print(table)
 
 
@@ -93,12 +93,12 @@ def _explain_policy(name: str) -> None:
     policy = PRESETS[name]
     out.print(Text(f"{name}: {PRESET_ABOUT[name]}", style="bold"))
     table = plain_table(out, "key", "value", "meaning", "other values")
-    for key, kind in key_types().items():
-        value = getattr(policy, key)
+    for key in Policy.__struct_fields__:
+        value = str(getattr(policy, key))
         if key not in concerned(policy):
             continue
-        others = " ".join(other for other in kind if other != value)
-        table.add_row(key, value, about_key(kind), others)
+        others = " ".join(other for other in values_of_key(key) if other != value)
+        table.add_row(key, value, about_key(key), others)
     out.print(table)
     kept = promises(policy)
     table = plain_table(out, "promised", "property", "meaning")
@@ -107,13 +107,17 @@ def _explain_policy(name: str) -> None:
     out.print(table)
 
 
-def key_types() -> dict[str, type[StrEnum]]:
-    """Give the keys of a policy with the enumeration of the values of each."""
-    return {key: type(getattr(Policy(), key)) for key in Policy.__struct_fields__}
+def values_of_key(key: str) -> list[str]:
+    """List the values that a key of a policy may have."""
+    kind = type(getattr(Policy(), key))
+    return [str(one) for one in kind] if issubclass(kind, StrEnum) else [NUMBERS[key][0]]
 
 
-def about_key(kind: type[StrEnum]) -> str:
+def about_key(key: str) -> str:
     """Give what a key means: the first line of its enumeration's documentation."""
+    kind = type(getattr(Policy(), key))
+    if not issubclass(kind, StrEnum):
+        return NUMBERS[key][1]
     return (kind.__doc__ or "").strip().splitlines()[0]
 
 

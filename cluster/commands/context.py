@@ -52,7 +52,8 @@ def totals(deliveries: int, results: Results) -> dict[str, int | Mapping[str, in
         "zeroed_pages": metrics.pages_zeroed,
         "reclaimed_pages": {
             "holes": metrics.reclaimed["holes"],
-            "free": metrics.reclaimed["pages"] - metrics.reclaimed["holes"],
+            "free": metrics.reclaimed["free"],
+            "clean": metrics.reclaimed["clean"],
         },
         "system_calls": {kind: s.count for kind, s in metrics.operations.items()},
         "system_call_errors": metrics.errors,

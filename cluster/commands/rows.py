@@ -149,6 +149,11 @@ def _memory(runs: Sequence[Summary]) -> Section:
             "reclaimed (out of holes)",
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],
         ),
+        *(
+            [("allocations that slept", [f"{m.low_memory:,}" for m in metrics])]
+            if any(m.low_memory for m in metrics)
+            else []
+        ),
         ("resident set, peak / mean", [_pages(m.resident) for m in metrics]),
         ("frames in use, peak / mean", [_pages(m.frames_in_use) for m in metrics]),
     ]
