@@ -8,6 +8,7 @@ does on an idle core: interrupts for it keep coming.
 from collections.abc import Callable
 from typing import ClassVar
 
+from actors.core_kill import CoreKill
 from actors.core_schedule import CoreSchedule
 from actors.core_state import NO_THREAD, Phase
 from actors.facts import CallEnded, CallStarted
@@ -30,6 +31,7 @@ from actors.messages import (
     ChunkCopied,
     ChunkZeroed,
     CopyFrame,
+    Die,
     Drain,
     Fault,
     Flush,
@@ -56,13 +58,13 @@ from actors.messages import (
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
-class Core(CoreSchedule):
+class Core(CoreKill):
     """Behaviour: scheduling and the kernel's entry and exit."""
 
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
-        | ChunkCopied | Switched | Spawn | AwaitIndex | Reached | Wake
+        | ChunkCopied | Switched | Spawn | AwaitIndex | Reached | Wake | Die
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -85,6 +87,8 @@ class Core(CoreSchedule):
                 return
             if self.phase is not Phase.RUN:
                 return
+            if self.dying and self.end_killed(out):
+                continue
             i = self.guest.at(self.thread, self.pc) or _EXIT
             execute = self.EXECUTE.get(i.__class__, Core._system_call)
             if not execute(self, i, out):
@@ -238,10 +242,11 @@ class Core(CoreSchedule):
         CopyFrame: CoreSchedule.copy_frame,
         ChunkCopied: CoreSchedule.chunk_copied,
         Switched: CoreSchedule.switched,
-        Spawn: CoreSchedule.spawn,
+        Spawn: CoreKill.spawn,
+        Die: CoreKill.die,
         AwaitIndex: CoreSchedule.await_index,
-        Reached: CoreSchedule.reached_index,
-        Wake: CoreSchedule.wake,
+        Reached: CoreKill.reached_index,
+        Wake: CoreKill.wake,
     }
 
 

@@ -100,6 +100,8 @@ class CoreState(Machine):
         self.me = me
         self.settings = settings
         self.guest = guest
+        #: threads that are to end, as their process was killed
+        self.dying: dict[int, None] = {}
         self.threads: dict[int, Thread] = {
             t: Thread() for t, c in enumerate(settings.core_of) if c == me
         }
@@ -139,6 +141,7 @@ class CoreState(Machine):
         return (
             tuple(sorted(self.threads.items())),
             tuple(self.run_queue),
+            tuple(self.dying),
             (self.thread, self.pc, self.part, self.phase, self.asid),
             self.tlb.freeze(),
             (self.walk_vpn, self.walk_killed, self.store_in_flight),

@@ -24,10 +24,14 @@ from actors.messages import (
     Load,
     Loaded,
     NoFrame,
+    PagedIn,
+    PageOut,
     PassEnded,
     Pressure,
     Store,
     Stored,
+    SwapData,
+    SwapWrite,
     ZeroChunk,
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
@@ -40,7 +44,17 @@ class Memory(Machine):
 
     ROLE = "memory"
     RECEIVES = (
-        Load | Store | Allocate | Free | ZeroChunk | CopyChunk | ChunkData | PassEnded | GaveUp
+        Load
+        | Store
+        | Allocate
+        | Free
+        | ZeroChunk
+        | CopyChunk
+        | ChunkData
+        | PassEnded
+        | GaveUp
+        | PageOut
+        | SwapData
     )
 
     def __init__(self, me: int, settings: Settings) -> None:
@@ -122,6 +136,19 @@ class Memory(Machine):
         self.contents[pfn] = old.with_chunk(chunk, base, cells)
         return [Send(to, ChunkCopied(op, chunk))]
 
+    def _page_out(self, src: int, m: PageOut) -> list[Effect]:
+        """Read frames for the swap device."""
+        pages = []
+        for pfn, slot in zip(m.pfns, m.slots, strict=True):
+            found = self.contents.get(pfn, self.junk)
+            pages.append((slot, found.bases, tuple(sorted(found.cells.items()))))
+        (swap,) = self.settings.swaps
+        return [Send(swap, SwapWrite(m.op, src, tuple(pages)))]
+
+    def _swap_data(self, _src: int, m: SwapData) -> list[Effect]:
+        self.contents[m.pfn] = FrameContents(m.bases, dict(m.cells))
+        return [Send(m.vm, PagedIn(m.op))]
+
     def _allocate(self, src: int, m: Allocate) -> list[Effect]:
         out: list[Effect] = []
         if self.free_count() > self.settings.marks.reserved:
@@ -176,6 +203,9 @@ class Memory(Machine):
 
     def _pass_ended(self, src: int, m: PassEnded) -> list[Effect]:
         """Say how short frames are now; the page daemon sleeps if it can not or need not help."""
+        if m.gives_up:
+            self.pressing = False
+            return []
         pressure = self._pressure()
         self.pressing = bool(self.waiters) or (pressure.shortage > 0 and not m.in_vain)
         if not self.pressing:
@@ -193,6 +223,8 @@ class Memory(Machine):
         ZeroChunk: _zero,
         CopyChunk: _copy,
         ChunkData: _data,
+        PageOut: _page_out,
+        SwapData: _swap_data,
         PassEnded: _pass_ended,
         GaveUp: _gave_up,
         Allocate: _allocate,

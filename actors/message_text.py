@@ -70,6 +70,10 @@ class MessageText:
             "frames": lambda v: listed(f"f{pfn:x}:{done}" for pfn, done in v),
             "pfns": lambda v: listed(f"f{pfn:x}" for pfn in v),
             "pfn": lambda v: f"f{v:x}",
+            "slots": lambda v: listed(map(str, v)),
+            "bases": lambda v: listed(map(self.stamp, v)),
+            "cells": self._granules,
+            "contents": lambda v: listed(self._slot(*one) for one in v),
         }
 
     def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:
@@ -97,6 +101,12 @@ class MessageText:
         """Render a page's identity: the object (the n-th that a lane made) and the index in it."""
         oid, index = key
         return f"o{oid & (1 << OBJECT_SHIFT) - 1}@{self._lane((oid >> OBJECT_SHIFT) - 1)}.{index}"
+
+    def _granules(self, cells: tuple[tuple[int, int], ...]) -> str:
+        return listed(f"{granule}={self.stamp(value)}" for granule, value in cells)
+
+    def _slot(self, slot: int, bases: tuple[int, ...], cells: tuple[tuple[int, int], ...]) -> str:
+        return f"{slot}:{'|'.join(map(self.stamp, bases))} {self._granules(cells)}"
 
     def _pages(self, pages: tuple[tuple[PageKey, int], ...]) -> str:
         # Taken: the frame; Ceded: chunks done

@@ -15,8 +15,12 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
                     ChunkZeroed> zeroer  PageZeroed> vm;   vm  Steal> zeroer  Ceded> vm
     reclaim         memory  Pressure> pagedaemon  Scan> vm  ...  Scanned> pagedaemon  PassEnded>
                     memory  Pressure> pagedaemon
+    page-out        vm  PageOut> memory  SwapWrite> swap  PagedOut> vm
+    page-in         vm  PageIn> swap  SwapData> memory  PagedIn> vm;   vm  FreeSlots> swap
     low memory      vm  Allocate> memory  NoFrame> vm  Sleep> core;  memory  FramesFree> vm
                     Wakeup> core
+    out of memory   pagedaemon  Census> vms  Sizes> pagedaemon  Kill> vm  Die> cores
+                    vm  ... (as exit)  Return> pagedaemon
     context switch  core  SwitchIn> vm (set own bit, then read the generation)  Switched> core
                     SwitchOut> vm (clear own bit)
 
@@ -28,3 +32,4 @@ from actors.protocol.daemons import *
 from actors.protocol.frames import *
 from actors.protocol.guest import *
 from actors.protocol.kernel import *
+from actors.protocol.swap import *

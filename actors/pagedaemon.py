@@ -17,14 +17,20 @@ from typing import ClassVar
 from actors.initiator import Round, acknowledge, shoot
 from actors.machine import Effect, Handler, Machine, Send, Spend, Timer
 from actors.messages import (
+    Census,
     IpiAck,
+    Kill,
     PassEnded,
     Pressure,
     Rescan,
+    Return,
     Scan,
     Scanned,
     Shoot,
+    Sizes,
+    Sleep,
     Step,
+    Wakeup,
     Work,
 )
 from actors.operations.age import CLEAN_WEIGHT
@@ -47,13 +53,17 @@ class Phase(IntEnum):
     ASK_IN_VAIN = 3
     #: its timer
     PAUSE = 4
+    #: vms, to say how large their processes are
+    CENSUS = 5
+    #: a process to be gone
+    KILL = 6
 
 
 class PageDaemon(Machine):
     """A kernel thread with one scan in flight at most."""
 
     ROLE = "pagedaemon"
-    RECEIVES = Pressure | Scanned | Rescan | Shoot | IpiAck | Work
+    RECEIVES = Pressure | Scanned | Rescan | Shoot | IpiAck | Work | Sleep | Wakeup | Sizes | Return
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make an idle page daemon."""
@@ -74,13 +84,21 @@ class PageDaemon(Machine):
         self.lengths: dict[int, tuple[int, ...]] = {}
         #: passes in vain, one after the other
         self.vain = 0
+        #: (vm, process, pages resident, pages in swap), and the vms that have not answered yet
+        self.sizes: tuple[tuple[int, int, int, int], ...] = ()
+        self.asked: tuple[int, ...] = ()
+        #: frames that they have
+        self.held = 0
+        #: free frames when memory was found to be out
+        self.free = 0
         self.rounds: dict[int, Round] = {}
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
         return (
             (self.phase, self.shortage, self.freed, self.laundered),
-            (self.at, self.first, self.vain),
+            (self.at, self.first, self.vain, self.free),
+            (self.sizes, self.asked, self.held),
             tuple(sorted(self.lengths.items())),
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
         )
@@ -96,6 +114,8 @@ class PageDaemon(Machine):
             return []
         if in_vain:
             self.vain += 1
+            if self.vain >= self.settings.pageout_oom_seq:
+                return self._out_of_memory(m.free)
             self.phase = Phase.PAUSE
             return [Timer(_PAUSE_NS, Rescan(self.lane))]
         self.shortage = m.shortage
@@ -147,12 +167,54 @@ class PageDaemon(Machine):
         if not in_vain:
             self.vain = 0
         self.phase = Phase.ASK_IN_VAIN if in_vain else Phase.ASK
+        self.shortage = self.freed = self.laundered = self.at = 0
+        self.lengths = {}
         return [Send(self.memory, PassEnded(self.lane, in_vain))]
 
     def _rescan(self, _src: int, _m: Rescan) -> list[Effect]:
         """The pause is over: ask anew, as frames may have been freed meanwhile."""
         self.phase = Phase.ASK
         return [Send(self.memory, PassEnded(self.lane, in_vain=False))]
+
+    # Out of memory.
+
+    def _out_of_memory(self, free: int) -> list[Effect]:
+        """Ask who is largest."""
+        self.phase, self.vain, self.free = Phase.CENSUS, 0, free
+        self.sizes, self.asked, self.held = (), self.vms, 0
+        return [Send(vm, Census(self.lane)) for vm in self.vms]
+
+    def _size(self, src: int, m: Sizes) -> list[Effect]:
+        """Kill the largest process when all have answered; of equals the first."""
+        self.sizes += tuple((src, *one) for one in m.sizes)
+        self.asked = tuple(vm for vm in self.asked if vm != src)
+        self.held += m.held
+        if self.asked:
+            return []
+        found, self.sizes = self.sizes, ()
+        held, self.held = self.held, 0
+        free, self.free = self.free, 0
+        vm, asid, resident, swapped = max(
+            found, key=lambda one: (one[2] + one[3], -one[1]), default=(-1, -1, 0, 0)
+        )
+        if resident + swapped:
+            self.phase = Phase.KILL
+            return [Send(vm, Kill(self.lane, asid, free))]
+        if held or not free:  # holes that somebody works on, frames on their way
+            self.phase = Phase.PAUSE
+            return [Timer(_PAUSE_NS, Rescan(self.lane))]
+        self.phase = Phase.IDLE
+        return [Send(self.memory, PassEnded(self.lane, in_vain=True, gives_up=True))]
+
+    def _return(self, _src: int, m: Return) -> list[Effect]:
+        self.phase = Phase.ASK
+        return [Spend(m.ns), Send(self.memory, PassEnded(self.lane, in_vain=False))]
+
+    def _sleep(self, _src: int, m: Sleep) -> list[Effect]:
+        return [Spend(m.ns)]
+
+    def _wakeup(self, src: int, m: Wakeup) -> list[Effect]:
+        return [Send(src, Step(m.op))]
 
     def _shoot(self, src: int, m: Shoot) -> list[Effect]:
         out: list[Effect] = [Spend(m.ns)]
@@ -174,4 +236,8 @@ class PageDaemon(Machine):
         Shoot: _shoot,
         IpiAck: _ipi_ack,
         Work: _work,
+        Sleep: _sleep,
+        Wakeup: _wakeup,
+        Sizes: _size,
+        Return: _return,
     }

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     process_of: tuple[int, ...]
     tlb_entries: int = 1536
     frames: int = 1 << 20
+    swap_slots: int = 0
     #: of free frames in each domain
     marks: WaterMarks = water_marks(1 << 20)
     #: activity of a page that has just become active (FreeBSD's ACT_INIT)

@@ -12,16 +12,21 @@ from actors.message import Message
 from actors.messages import (
     Call,
     Ceded,
+    Census,
     Fault,
     Frame,
     FramesFree,
     Invalidated,
+    Kill,
     NoFrame,
+    PagedIn,
+    PagedOut,
     PageFault,
     PageZeroed,
     Return,
     Scan,
     SetDirty,
+    Sizes,
     Step,
     SwitchIn,
     SwitchOut,
@@ -39,6 +44,8 @@ from actors.operations import (
     discard,
     fault,
     fork,
+    kill,
+    launder,
     page_scan,
     protect,
     reclaim,
@@ -48,6 +55,7 @@ from actors.operations import (
 from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, replace
 from actors.vm_state import IDLE_PHASES, Phase, VmState
 from kernel import pte as pte_bits
+from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
@@ -65,6 +73,7 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.HOLE: advise_hole.PHASES,
     OpKind.ZERO: advise_zero.PHASES,
     OpKind.RECLAIM: reclaim.PHASES,
+    OpKind.LAUNDER: launder.PHASES,
     OpKind.AGE: age.PHASES,
     OpKind.SWITCH: switch.PHASES,
     OpKind.FORK: fork.PHASES,
@@ -80,7 +89,7 @@ class Vm(VmState):
 
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | FramesFree | Take
-        | PageZeroed | Ceded | Scan | SwitchIn | SwitchOut
+        | PageZeroed | Ceded | Scan | PagedOut | PagedIn | Census | Kill | SwitchIn | SwitchOut
     )  # fmt: skip
 
     def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
@@ -92,6 +101,8 @@ class Vm(VmState):
             op = phases[op.phase](self, space, op, out)
             if self.restated:
                 self.state_resident(op.op, out)
+            if self.dropped:
+                self.free_slots(op.op, out)
             if op.state is not OpState.READY:
                 self.ops[op.op] = op
                 return out
@@ -124,6 +135,8 @@ class Vm(VmState):
     def _phases(self, op: Op) -> tuple[Phase, ...]:
         if op.kind is OpKind.ZERO and self.settings.hazards & Hazard.ZERO_AFTER_GRANT:
             return advise_zero.PHASES_GRANT_FIRST
+        if op.kind is OpKind.LAUNDER and self.settings.hazards & Hazard.PAGE_OUT_BEFORE_ACKS:
+            return launder.PHASES_WRITE_FIRST
         return STEPS[op.kind]
 
     def _begin(self, op: Op) -> list[Effect]:
@@ -180,6 +193,8 @@ class Vm(VmState):
         return [Note(FaultStarted(lane)), *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
+        if self.spaces[m.asid].killed:
+            return [Send(src, Return(m.op, Errno.EINTR, 0, 0))]
         kind = _KINDS[m.kind]
         start, end = page_span(m.va, m.length)
         op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start)
@@ -213,7 +228,25 @@ class Vm(VmState):
         op = self.ops.get(m.op)
         out: list[Effect] = []
         if op is not None and op.state is OpState.LOW_MEMORY:
-            self.wake(m.op, out)
+            fault.wake_up(self, op, out)
+        return out
+
+    def _census(self, src: int, m: Census) -> list[Effect]:
+        return [Send(src, Sizes(m.op, kill.sizes(self), len(self.frames)))]
+
+    def _kill(self, src: int, m: Kill) -> list[Effect]:
+        out: list[Effect] = []
+        op = kill.begin(self, src, m, out)
+        return [*out, *self._begin(op)]
+
+    def _paged_out(self, _src: int, m: PagedOut) -> list[Effect]:
+        op = self._in_flight(m, m.op, OpState.PAGER)
+        return self._run(launder.paged_out(op, m.slots), [])
+
+    def _paged_in(self, _src: int, m: PagedIn) -> list[Effect]:
+        op = self._in_flight(m, m.op, OpState.PAGER)
+        out: list[Effect] = []
+        self.ops[op.op] = fault.paged_in(self, op, out)
         return out
 
     def _scan(self, src: int, m: Scan) -> list[Effect]:
@@ -278,6 +311,10 @@ class Vm(VmState):
         PageZeroed: _page_zeroed,
         Ceded: _ceded,
         Scan: _scan,
+        Census: _census,
+        Kill: _kill,
+        PagedOut: _paged_out,
+        PagedIn: _paged_in,
         SwitchIn: _switch_in,
         SwitchOut: _switch_out,
     }

@@ -38,6 +38,8 @@ class VmLocks(Machine):
         self.unflushed: dict[int, tuple[int, ...]] = {}
         #: spaces whose resident set has changed in this delivery
         self.restated: dict[int, None] = {}
+        #: slots of swap that nothing refers to since this delivery
+        self.dropped: dict[int, None] = {}
         self.ops: dict[int, Op] = {}
         #: operations that sleep until a page is no longer busy
         self.busy_waiters: dict[PageKey, tuple[int, ...]] = {}

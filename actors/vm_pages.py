@@ -6,14 +6,16 @@ page sees what may still be used of it, whoever took the entry away. FreeBSD dro
 first and has others wait in pmap_delayed_invl_wait; who flushes is all that differs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from actors.facts import Resident
-from actors.machine import Effect, Note
+from actors.machine import Effect, Note, Send
 from actors.message import PageKey
+from actors.messages import FreeSlots
 from actors.settings import DOMAIN_SHIFT
 from actors.vm_locks import VmLocks
 from kernel import pte as pte_bits
+from kernel.hazards import Hazard
 from kernel.hole import HoleState
 from kernel.page import DIRTY, LAZY_FREE, Page
 from kernel.page_queue import QUEUES, Queue
@@ -22,6 +24,8 @@ from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import OBJECT_SHIFT, VmObject
 from kernel.vmspace import VmSpace
 
+#: in place of the frame of an entry that has only lost its accessed bit
+NO_FRAME = -1
 #: an entry that was taken away: where it was, and its frame
 Gone = tuple[int, int]
 
@@ -101,18 +105,19 @@ class VmPages(VmLocks):
         page = self.objects[entry.oid].pages.get(key[1])
         return None if page is None else (key, page)
 
-    def resident_in(
+    def held_in(
         self, space: VmSpace, start: int, end: int, only: Callable[[MapEntry], bool] | None = None
     ) -> Iterator[int]:
-        """Yield where in [start, end) top objects have a page, ascending; gaps are skipped.
+        """Yield where in [start, end) top objects have a page, or a copy in swap, ascending.
 
-        Costs by resident page or by page of the range, whichever is less.
+        Costs by page that is there or by page of the range, whichever is less.
         only: look at those entries only for which this is true.
         """
         for piece in space.map.pieces(start, end):
             if only is not None and not only(piece):
                 continue
-            pages = self.objects[piece.oid].pages
+            top = self.objects[piece.oid]
+            pages: Collection[int] = top.pages.keys() | top.swap.keys() if top.swap else top.pages
             if piece.end - piece.start <= len(pages):
                 shift = piece.start - piece.offset
                 for pindex in range(piece.offset, piece.pindex(piece.end)):
@@ -132,12 +137,26 @@ class VmPages(VmLocks):
         self.frames[pfn] = key
         return page
 
+    def drop_slot(self, key: PageKey) -> None:
+        """Let go of a page's copy in swap, if there is one: it is told when the step ends."""
+        slot = self.objects[key[0]].swap.pop(key[1], None)
+        if slot is not None:
+            self.dropped[slot] = None
+
+    def free_slots(self, lane: int, out: list[Effect]) -> None:
+        """Tell the swap device which slots are free."""
+        (swap,) = self.settings.swaps
+        out.append(Send(swap, FreeSlots(lane, tuple(self.dropped))))
+        self.dropped.clear()
+
     def rename(self, old: PageKey, new: PageKey) -> Page:
         """Move a page to another object; it is no hole and not known to be zero any more.
 
-        Source: FreeBSD vm_page_rename: mappings stay, the page is dirty.
+        Source: FreeBSD vm_page_rename: mappings stay, the page is dirty, so a copy of it in swap
+        counts no more.
         """
         page = self.objects[old[0]].pages.pop(old[1])
+        self.drop_slot(old)
         if page.hole is not HoleState.LIVE:
             page = page.with_hole(HoleState.LIVE)
             self.account(page, 1)
@@ -187,8 +206,7 @@ class VmPages(VmLocks):
         ptes, vpn = space.pmap.ptes, va & VPN_MASK
         pte = ptes.get(vpn, 0)
         if not pte or (keep and not pte & pte_bits.U):
-            outstanding = self.unflushed.get(va)
-            return self.must_flush(va, outstanding[-1]) if outstanding else None
+            return self.owed(va)
         pfn = pte_bits.pfn_of(pte)
         if keep:
             ptes[vpn] = pte & ~pte_bits.U
@@ -207,6 +225,27 @@ class VmPages(VmLocks):
         if pte & pte_bits.D and not page.flags & DIRTY:
             self.put(key, page.with_flags(on=DIRTY))
 
+    def owed(self, va: int) -> Gone | None:
+        """Take over the flush that another operation owes for an entry, if one does."""
+        outstanding = self.unflushed.get(va)
+        if not outstanding or self.settings.hazards & Hazard.IGNORES_UNFLUSHED:
+            return None
+        return self.must_flush(va, outstanding[-1])
+
+    def owed_in(self, asid: int, start: int, end: int, gone: tuple[Gone, ...]) -> list[int]:
+        """List the pages for whose entries a flush is owed, but those in `gone`; ascending.
+
+        Every reader of page tables honours them: an entry that is gone may still be in a TLB, one
+        without W be writable there. Source: Linux flush_tlb_batched_pending (3ea277194dae).
+        """
+        if not self.unflushed or self.settings.hazards & Hazard.IGNORES_UNFLUSHED:
+            return []
+        base = asid << ASID_SHIFT
+        own = {va for va, _ in gone}
+        return sorted(
+            va - base for va in self.unflushed if start <= va - base < end and va not in own
+        )
+
     def must_flush(self, va: int, pfn: int) -> Gone:
         """Note that the entry for a frame has lost something that a TLB may still give."""
         self.unflushed[va] = (*self.unflushed.get(va, ()), pfn)
@@ -215,6 +254,8 @@ class VmPages(VmLocks):
     def has_flushed(self, gone: tuple[Gone, ...]) -> None:
         """Note that no TLB holds these entries any more; pages are mapped there no longer."""
         for va, pfn in gone:
+            if pfn == NO_FRAME:
+                continue
             left = list(self.unflushed.pop(va))
             left.remove(pfn)
             if left:
@@ -239,17 +280,20 @@ class VmPages(VmLocks):
             return True
         return any(pte & pte_bits.D for _, pte in self.entries_of(page))
 
-    def take_references(self, page: Page) -> list[Gone]:
-        """Clear the accessed bits of a page's entries; a flush is due for each that was set.
+    def take_references(self, page: Page) -> tuple[int, list[Gone]]:
+        """Clear the accessed bits of a page's entries: how many were set, and the flushes due.
 
-        Source: FreeBSD pmap_ts_referenced, which invalidates each entry whose bit it clears.
+        Nobody need wait for those: an entry has lost nothing that somebody may do through it. With
+        batches (as on Linux) there are none: what a TLB goes on using looks unused.
+        Source: FreeBSD pmap_ts_referenced (invalidates each entry whose bit it clears); Linux x86
+        ptep_clear_flush_young (does not).
         """
         gone = []
         for va, pte in list(self.entries_of(page)):
             if pte & pte_bits.A:
                 self.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~pte_bits.A
-                gone.append(self.must_flush(va, page.pfn))
-        return gone
+                gone.append((va, NO_FRAME))
+        return len(gone), gone if self.settings.policy.daemon_batch == 1 else []
 
     # The resident set: entries of pages that are in no hole.
 

@@ -13,7 +13,7 @@ from actors.vm_pages import VmPages
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
 from kernel.page import NOBODY, Page
-from kernel.page_queue import Queue
+from kernel.page_queue import QUEUES, Queue
 from kernel.policy import zero_may_skip
 from kernel.vmspace import VmSpace
 
@@ -90,7 +90,10 @@ class VmState(VmPages):
         """Queue pages that look reclaimable for the page daemons of their frames' domains."""
         for key in keys:
             page = self.get(key)
-            if page is not None and page.pfn >= 0:
+            if page is None or page.pfn < 0:
+                continue
+            in_laundry = self.queues.where.get(page.pfn, 0) % QUEUES == Queue.LAUNDRY
+            if not (in_laundry and self.settings.hazards & Hazard.HOLE_TO_SWAP):
                 self.enqueue(page.pfn, queue)
 
 

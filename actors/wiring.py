@@ -1,7 +1,7 @@
 """Which actors a machine has, their ids and names, and the latency between any two.
 
-Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads. The digest of
-a run and every tie between deliveries go by them.
+Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads, swap. The
+digest of a run and every tie between deliveries go by them.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from actors.machine import Machine
 from actors.memory import Memory
 from actors.pagedaemon import PageDaemon
 from actors.settings import Settings
+from actors.swap import Swap
 from actors.vm import Vm
 from actors.zeroer import Zeroer
 from kernel.costs import Latencies
@@ -25,6 +26,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cores: int = 2
     domains: int = 1
     zeroers: int = 1
+    swaps: int = 0
 
 
 class Wiring(msgspec.Struct, frozen=True):
@@ -37,6 +39,7 @@ class Wiring(msgspec.Struct, frozen=True):
     memories: tuple[int, ...]
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
+    swaps: tuple[int, ...]
 
     def id_of(self, name: str) -> int:
         """Find an actor by name; KeyError if there is none."""
@@ -54,6 +57,7 @@ def wire(shape: Shape, families: int) -> Wiring:
         ("memory", shape.domains),
         ("pagedaemon", shape.domains),
         ("zeroer", shape.zeroers),
+        ("swap", shape.swaps),
     )
     names: list[str] = []
     roles: list[str] = []
@@ -70,6 +74,7 @@ def wire(shape: Shape, families: int) -> Wiring:
         ranges["memory"],
         ranges["pagedaemon"],
         ranges["zeroer"],
+        ranges["swap"],
     )
 
 
@@ -86,11 +91,12 @@ def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> M
     role = wiring.roles[actor]
     if role == "core":
         return Core(actor, settings, guest)
-    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer]] = {
+    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer | Swap]] = {
         "vm": Vm,
         "memory": Memory,
         "pagedaemon": PageDaemon,
         "zeroer": Zeroer,
+        "swap": Swap,
     }
     return made[role](actor, settings)
 
@@ -111,6 +117,8 @@ _PAIRS = {
     frozenset({"pagedaemon", "core"}): "daemon_core_ns",
     frozenset({"pagedaemon", "memory"}): "daemon_memory_ns",
     frozenset({"zeroer", "memory"}): "daemon_memory_ns",
+    frozenset({"memory", "swap"}): "memory_swap_ns",
+    frozenset({"vm", "swap"}): "vm_swap_ns",
 }
 
 

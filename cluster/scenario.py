@@ -34,6 +34,8 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     domains: Annotated[int, Meta(ge=1, le=256)] = 1
     zeroers: Annotated[int, Meta(ge=1, le=256)] = 1
     frames: _Count = 1 << 20
+    #: pages of the swap device; 0: there is none
+    swap_slots: _Frames = 0
     tlb_entries: _Count = 1536
     #: water marks of free frames; by default FreeBSD's for so many frames
     free_reserved: _Frames | None = None

@@ -179,6 +179,7 @@ def _water_marks(machine: MachineTable, where: str) -> WaterMarks:
         ("free_wakeup", wakeup, "free_target", target),
         ("free_min", minimum, "free_target", target),
         ("free_reserved", reserved + 1, "free_min", minimum),
+        ("free_min", minimum, "frames", machine.frames),
     ):
         if low > high:
             lower = low - 1 if key == "free_reserved" else low
@@ -196,6 +197,15 @@ def _check_cores(guest: Guest, machine: MachineTable, where: str) -> None:
                 f"{where}: thread {info.name}: core={info.core}, but machine.cores="
                 f"{machine.cores} (the first is core 0)"
             )
+
+
+def _shape(machine: MachineTable) -> Shape:
+    return Shape(
+        cores=machine.cores,
+        domains=machine.domains,
+        zeroers=machine.zeroers,
+        swaps=int(machine.swap_slots > 0),
+    )
 
 
 def _hazards(names: list[str], where: str) -> Hazard:
@@ -226,13 +236,11 @@ def prepare(
     preset, policy = policy_of(scenario.policy, where)
     profile = profile or load_profile(machine.profile)
     profile = adjusted(profile, scenario.costs, scenario.latencies, where)
-    if guest is None:
-        guest = _guest(scenario, where)
+    guest = guest or _guest(scenario, where)
     processes = 1 + max((t.process for t in guest.threads), default=0)
     _check_cores(guest, machine, where)
-    shape = Shape(cores=machine.cores, domains=machine.domains, zeroers=machine.zeroers)
     families = guest.families(processes)
-    wiring = wire(shape, 1 + max(families))
+    wiring = wire(_shape(machine), 1 + max(families))
     settings = Settings(
         policy=policy,
         costs=profile.costs,
@@ -242,11 +250,13 @@ def prepare(
         memories=wiring.memories,
         daemons=wiring.daemons,
         zeroers=wiring.zeroers,
+        swaps=wiring.swaps,
         vm_of=tuple(wiring.vms[family] for family in families),
         core_of=place_threads(guest, machine.cores),
         process_of=tuple(t.process for t in guest.threads),
         tlb_entries=machine.tlb_entries,
         frames=machine.frames,
+        swap_slots=machine.swap_slots,
         marks=_water_marks(machine, where),
         act_init=machine.act_init,
         pageout_oom_seq=machine.pageout_oom_seq,

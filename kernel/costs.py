@@ -38,6 +38,8 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     context_switch_ns: _Cost
     set_dirty_ns: _Cost
     signal_ns: _Cost
+    swap_read_ns: _Cost
+    swap_write_ns: _Cost
 
 
 class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,6 +53,8 @@ class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     daemon_vm_ns: _Transit
     daemon_core_ns: _Transit
     daemon_memory_ns: _Transit
+    memory_swap_ns: _Transit
+    vm_swap_ns: _Transit
     self_ns: _Transit
 
 

@@ -7,6 +7,7 @@ class Errno(IntEnum):
     """errno(2) values, FreeBSD numbers."""
 
     OK = 0
+    EINTR = 4
     ENOMEM = 12
     EINVAL = 22
 
@@ -18,6 +19,8 @@ class SegvCode(IntEnum):
     ACCERR = 2
     #: hole_access = fatal: the page is in a hole
     HOLE = 3
+    #: no SIGSEGV: the process was killed
+    KILLED = 4
 
 
 class FaultCause(IntEnum):
@@ -36,3 +39,5 @@ class FaultCause(IntEnum):
     SPURIOUS = 5
     #: an older copy was copied to a page of one's own
     COPY = 6
+    #: the page was read from swap, whatever else was done then
+    PAGE_IN = 7

@@ -8,6 +8,7 @@ from cluster.scenario import MachineTable, RunTable, Scenario, ThreadTable, pars
 from cluster.setup import Setup, prepare
 
 PAGES = 3
+PLENTY = {"frames": 64, "free_wakeup": 4, "free_target": 4}
 _CALLS = ("hole", "zero", "release", "reuse", "free", "dontneed", "unmap", "map", "protect")
 #: presets, and the policies between them
 POLICIES: dict[str, dict[str, str]] = {
@@ -63,7 +64,12 @@ def _line(random: Random, *, holes: bool) -> str:
 
 
 def contended_setup(
-    seed: int, policy: str, *, grain: str = "fine", lines: int = 12, frames: int = 64
+    seed: int,
+    policy: str,
+    *,
+    grain: str = "fine",
+    lines: int = 12,
+    machine: dict[str, int] | None = None,
 ) -> Setup:
     """Make a setup: two threads and a third that is created, on two cores."""
     random = Random(seed)
@@ -77,8 +83,8 @@ def contended_setup(
         ThreadTable(name="b", core=1, initial=False, run=program()),
         ThreadTable(name="c", core=random.randint(0, 1), initial=False, run=program()),
     ]
-    machine = MachineTable(cores=2, grain=grain, frames=frames, free_wakeup=4, free_target=4)
+    table = MachineTable(cores=2, grain=grain, **(machine or PLENTY))
     scenario = Scenario(
-        machine=machine, policy=POLICIES[policy], thread=threads, run=RunTable(seed=seed)
+        machine=table, policy=POLICIES[policy], thread=threads, run=RunTable(seed=seed)
     )
     return prepare(parse(msgspec.to_builtins(scenario), policy))

@@ -12,9 +12,18 @@ from actors.message import Message
 from actors.wiring import build
 from cluster.properties.checker import Checker
 from cluster.setup import Setup
-from tests.contended_guests import POLICIES, contended_setup
+from tests.contended_guests import PLENTY, POLICIES, contended_setup
 
 SEEDS = 4
+_TIGHT = {"free_min": 1, "act_init": 0, "pageout_oom_seq": 2}
+#: the guest has three pages
+MACHINES = {
+    "many-frames": PLENTY,
+    "few-frames": {"frames": 4, "free_wakeup": 4, "free_target": 4},
+    "swap": {**_TIGHT, "frames": 2, "free_wakeup": 2, "free_target": 2, "swap_slots": 8},
+    "swap-full": {**_TIGHT, "frames": 2, "free_wakeup": 1, "free_target": 1, "swap_slots": 1},
+    "out-of-memory": {**_TIGHT, "frames": 1, "free_wakeup": 1, "free_target": 1},
+}
 _TOO_LONG = 20_000
 Channel = tuple[int, int, int, bool]
 
@@ -65,9 +74,9 @@ class Tumble:
 
 
 @pytest.mark.parametrize("grain", ["fine", "fused"])
-@pytest.mark.parametrize("frames", [4, 64], ids=["few-frames", "many-frames"])
+@pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("policy", POLICIES)
-def test_promises_are_kept(policy: str, frames: int, grain: str) -> None:
+def test_promises_are_kept(policy: str, machine: str, grain: str) -> None:
     for seed in range(SEEDS):
-        setup = contended_setup(seed, policy, grain=grain, frames=frames)
+        setup = contended_setup(seed, policy, grain=grain, machine=MACHINES[machine])
         assert Tumble(setup, Random(seed)).run().violations == [], seed

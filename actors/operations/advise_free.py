@@ -1,6 +1,7 @@
 """madvise(MADV_FREE): the kernel may drop the pages until they are written again.
 
-    lock; page by page: clear A and D of the entry, mark the page; shoot down; hint; unlock
+    lock; page by page: clear A and D of the entry, mark the page, drop its copy in swap, which is
+    older; shoot down; hint; unlock
 
 Source: FreeBSD vm_map_madvise, pmap_advise (one flush at the end if some entry had A or D set).
 The page daemon drops a marked page only if its entry is still clean when it is removed.
@@ -27,6 +28,8 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
         return True
     vm, found = scene.vm, scene.found
     vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY))
+    if not range_scan.keeps_copies(vm, scene.op):
+        vm.drop_slot(key)
     found.pages.append((key, scene.vpn))
     found.ns += vm.settings.costs.pte_ns
     ptes = scene.space.pmap.ptes

@@ -56,7 +56,9 @@ def make_hole(scene: Scene, key: PageKey, page: Page) -> bool:
     if no_access is not NoAccess.NONE:
         found.ns += costs.pte_ns
         scene.take_entry(keep=no_access is NoAccess.KEEP_PTE)
-    # what was stored before HOLE need not be known any more
+    # what was stored before HOLE need not be known any more, and no copy of it may come back
+    if not range_scan.keeps_copies(vm, op):
+        vm.drop_slot(key)
     after = vm.objects[key[0]].pages[key[1]].with_flags(off=DIRTY | LAZY_FREE)
     vm.put(key, after.with_busy(op.op))
     found.pages.append((key, scene.vpn))

@@ -38,7 +38,7 @@ def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
 
 
 def _none_live(vm: VmState, space: VmSpace, op: Op) -> bool:
-    return not any(_is_out(vm, space, v) for v in vm.resident_in(space, op.cursor, op.end))
+    return not any(_is_out(vm, space, v) for v in vm.held_in(space, op.cursor, op.end))
 
 
 @idle_if(_none_live)
@@ -117,7 +117,7 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     A page that is out of the hole again (another ZERO that this one waited for has granted it, a
     fault has made it) sends the operation back to HOLE's part from that page on.
     """
-    stop = next((v for v in vm.resident_in(space, op.cursor, op.end) if _is_out(vm, space, v)), -1)
+    stop = next((v for v in vm.held_in(space, op.cursor, op.end) if _is_out(vm, space, v)), -1)
     if stop < 0:
         return range_scan.scan(vm, space, op, out, claim)
     after = range_scan.scan(vm, space, replace(op, end=stop), out, claim)

@@ -27,10 +27,10 @@ def age_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         op, key, page, activity = page_scan.next_page(vm, op)
         ns += vm.settings.costs.flag_page_ns
         if page is not None:
-            references = vm.take_references(page)
-            gone += references
+            references, flushes = vm.take_references(page)
+            gone += flushes
             if references or not page_scan.may_go(vm, key, page):
-                activity = min(ACT_MAX, activity + ACT_ADVANCE + len(references))
+                activity = min(ACT_MAX, activity + ACT_ADVANCE + references)
             else:
                 activity = max(0, activity - ACT_DECLINE)
             if activity:

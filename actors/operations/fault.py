@@ -9,13 +9,14 @@ entered and unbusied; who meets a busy page drops everything, sleeps and starts 
 lookup. A read maps the older copy where it is; FreeBSD allocates a page for it first, and frees it.
 """
 
-from actors.facts import Faulted, Segv, Stalled
+from actors.facts import Faulted, Segv, Stalled, SwapRead
 from actors.machine import Effect, Note, Send
 from actors.message import Message, PageKey
 from actors.messages import (
     Allocate,
     CopyFrame,
     Frame,
+    PageIn,
     Resolved,
     Signal,
     Sleep,
@@ -47,8 +48,9 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: find the entry and the page, and decide."""
     entry = space.map.lookup(op.start)
-    if entry is None:
-        return _fatal(vm, space, op, SegvCode.MAPERR, out)
+    if entry is None or space.killed:
+        code = SegvCode.KILLED if space.killed else SegvCode.MAPERR
+        return _fatal(vm, space, op, code, out)
     if not entry.prot & (_WRITE if op.args[0] else _READ):
         return _fatal(vm, space, op, SegvCode.ACCERR, out)
     if entry.flags & HOLE and vm.settings.policy.hole_access is HoleAccess.FATAL:
@@ -59,13 +61,21 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     key = (entry.oid, entry.pindex(op.start))
     top = vm.objects[entry.oid]
     page = top.pages.get(key[1])
-    if page is None and top.backing != NONE:
-        return _older_copy(vm, space, op, key, out)
     if page is None:
-        return _new_page(vm, op, entry, key, out)
+        return _not_resident(vm, space, op, key, out)
     if vm.must_wait(page, _touch_event(vm)):
         return _sleep(vm, space, op, key, out)
     return _resident(vm, space, op, key, page)
+
+
+def _not_resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
+    top, entry = vm.objects[key[0]], space.map.lookup(op.start)
+    assert entry is not None
+    if key[1] in top.swap:
+        return _page_in(vm, op, key, out)
+    if top.backing != NONE:
+        return _older_copy(vm, space, op, key, out)
+    return _new_page(vm, op, entry, key, out)
 
 
 def _sleep(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
@@ -81,18 +91,19 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
     pte = space.pmap.ptes.get(op.start, 0)
     if pte_bits.permits(pte, write=bool(op.args[0])) and pte_bits.pfn_of(pte) == page.pfn:
         ns = op.ns + costs.spurious_fault_ns
-        return replace(op, value=FaultCause.SPURIOUS, phase=_ENTER, ns=ns)
+        return replace(op, value=max(op.value, FaultCause.SPURIOUS), phase=_ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
         _, actions = vm.hole_event(key, _touch_event(vm), op)
         assert Action.WAIT not in actions, "a page in such a state is busy"
-    return replace(op, value=cause, phase=_REPLACE, ns=op.ns + costs.fault_ns)
+    return replace(op, value=max(op.value, cause), phase=_REPLACE, ns=op.ns + costs.fault_ns)
 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
     vm.unlock_map(space, op, out)
-    out.append(Note(Segv(op.op, op.asid, op.start, code)))
+    if code is not SegvCode.KILLED:
+        out.append(Note(Segv(op.op, op.asid, op.start, code)))
     out.append(Send(op.by, Signal(op.op, op.start, code, op.ns + vm.settings.costs.signal_ns)))
     return replace(op, phase=len(PHASES), error=-1)
 
@@ -113,6 +124,27 @@ def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effe
     return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
 
 
+def _page_in(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
+    """Begin to read a page from swap, into the object whose copy it is."""
+    vm.put(key, Page(-1, op.op))
+    memory = vm.settings.memories[vm.settings.domain_of(op.by)]
+    out.append(Send(memory, Allocate(op.op)))
+    ns = op.ns + vm.settings.costs.fault_ns
+    return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
+
+
+def paged_in(vm: VmState, op: Op, out: list[Effect]) -> Op:
+    """Take in that the page was read; the fault starts over and finds it."""
+    ((key, _),) = op.pages
+    page = vm.get(key)
+    assert page is not None, "it is busy"
+    vm.activate(page)
+    vm.wake(op.op, out)
+    vm.unbusy(key, page, out)
+    out.append(Note(SwapRead(op.op)))
+    return replace(op, pages=(), value=FaultCause.PAGE_IN)
+
+
 def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
     """Look down the chain: read an older copy where it is, write to a new one of one's own."""
     oid, index = top_key
@@ -121,7 +153,11 @@ def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list
     while page is None and vm.objects[oid].backing != NONE:
         index += vm.objects[oid].offset
         oid = vm.objects[oid].backing
-        page = vm.objects[oid].pages.get(index) if index < vm.objects[oid].size else None
+        behind = vm.objects[oid]
+        if index < behind.size:
+            page = behind.pages.get(index)
+            if page is None and index in behind.swap:
+                return _page_in(vm, op, (oid, index), out)
     entry = space.map.lookup(op.start)
     assert entry is not None
     if page is None:
@@ -152,18 +188,29 @@ def upgrade(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return replace(op, phase=_LOOK_UP, ns=op.ns + vm.settings.costs.map_ns)
 
 
-def got_frame(vm: VmState, _space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Take the frame that memory gave: copy the older page to it, or zero it unless it is zero."""
+def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
+    """Take the frame that memory gave: copy the older page to it, or zero it unless it is zero.
+
+    Or read it from swap: nothing is locked meanwhile, only the page is busy.
+    """
     ((key, _),) = op.pages
     page = vm.get(key)
     assert page is not None, "it is busy"
     vm.give_frame(key, page, frame.pfn)
-    op = replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL, phase=_REPLACE)
+    slot = vm.objects[key[0]].swap.get(key[1])
+    if slot is not None:
+        (swap,) = vm.settings.swaps
+        out.append(Send(swap, PageIn(op.op, slot, frame.pfn)))
+        out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
+        vm.unlock_map(space, op, out)
+        return replace(op, state=OpState.PAGER, phase=0, ns=0)
+    cause = max(op.value, FaultCause.ZERO_FILL)
+    op = replace(op, state=OpState.READY, value=cause, phase=_REPLACE)
     if op.wanted:
         source = vm.get(op.wanted[0][0])
         assert source is not None, "it is busy"
         out.append(Send(op.by, CopyFrame(op.op, source.pfn, frame.pfn, op.ns)))
-        return replace(op, state=OpState.WORK, value=FaultCause.COPY, ns=0)
+        return replace(op, state=OpState.WORK, value=max(op.value, FaultCause.COPY), ns=0)
     if frame.zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
         return op
     out.append(Send(op.by, ZeroFrames(op.op, ((frame.pfn, 0),), op.ns)))
@@ -186,6 +233,12 @@ def no_frame(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     out.append(Note(Stalled(op.op)))
     out.append(Send(op.by, Sleep(op.op, OpState.LOW_MEMORY, op.ns)))
     return replace(op, state=OpState.LOW_MEMORY, phase=0, pages=(), wanted=(), ns=0)
+
+
+def wake_up(vm: VmState, op: Op, out: list[Effect]) -> None:
+    """Wake an operation that sleeps for frames; once, whoever says so first."""
+    vm.ops[op.op] = replace(op, state=OpState.READY)
+    vm.wake(op.op, out)
 
 
 def replace_entry(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -220,6 +273,8 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     bits |= pte_bits.D if op.args[0] else old & pte_bits.D
     pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
     vm.activate(page)
+    if op.args[0] and key[1] in vm.objects[key[0]].swap:
+        vm.drop_slot(key)  # it is older from now on
     for held, _ in (*op.pages, *op.wanted):
         found = vm.get(held)
         assert found is not None, "it is busy"

@@ -17,6 +17,8 @@ from kernel.page_queue import QUEUES, Queue
 from kernel.vmspace import VmSpace
 
 _BATCH = 7
+#: pages of one write to swap (FreeBSD's vm_pageout_page_count)
+_CLUSTER = 32
 KINDS = {
     Queue.HOLES: OpKind.RECLAIM,
     Queue.NOREUSE: OpKind.RECLAIM,
@@ -56,7 +58,8 @@ def collect(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     left = op.args[2] - op.todo[0]
     found: list[tuple[int, int]] = []
     if left > 0 and not met(op):
-        found = vm.queues.take(op.args[0], 1 if vm.settings.fine else min(_BATCH, left))
+        most = _CLUSTER if op.kind is OpKind.LAUNDER else _BATCH
+        found = vm.queues.take(op.args[0], 1 if vm.settings.fine else min(most, left))
     if not found:
         return report(vm, op, out)
     op = count(op, looked=len(found))

@@ -75,8 +75,8 @@ def _may_take(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -
     if not page_scan.may_go(vm, key, page) or page_scan.queue_of(op) is Queue.HOLES:
         vm.activate(page)
         return False
-    references = vm.take_references(page)
-    gone += references
+    references, flushes = vm.take_references(page)
+    gone += flushes
     if references:
         vm.activate(page)
         return False

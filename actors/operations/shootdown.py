@@ -65,7 +65,8 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) ->
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()
     out.append(Send(op.by, Shoot(op.op, op.round, asid, vpns, targets, op.ns)))
-    return replace(op, state=OpState.ACKS, ns=0, value=0)
+    value = 0 if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK else op.value
+    return replace(op, state=OpState.ACKS, ns=0, value=value)
 
 
 def invalidated(vm: VmState, op: Op) -> Op:

@@ -73,10 +73,33 @@ class Scanned(Message, frozen=True, tag=39):
 class PassEnded(Message, frozen=True, tag=51):
     """memory <- pagedaemon: a pass is over, in vain or not: how short are you?
 
-    Answered by Pressure. With no shortage, or in vain and nobody waiting: the page daemon sleeps.
+    Answered by Pressure. With no shortage, or in vain and nobody waiting, the page daemon sleeps;
+    so it does, unanswered, if it `gives_up`.
     """
 
     in_vain: bool
+    gives_up: bool = False
+
+
+class Census(Message, frozen=True, tag=64):
+    """vm <- pagedaemon: how large are your processes?"""
+
+
+class Sizes(Message, frozen=True, tag=65):
+    """pagedaemon <- vm: so large: process, pages resident, pages in swap; frames `held` in all.
+
+    More frames than pages: holes, which do not count, or a process that is going.
+    """
+
+    sizes: tuple[tuple[int, int, int], ...]
+    held: int
+
+
+class Kill(Message, frozen=True, tag=66):
+    """vm <- pagedaemon: memory is out, with `free` frames free: kill this process."""
+
+    asid: int
+    free: int
 
 
 class Rescan(Message, frozen=True, tag=52):

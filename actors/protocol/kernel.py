@@ -41,7 +41,7 @@ class Call(Message, frozen=True, tag=14):
 
 
 class Return(Message, frozen=True, tag=15):
-    """core <- vm: the operation is done."""
+    """core, pagedaemon <- vm: the operation is done."""
 
     error: int
     value: int
@@ -59,14 +59,14 @@ class Work(Message, frozen=True, tag=17):
 
 
 class Sleep(Message, frozen=True, tag=18):
-    """core <- vm: the operation sleeps (`why`, an OpState) until Wakeup."""
+    """core, pagedaemon <- vm: the operation sleeps (`why`, an OpState) until Wakeup."""
 
     why: int
     ns: int
 
 
 class Wakeup(Message, frozen=True, tag=19):
-    """core <- vm: the operation may go on: send Step when it runs again."""
+    """core, pagedaemon <- vm: the operation may go on: send Step when it runs again."""
 
 
 class Shoot(Message, frozen=True, tag=20):
@@ -107,3 +107,7 @@ class Invalidated(Message, frozen=True, tag=24):
     """vm <- core, pagedaemon: every target of the round has acknowledged."""
 
     round: int
+
+
+class Die(Message, frozen=True, tag=67):
+    """core <- vm: the process was killed: the thread ends at its next instruction boundary."""

@@ -43,6 +43,8 @@ class InFlight(NamedTuple):
     call: Call
     called: Clock
     spans: tuple[Span, ...]
+    #: the vm's event in which it arrived
+    at: At
 
 
 class CallEffects:
@@ -57,6 +59,8 @@ class CallEffects:
         #: by lane
         self.in_flight: dict[int, InFlight] = {}
         self.forks: dict[int, Forking] = {}
+        #: by lane of a call that changes the map: calls in flight with it that discard there
+        self.during: dict[int, tuple[tuple[Call, At], ...]] = {}
 
     def _pages(self, asid: int, start: int, end: int) -> Iterator[tuple[History, int, int]]:
         for shown, low, high in self.places.pieces(asid, start, end):
@@ -73,11 +77,19 @@ class CallEffects:
             if m.kind == OpKind.EXIT:
                 start, end = 0, VPN_LIMIT
             self.places.begins(m.op, Change(m.asid, start, end, at))
+            for fork in self.forks.values():
+                if fork.parent == m.asid:  # whether the child is to have it is not certain
+                    self.places.maps[fork.child].remove(start, end)
+            calls = (f for f in self.in_flight.values() if f.call.kind in _DISCARDS)
+            self.during[m.op] = tuple((f.call, f.at) for f in calls if f.call.asid == m.asid)
         elif m.kind == OpKind.FORK:
             self._fork(m, sent)
         elif m.kind in _DISCARDS:
             spans = self._discard(m, start, end, at)
-        self.in_flight[m.op] = InFlight(m, sent, spans)
+            for lane, change in self.places.changes.items():
+                if change.asid == m.asid:
+                    self.during[lane] = (*self.during[lane], (m, at))
+        self.in_flight[m.op] = InFlight(m, sent, spans, at)
 
     def _discard(self, m: Call, start: int, end: int, at: At) -> tuple[Span, ...]:
         """Note a window in which contents may go; in children that are being forked off, too."""
@@ -138,6 +150,26 @@ class CallEffects:
                 mapping, shift = self.places.new_mapping(m.op), 0
             shown = Shown(mapping, shift, bool(shared), file, below, change.called, at)
         self.places.ends(m.op, shown, failed=failed)
+        for call, called in self.during.pop(m.op):
+            self._discard_too(call, called, change, at)
+
+    def _discard_too(self, m: Call, called: At, change: Change, at: At) -> None:
+        """A call that discards was in flight with one that made a mapping: it may have met that."""
+        start, end = page_span(m.va, m.length)
+        flight = self.in_flight.get(m.op)
+        for shown, low, high in self.places.pieces(
+            m.asid, max(start, change.start), min(end, change.end)
+        ):
+            number = SHARED if shown.shared else m.asid
+            span = Span(number, shown.page(low), shown.page(high), zeroes=False)
+            history = self.lines[number].history
+            discard = Discard(m.op, called, None, m.kind in _HOLES)
+            history.called(span.low, span.high, discard, reopens=False)
+            if flight is not None and flight.call is m:
+                flight = flight._replace(spans=(*flight.spans, span))
+                self.in_flight[m.op] = flight
+            else:
+                history.ended(span.low, span.high, m.op, at)
 
     # What is stated.
 
@@ -177,6 +209,7 @@ class CallEffects:
         twin.lines = {number: line.copy() for number, line in self.lines.items()}
         twin.in_flight = self.in_flight.copy()
         twin.forks = self.forks.copy()
+        twin.during = self.during.copy()
         return twin
 
     def retained(self) -> tuple[object, ...]:
@@ -188,6 +221,7 @@ class CallEffects:
                 (
                     lane,
                     flight.called,
+                    flight.at,
                     tuple((s.line, *_split(s.low), *_split(s.high)) for s in flight.spans),
                 )
                 for lane, flight in sorted(self.in_flight.items())
@@ -195,6 +229,11 @@ class CallEffects:
             tuple(
                 (lane, f.parent, f.child, f.called, f.protected or ())
                 for lane, f in sorted(self.forks.items())
+            ),
+            tuple(
+                (lane, tuple((m.op, m.kind, m.va, m.length, at) for m, at in found))
+                for lane, found in sorted(self.during.items())
+                if found
             ),
         )
 

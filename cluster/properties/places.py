@@ -86,6 +86,8 @@ class Places:
         for change in self.changes.values():
             if change.asid == asid and change.start <= vpn < change.end:
                 if not issued.knows(change.called):
+                    if self.uncertain.get((asid, vpn)) == change.called:
+                        return None  # somebody who does know has stored there
                     break
                 if write:
                     self.uncertain[asid, vpn] = change.called
@@ -119,8 +121,11 @@ class Places:
             self.maps[change.asid].assign(change.start, change.end, shown)
 
     def fork(self, parent: int, child: int) -> None:
-        """A child's map is its parent's."""
+        """A child's map is its parent's; what is being changed there is not certain here."""
         self.maps[child] = self.maps[parent].copy()
+        for change in self.changes.values():
+            if change.asid == parent:
+                self.maps[child].remove(change.start, change.end)
         for (asid, vpn), called in list(self.uncertain.items()):
             if asid == parent:
                 self.uncertain[child, vpn] = called
