@@ -24,6 +24,8 @@ from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import OBJECT_SHIFT, VmObject
 from kernel.vmspace import VmSpace
 
+#: plain numbers: each fault ends with one
+_ACTIVE, _HOLES, _LIVE = int(Queue.ACTIVE), int(Queue.HOLES), HoleState.LIVE
 #: in place of the frame of an entry that has only lost its accessed bit
 NO_FRAME = -1
 #: an entry that was taken away: where it was, and its frame
@@ -177,10 +179,10 @@ class VmPages(VmLocks):
 
     def activate(self, page: Page) -> None:
         """Put a page that is used into the active queue, one of a hole among those to go."""
-        queue = Queue.ACTIVE if page.hole is HoleState.LIVE else Queue.HOLES
-        number = (page.pfn >> DOMAIN_SHIFT) * QUEUES + queue
-        if self.queues.where.get(page.pfn) != number:
-            self.queues.put(page.pfn, number, self.settings.act_init)
+        pfn, queues = page.pfn, self.queues
+        number = (pfn >> DOMAIN_SHIFT) * QUEUES + (_ACTIVE if page.hole is _LIVE else _HOLES)
+        if queues.where.get(pfn) != number:
+            queues.put(pfn, number, self.settings.act_init)
 
     # Entries of page tables.
 

@@ -45,7 +45,8 @@ class PageQueues:
 
     def put(self, pfn: int, number: int, activity: int = 0) -> None:
         """Put a page at the tail of a queue, out of the one that it is in."""
-        self.remove(pfn)
+        if pfn in self.where:
+            self.remove(pfn)
         self.where[pfn] = number
         found = self.lists.get(number)
         if found is None:

@@ -62,15 +62,14 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     top = vm.objects[entry.oid]
     page = top.pages.get(key[1])
     if page is None:
-        return _not_resident(vm, space, op, key, out)
+        return _not_resident(vm, space, op, entry, out)
     if vm.must_wait(page, _touch_event(vm)):
         return _sleep(vm, space, op, key, out)
     return _resident(vm, space, op, key, page)
 
 
-def _not_resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
-    top, entry = vm.objects[key[0]], space.map.lookup(op.start)
-    assert entry is not None
+def _not_resident(vm: VmState, space: VmSpace, op: Op, entry: MapEntry, out: list[Effect]) -> Op:
+    key, top = (entry.oid, entry.pindex(op.start)), vm.objects[entry.oid]
     if key[1] in top.swap:
         return _page_in(vm, op, key, out)
     if top.backing != NONE:
@@ -91,13 +90,13 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
     pte = space.pmap.ptes.get(op.start, 0)
     if pte_bits.permits(pte, write=bool(op.args[0])) and pte_bits.pfn_of(pte) == page.pfn:
         ns = op.ns + costs.spurious_fault_ns
-        return replace(op, value=max(op.value, FaultCause.SPURIOUS), phase=_ENTER, ns=ns)
+        return replace(op, value=op.value or FaultCause.SPURIOUS, phase=_ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
         _, actions = vm.hole_event(key, _touch_event(vm), op)
         assert Action.WAIT not in actions, "a page in such a state is busy"
-    return replace(op, value=max(op.value, cause), phase=_REPLACE, ns=op.ns + costs.fault_ns)
+    return replace(op, value=op.value or cause, phase=_REPLACE, ns=op.ns + costs.fault_ns)
 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
@@ -204,14 +203,15 @@ def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effec
         out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
         vm.unlock_map(space, op, out)
         return replace(op, state=OpState.PAGER, phase=0, ns=0)
-    cause = max(op.value, FaultCause.ZERO_FILL)
+    cause = op.value or (FaultCause.COPY if op.wanted else FaultCause.ZERO_FILL)
     op = replace(op, state=OpState.READY, value=cause, phase=_REPLACE)
     if op.wanted:
         source = vm.get(op.wanted[0][0])
         assert source is not None, "it is busy"
         out.append(Send(op.by, CopyFrame(op.op, source.pfn, frame.pfn, op.ns)))
-        return replace(op, state=OpState.WORK, value=max(op.value, FaultCause.COPY), ns=0)
-    if frame.zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
+        return replace(op, state=OpState.WORK, ns=0)
+    hazards = vm.settings.hazards
+    if frame.zeroed or (hazards and hazards & Hazard.FOREIGN_FRAME):
         return op
     out.append(Send(op.by, ZeroFrames(op.op, ((frame.pfn, 0),), op.ns)))
     return replace(op, state=OpState.WORK, ns=0)

@@ -121,6 +121,8 @@ def drop_copy(scene: Scene, vpn: int) -> None:
 def keeps_copies(vm: VmState, op: Op) -> bool:
     """Say whether the operation forgets the copies in swap: a hazard."""
     hazards = vm.settings.hazards
+    if not hazards:
+        return False
     if op.kind is OpKind.ADVISE_FREE:
         return bool(hazards & Hazard.FREE_KEEPS_SWAP)
     return op.kind in _HOLES and bool(hazards & Hazard.ZERO_KEEPS_SWAP)
