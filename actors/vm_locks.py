@@ -57,7 +57,7 @@ class VmLocks(Machine):
             tuple(space.freeze() for space in self.spaces.values()),
             tuple((oid, one.freeze()) for oid, one in sorted(self.objects.items())),
             tuple(sorted(self.made.items())),
-            tuple(sorted(self.frames.items())),
+            tuple(self.frames.items()),
             self.queues.freeze(),
             tuple(sorted(self.unflushed.items())),
             tuple(sorted(self.ops.items())),

@@ -272,7 +272,8 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     old = space.pmap.ptes.get(vpn, 0)
     bits |= pte_bits.D if op.args[0] else old & pte_bits.D
     pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
-    vm.activate(page)
+    if page.pfn in vm.queues.where:  # a new page is queued when the page daemon comes
+        vm.activate(page)
     if op.args[0] and key[1] in vm.objects[key[0]].swap:
         vm.drop_slot(key)  # it is older from now on
     for held, _ in (*op.pages, *op.wanted):

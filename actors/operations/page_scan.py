@@ -11,6 +11,7 @@ from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Scanned
 from actors.operations.operation import Op, OpKind, replace
+from actors.settings import DOMAIN_SHIFT
 from actors.vm_state import VmState
 from kernel.page import Page
 from kernel.page_queue import QUEUES, Queue
@@ -31,9 +32,21 @@ KINDS = {
 def begin(vm: VmState, lane: int, by: int, queue: Queue, target: int, short: int) -> Op:
     """Make the operation that goes through a queue once, as it is now."""
     number = vm.settings.daemons.index(by) * QUEUES + queue
+    queue_new_pages(vm, number // QUEUES)
     most = vm.queues.length(number)
     args = (number, target, most, short)
     return Op(lane, by, KINDS[queue], min(vm.spaces), 0, 0, args, todo=(0, 0, 0))
+
+
+def queue_new_pages(vm: VmState, domain: int) -> None:
+    """Queue the pages that became resident since the last scan, in that order.
+
+    FreeBSD collects such operations, too (vm_batchqueue, a queue a cpu); no scan is under way.
+    """
+    queued = vm.queues.where
+    for pfn, (oid, index) in vm.frames.items():
+        if pfn not in queued and pfn >> DOMAIN_SHIFT == domain:
+            vm.activate(vm.objects[oid].pages[index])
 
 
 def queue_of(op: Op) -> Queue:
