@@ -16,6 +16,7 @@ from actors.guest.calls import calls, is_call
 from actors.guest.program import (
     Access,
     Await,
+    Copy,
     Create,
     Exit,
     Fence,
@@ -28,6 +29,7 @@ from actors.machine import Effect, Handler, Note, Send, Spend
 from actors.messages import (
     AwaitIndex,
     Call,
+    CatchUp,
     ChunkCopied,
     ChunkZeroed,
     CopyFrame,
@@ -35,12 +37,15 @@ from actors.messages import (
     Drain,
     Fault,
     Flush,
+    FrameFilled,
     Go,
     Ipi,
     IpiAck,
     Loaded,
     PageFault,
+    PageRead,
     Reached,
+    ReadPage,
     Resolved,
     Return,
     Shoot,
@@ -49,12 +54,16 @@ from actors.messages import (
     Spawn,
     Stored,
     Switched,
+    Tick,
+    Tlbi,
+    TlbiDone,
     Translation,
     Wake,
     Wakeup,
     Work,
     ZeroFrames,
 )
+from kernel.errors import Errno
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
@@ -64,7 +73,8 @@ class Core(CoreKill):
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
-        | ChunkCopied | Switched | Spawn | AwaitIndex | Reached | Wake | Die
+        | ChunkCopied | ReadPage | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
+        | Spawn | AwaitIndex | Reached | Wake | Tick | Die
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -88,6 +98,9 @@ class Core(CoreKill):
             if self.phase is not Phase.RUN:
                 return
             if self.dying and self.end_killed(out):
+                continue
+            if self.expired and self.run_queue:
+                self.preempt()
                 continue
             i = self.guest.at(self.thread, self.pc) or _EXIT
             execute = self.EXECUTE.get(i.__class__, Core._system_call)
@@ -113,7 +126,8 @@ class Core(CoreKill):
         if self.buffer:
             self.phase = Phase.DRAIN
             return False
-        todo = calls(i, self.settings.mapped_advice)
+        settings = self.settings
+        todo = calls(i, settings.mapped_advice, checks=settings.commit_checks)
         if self.part >= len(todo):
             return self._called(i, out)
         kind, va, length, args = todo[self.part]
@@ -134,6 +148,7 @@ class Core(CoreKill):
 
     EXECUTE: ClassVar[dict[type, Callable[..., bool]]] = {
         Access: CoreSchedule.access,
+        Copy: CoreSchedule.copy,
         Think: CoreSchedule.think,
         Await: CoreSchedule.wait_for,
         Create: CoreSchedule.create,
@@ -167,21 +182,26 @@ class Core(CoreKill):
         # a cached entry that no longer permits what the page table does not permit is dropped
         self.tlb.invalidate(self.asid, (m.vpn,))
         i = self.guest.at(self.thread, self.pc)
-        assert isinstance(i, Access)
+        assert isinstance(i, Access | Copy)
         self.phase = Phase.FAULT
         vm = self.settings.vm_of[self.asid]
-        return [Send(vm, Fault(m.op, self.asid, m.vpn, i.write))]
+        return [Send(vm, Fault(m.op, self.asid, m.vpn, i.write, isinstance(i, Copy)))]
 
     def _resolved(self, _src: int, m: Resolved) -> list[Effect]:
         self.expect(m, Phase.FAULT)
         return self._goes_on([Spend(m.ns)])
 
     def _signal(self, _src: int, m: Signal) -> list[Effect]:
-        """SIGSEGV: the guest's handler skips the access."""
+        """SIGSEGV: the guest's handler skips the access. In the kernel, the call gives EFAULT."""
         self.expect(m, Phase.FAULT, Phase.WALK)
         self.walk_vpn = -1
-        self.part += 1
-        return self._goes_on([Spend(m.ns)])
+        out: list[Effect] = [Spend(m.ns)]
+        i = self.guest.at(self.thread, self.pc)
+        if isinstance(i, Copy):
+            self.copied(i, Errno.EFAULT, out)
+        else:
+            self.part += 1
+        return self._goes_on(out)
 
     def _loaded(self, _src: int, m: Loaded) -> list[Effect]:
         self.expect(m, Phase.LOAD)
@@ -216,7 +236,9 @@ class Core(CoreKill):
         self.expect(m, Phase.CALL)
         i = self.guest.at(self.thread, self.pc)
         assert i is not None
-        kind = calls(i, self.settings.mapped_advice)[self.part][0]
+        settings = self.settings
+        todo = calls(i, settings.mapped_advice, checks=settings.commit_checks)
+        kind = todo[self.part][0]
         self.part += 1
         return self._goes_on([Spend(m.ns), Note(CallEnded(m.op, kind, m.error))])
 
@@ -241,12 +263,19 @@ class Core(CoreKill):
         ChunkZeroed: CoreSchedule.chunk_zeroed,
         CopyFrame: CoreSchedule.copy_frame,
         ChunkCopied: CoreSchedule.chunk_copied,
+        ReadPage: CoreSchedule.read_page,
+        PageRead: CoreSchedule.page_read,
+        FrameFilled: CoreSchedule.frame_filled,
         Switched: CoreSchedule.switched,
         Spawn: CoreKill.spawn,
         Die: CoreKill.die,
         AwaitIndex: CoreSchedule.await_index,
         Reached: CoreKill.reached_index,
         Wake: CoreKill.wake,
+        Tick: CoreSchedule.tick,
+        CatchUp: CoreSchedule.in_kernel,
+        Tlbi: CoreSchedule.take_tlbi,
+        TlbiDone: CoreSchedule.count_done,
     }
 
 

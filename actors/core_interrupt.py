@@ -9,7 +9,7 @@ the hazard `ack-before-flush` one can. Source: FreeBSD invlop_handler.
 from actors.core_state import Buffered, CoreState, Phase
 from actors.facts import Flushed
 from actors.machine import Effect, Note, Send, Spend
-from actors.messages import Flush, Ipi, IpiAck
+from actors.messages import Flush, Ipi, IpiAck, Tlbi, TlbiDone
 from kernel.hazards import Hazard
 
 _UNINTERRUPTIBLE = (Phase.LOAD, Phase.SWITCH)
@@ -27,15 +27,41 @@ class CoreInterrupt(CoreState):
             self._take(src, m, out)
         return out
 
+    def take_tlbi(self, src: int, m: Tlbi) -> list[Effect]:
+        """The TLB drops the entries, whatever the core does: no interrupt, none of its time.
+
+        It is done when the accesses that went through the old entries are complete: a load that
+        memory has, stores in the buffer. Source: Arm ARM, DSB after TLBI; AMD APM, TLBSYNC.
+        """
+        out: list[Effect] = []
+        self.drop(m.op, m.asid, m.vpns, out)
+        if self.rounds:  # one of our own is under way: the interconnect serves both
+            out.append(Spend(self.settings.costs.tlbi_per_issuer_ns))
+        if self.phase is Phase.LOAD:
+            self.held.append((src, m))
+        else:
+            self._done(src, m, out)
+        return out
+
+    def _done(self, src: int, m: Tlbi, out: list[Effect]) -> None:
+        if self.buffer:
+            self.push(Buffered(m.op, m.asid, ack_to=src, round=m.round, broadcast=True), out)
+        else:
+            out.append(Send(src, TlbiDone(m.op, m.round)))
+
     def take_held(self, out: list[Effect]) -> None:
         """Take the interrupts that were held, at an instruction boundary."""
         held, self.held = self.held, []
         if held and self.settings.hazards & Hazard.LOST_ACK:
             for _, m in held[:-1]:
-                self.invalidate(m, out)
+                if isinstance(m, Ipi):
+                    self.invalidate(m, out)
             held = held[-1:]
         for src, m in held:
-            self._take(src, m, out)
+            if isinstance(m, Tlbi):
+                self._done(src, m, out)
+            else:
+                self._take(src, m, out)
 
     def _take(self, src: int, m: Ipi, out: list[Effect]) -> None:
         costs = self.settings.costs

@@ -12,10 +12,12 @@ from actors.messages import (
     IpiAck,
     Shoot,
     Step,
+    TlbiDone,
     Work,
     ZeroChunk,
     ZeroFrames,
 )
+from kernel.policy import Invalidate
 
 
 class CoreKernel(CoreMemory):
@@ -26,18 +28,25 @@ class CoreKernel(CoreMemory):
         out: list[Effect] = [Spend(m.ns)]
         costs = self.settings.costs
         own = Spend(costs.local_invalidate_page_ns * len(m.vpns) or costs.local_flush_ns)
-        if not m.targets:
+        broadcast = self.settings.policy.invalidate is Invalidate.BROADCAST  # reaches oneself, too
+        if not m.targets and not broadcast:
             out.append(own)
-        shoot(self.rounds, src, m, costs, out)
+        shoot(self.rounds, src, m, self.settings, self.me, out)
         self.drop(m.op, m.asid, m.vpns, out)
-        if m.targets:
+        if m.targets and not broadcast:
             out.append(own)  # overlaps the wait for the others
         return out
 
     def count_ack(self, src: int, m: IpiAck) -> list[Effect]:
         """Count an acknowledgement of a round."""
         out: list[Effect] = []
-        acknowledge(self.rounds, src, m, out)
+        acknowledge(self.rounds, src, m, self.settings, out)
+        return out
+
+    def count_done(self, src: int, m: TlbiDone) -> list[Effect]:
+        """Count a core whose part of a broadcast is complete."""
+        out: list[Effect] = []
+        acknowledge(self.rounds, src, m, self.settings, out)
         return out
 
     def zero_frames(self, src: int, m: ZeroFrames) -> list[Effect]:

@@ -27,13 +27,18 @@ class CoreKill(CoreSchedule):
         unborn = state.phase is Phase.RUN and thread not in self.run_queue
         if thread != self.thread and (waits or unborn):
             self._end(thread, out)
+            if thread == self.last:  # it was computing off the core: now the core is idle
+                self.last, self.left = NO_THREAD, self.hooks
+            if self.thread == NO_THREAD:
+                self.run(out)
         return out
 
     def end_killed(self, out: list[Effect]) -> bool:
         """End the current thread if it is to die; say whether it did."""
         if self.thread not in self.dying:
             return False
-        thread, self.thread, self.phase = self.thread, NO_THREAD, Phase.DONE
+        thread = self.thread
+        self.park(Phase.DONE)
         self._end(thread, out)
         return True
 
@@ -50,8 +55,13 @@ class CoreKill(CoreSchedule):
         return [] if m.thread in self.dying else super().spawn(src, m)
 
     def wake(self, src: int, m: Wake) -> list[Effect]:
-        """A thread has thought enough."""
-        return [] if m.op in self.dying else super().wake(src, m)
+        """A thread has thought enough; one that is to end computes no longer."""
+        if m.op not in self.dying:
+            return super().wake(src, m)
+        if m.op != self.thread:
+            return []
+        self.left_ns = 0
+        return super().wake(src, m)
 
     def reached_index(self, src: int, m: Reached) -> list[Effect]:
         """A thread that one of ours waits for has got so far."""

@@ -9,18 +9,24 @@ from abc import abstractmethod
 
 from actors.core_interrupt import CoreInterrupt
 from actors.core_state import Buffered, Phase
-from actors.facts import Touched
-from actors.guest.program import Access
+from actors.facts import CallEnded, CallStarted, Touched
+from actors.guest.program import Access, Copy
 from actors.machine import Effect, Note, Send, Spend
 from actors.message import LoadItem, StoreItem
 from actors.messages import Load, SetDirty, Walk
+from actors.operations.operation import OpKind
 from actors.settings import DOMAIN_SHIFT
 from kernel import pte as pte_bits
+from kernel.errors import Errno
 from kernel.stamp import stamp
-from kernel.units import CELL_SHIFT, GRANULE
+from kernel.units import CELL_SHIFT, GRANULE, PAGE_SHIFT
 
 _PTE_DOMAIN_SHIFT = DOMAIN_SHIFT + pte_bits.PFN_SHIFT
 _GRANULE_SHIFT = GRANULE.bit_length() - 1
+
+
+def _kind(i: Copy) -> OpKind:
+    return OpKind.COPYOUT if i.write else OpKind.COPYIN
 
 
 class CoreMemory(CoreInterrupt):
@@ -30,12 +36,34 @@ class CoreMemory(CoreInterrupt):
         """Execute the access run from the current element on; say whether the thread goes on."""
         if self.part >= i.count:
             return self._next(out)
+        return self._stretch(i, self.part, out)
+
+    def copy(self, i: Copy, out: list[Effect]) -> bool:
+        """Enter the kernel and have it make the accesses; `part` counts the entry, too."""
+        if self.part == 0:
+            if self.buffer:
+                self.phase = Phase.DRAIN
+                return False
+            pages = abs((i.count - 1) * i.stride >> PAGE_SHIFT) + 1
+            out.append(Note(CallStarted(self.thread, _kind(i), pages)))
+            out.append(Spend(self.settings.costs.syscall_ns))
+            self.part = 1
+        if self.part > i.count:
+            return self.copied(i, Errno.OK, out)
+        return self._stretch(i, self.part - 1, out)
+
+    def copied(self, i: Copy, error: Errno, out: list[Effect]) -> bool:
+        """Return from a system call that copied."""
+        out.append(Note(CallEnded(self.thread, _kind(i), error)))
+        return self._next(out)
+
+    def _stretch(self, i: Access | Copy, first: int, out: list[Effect]) -> bool:
+        """Make the accesses from element `first` on that hit the TLB."""
         settings = self.settings
         if i.write and len(self.buffer) >= settings.store_buffer:
             self.phase = Phase.DRAIN
             return False
-        limit = self.part + self.stretch_max
-        items, missing = self._hits(i, min(i.count, limit))
+        items, missing = self._hits(i, first, min(i.count, first + self.stretch_max))
         if not items:
             self._miss(missing, i, out)
             return False
@@ -47,17 +75,17 @@ class CoreMemory(CoreInterrupt):
             return True
         return self._read([(cell, pfn) for cell, pfn, _ in items], out)
 
-    def _hits(self, i: Access, end: int) -> tuple[list[StoreItem], int]:
+    def _hits(self, i: Access | Copy, first: int, end: int) -> tuple[list[StoreItem], int]:
         """Give the items of the stretch of TLB hits from here, and the page that misses after it.
 
         A stretch stays within one memory.
         """
-        need = pte_bits.P | pte_bits.U
+        need = pte_bits.P if isinstance(i, Copy) else pte_bits.P | pte_bits.U
         if i.write:
             need |= pte_bits.W | pte_bits.D
         items: list[StoreItem] = []
         vpn, pte = -1, 0
-        for element in range(self.part, end):
+        for element in range(first, end):
             cell = i.va + element * i.stride >> _GRANULE_SHIFT
             if cell >> CELL_SHIFT != vpn:
                 vpn = cell >> CELL_SHIFT
@@ -70,16 +98,18 @@ class CoreMemory(CoreInterrupt):
             items.append((cell, pte >> pte_bits.PFN_SHIFT, version))
         return items, -1
 
-    def _miss(self, vpn: int, i: Access, out: list[Effect]) -> None:
+    def _miss(self, vpn: int, i: Access | Copy, out: list[Effect]) -> None:
         """Ask for a translation, or for the dirty bit of a writable one."""
         pte = self.tlb.get(self.asid, vpn)
         vm = self.settings.vm_of[self.asid]
+        kernel = isinstance(i, Copy)
         self.phase = Phase.WALK
         self.walk_vpn, self.walk_killed = vpn, False
-        if i.write and pte_bits.permits(pte, write=True):
-            out.append(Send(vm, SetDirty(self.thread, self.asid, vpn, pte_bits.pfn_of(pte))))
+        if i.write and pte_bits.permits(pte, write=True, kernel=kernel):
+            pfn = pte_bits.pfn_of(pte)
+            out.append(Send(vm, SetDirty(self.thread, self.asid, vpn, pfn, kernel)))
         else:
-            out.append(Send(vm, Walk(self.thread, self.asid, vpn, i.write)))
+            out.append(Send(vm, Walk(self.thread, self.asid, vpn, i.write, kernel)))
 
     def _read(self, items: list[LoadItem], out: list[Effect]) -> bool:
         """Send the loads that the store buffer does not answer."""

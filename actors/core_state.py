@@ -14,8 +14,9 @@ from actors.guest.program import Guest
 from actors.initiator import Round
 from actors.machine import Effect, Machine, Send
 from actors.message import StoreItem
-from actors.messages import Drain, Ipi, IpiAck, Store
-from actors.settings import Settings
+from actors.messages import Drain, Ipi, IpiAck, Store, Tlbi, TlbiDone
+from actors.settings import KERNEL_LANE, Settings
+from kernel.policy import defers
 from kernel.tlb import Tlb
 
 NO_THREAD = -1
@@ -43,6 +44,8 @@ class Phase(IntEnum):
     SWITCH = 6
     #: a Go that it sent itself (exploring: between two instructions)
     GO = 7
+    #: the end of a computation that takes the core, or of its time slice
+    COMPUTE = 13
     THINK = 8
     EDGE = 9
     #: asleep in the kernel
@@ -62,6 +65,8 @@ class Thread(msgspec.Struct, frozen=True, gc=False):
     phase: Phase = Phase.RUN
     #: CALL, FAULT or WALK: where a sleeper in the kernel goes on
     resume: Phase = Phase.RUN
+    #: what is left of a computation that was preempted, in ns
+    left_ns: int = 0
 
 
 class Zeroing(msgspec.Struct, frozen=True, gc=False):
@@ -88,6 +93,8 @@ class Buffered(msgspec.Struct, frozen=True, gc=False):
     #: for an acknowledgement: whom it goes to
     ack_to: int = -1
     round: int = 0
+    #: of a broadcast invalidation, not of an interrupt
+    broadcast: bool = False
 
 
 class CoreState(Machine):
@@ -98,6 +105,8 @@ class CoreState(Machine):
     def __init__(self, me: int, settings: Settings, guest: Guest) -> None:
         """Make an idle core with the threads that are bound to it."""
         self.me = me
+        #: of context switches: a thread may have an operation in flight, asleep
+        self.lane = KERNEL_LANE + me
         self.settings = settings
         self.guest = guest
         #: threads that are to end, as their process was killed
@@ -107,8 +116,7 @@ class CoreState(Machine):
         }
         self.run_queue: deque[int] = deque()
         self.thread = NO_THREAD
-        self.pc = 0
-        self.part = 0
+        self.pc = self.part = 0
         self.phase = Phase.DONE
         #: granules in one stretch of accesses
         quantum = settings.interrupt_quantum_ns // max(settings.costs.access_ns, 1)
@@ -118,16 +126,25 @@ class CoreState(Machine):
         self.chunk_ns = settings.costs.zero_page_ns // self.chunks
         within = settings.interrupt_quantum_ns // max(self.chunk_ns, 1)
         self.chunks_max = 1 if settings.fine else max(1, within)
+        #: invalidations are left to context switches: even one within a pmap asks the vm
+        self.hooks = defers(settings.policy)
+        #: a thread has left the core and none has come; a switch to the idle thread is under way
+        self.left = self.idling = False
+        #: a tick of the clock is armed; the running thread's time slice is over
+        self.ticking = self.expired = False
+        #: what is left of the running thread's computation, in ns
+        self.left_ns = 0
+        #: the thread that ran last, and computes if it is off the core
+        self.last = NO_THREAD
         #: curpmap
         self.asid = NO_SPACE
         self.tlb = Tlb(settings.tlb_entries, settings.seed << 12 | me)
         #: page of the walk in flight, and whether an invalidation has killed it
-        self.walk_vpn = -1
-        self.walk_killed = False
+        self.walk_vpn, self.walk_killed = -1, False
         self.buffer: deque[Buffered] = deque()
         self.store_in_flight = False
         #: interrupts that arrived while interrupts are off or an instruction is not complete
-        self.held: list[tuple[int, Ipi]] = []
+        self.held: list[tuple[int, Ipi | Tlbi]] = []
         self.rounds: dict[int, Round] = {}
         self.zeroing: dict[int, Zeroing] = {}
         self.copying: dict[int, Copying] = {}
@@ -144,7 +161,15 @@ class CoreState(Machine):
             tuple(self.dying),
             (self.thread, self.pc, self.part, self.phase, self.asid),
             self.tlb.freeze(),
-            (self.walk_vpn, self.walk_killed, self.store_in_flight),
+            (
+                self.walk_vpn,
+                self.walk_killed,
+                self.store_in_flight,
+                self.left,
+                self.idling,
+                self.last,
+            ),
+            (self.ticking, self.expired, self.left_ns),
             tuple(self.buffer),
             tuple(self.held),
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
@@ -194,7 +219,8 @@ class CoreState(Machine):
                 out.append(Send(memory, Store(head.op, head.asid, head.items)))
                 return
             self.buffer.popleft()
-            out.append(Send(head.ack_to, IpiAck(head.op, head.round)))
+            answer = TlbiDone if head.broadcast else IpiAck
+            out.append(Send(head.ack_to, answer(head.op, head.round)))
             if self.settings.fine and self.buffer:
                 out.append(Send(self.me, Drain(self.buffer[0].op)))
                 return

@@ -61,6 +61,14 @@ class Segv(Fact, frozen=True):
     code: int
 
 
+class Residency(Fact, frozen=True):
+    """vm: mincore(2) says of the pages from `start` on whether they are resident: `101`."""
+
+    asid: int
+    start: int
+    vec: str
+
+
 class Flushed(Fact, frozen=True):
     """core: its TLB holds none of these entries (none: of the whole address space) any more."""
 
@@ -95,6 +103,13 @@ class HoleSettled(Fact, frozen=True):
     end: int
 
 
+class CoresCaughtUp(Fact, frozen=True):
+    """vm: the last core to which the invalidation of these entries was left has done it."""
+
+    asid: int
+    vpns: tuple[int, ...]
+
+
 class Granted(Fact, frozen=True):
     """vm: ZERO gives pages [start, end) back: its linearisation point."""
 
@@ -108,6 +123,15 @@ class ZeroCase(Fact, frozen=True):
 
     case: str
     pages: int
+
+
+class Outstanding(Fact, frozen=True):
+    """vm: ZERO met a page whose invalidation was left to other cores.
+
+    `recalled`: it invalidates first; else it zeroes at once.
+    """
+
+    recalled: bool
 
 
 class BackgroundZeroed(Fact, frozen=True):

@@ -9,8 +9,9 @@ import msgspec
 
 from actors.facts import Shooting, Shot
 from actors.machine import Effect, Note, ProtocolError, Send, Spend
-from actors.messages import Invalidated, Ipi, IpiAck, Shoot
-from kernel.costs import Costs
+from actors.messages import Invalidated, Ipi, IpiAck, Shoot, Tlbi, TlbiDone
+from actors.settings import Settings
+from kernel.policy import Invalidate
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):
@@ -26,20 +27,38 @@ class Round(msgspec.Struct, frozen=True, gc=False):
         return self.vm, self.number, self.targets, tuple(sorted(self.pending))
 
 
-def shoot(rounds: dict[int, Round], vm: int, m: Shoot, costs: Costs, out: list[Effect]) -> None:
-    """Send the interrupts of a round; with no targets it is complete at once."""
-    if not m.targets:
+def shoot(
+    rounds: dict[int, Round], vm: int, m: Shoot, settings: Settings, me: int, out: list[Effect]
+) -> None:
+    """Send the interrupts of a round, or the broadcast; with no targets it is complete at once."""
+    costs = settings.costs
+    targets = m.targets
+    if settings.policy.invalidate is Invalidate.BROADCAST:
+        targets = tuple(core for core in range(settings.cores) if core != me)
+        issued = -(-len(m.vpns) // costs.tlbi_pages) or 1  # no pages: the whole space, at once
+        out.append(Spend(costs.tlbi_issue_ns * issued))
+        message: Ipi | Tlbi = Tlbi(m.op, m.round, m.asid, m.vpns)
+    else:
+        message = Ipi(m.op, m.round, m.asid, m.vpns)
+    if not targets:
         out.append(Send(vm, Invalidated(m.op, m.round)))
         return
-    out.append(Note(Shooting(m.op, len(m.targets))))
-    ipi = Ipi(m.op, m.round, m.asid, m.vpns)
-    for target in m.targets:
-        out.append(Spend(costs.ipi_send_ns))
-        out.append(Send(target, ipi))
-    rounds[m.op] = Round(vm, m.round, len(m.targets), frozenset(m.targets))
+    interrupts = len(targets) if isinstance(message, Ipi) else 0
+    out.append(Note(Shooting(m.op, interrupts)))
+    for target in targets:
+        if isinstance(message, Ipi):
+            out.append(Spend(settings.ipi_send_ns(me, target)))
+        out.append(Send(target, message))
+    rounds[m.op] = Round(vm, m.round, interrupts, frozenset(targets))
 
 
-def acknowledge(rounds: dict[int, Round], src: int, m: IpiAck, out: list[Effect]) -> None:
+def acknowledge(
+    rounds: dict[int, Round],
+    src: int,
+    m: IpiAck | TlbiDone,
+    settings: Settings,
+    out: list[Effect],
+) -> None:
     """Count one acknowledgement; the last completes the round.
 
     Raises:
@@ -53,5 +72,7 @@ def acknowledge(rounds: dict[int, Round], src: int, m: IpiAck, out: list[Effect]
         rounds[m.op] = Round(current.vm, current.number, current.targets, left)
         return
     del rounds[m.op]
+    if isinstance(m, TlbiDone):
+        out.append(Spend(settings.costs.tlbi_wait_ns))
     out.append(Note(Shot(m.op, current.targets)))
     out.append(Send(current.vm, Invalidated(m.op, current.number)))

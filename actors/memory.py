@@ -13,11 +13,14 @@ from actors.facts import FramesInUse
 from actors.machine import Effect, Handler, Machine, Note, Send
 from actors.messages import (
     Allocate,
+    AwaitFrames,
     ChunkCopied,
     ChunkData,
     ChunkZeroed,
     CopyChunk,
+    FillFrame,
     Frame,
+    FrameFilled,
     FramesFree,
     Free,
     GaveUp,
@@ -35,7 +38,9 @@ from actors.messages import (
     ZeroChunk,
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
-from kernel.frame import FrameContents, chunk_of, junk
+from kernel.frame import FrameContents, chunk_of, filled, junk
+from kernel.policy import ReadFill
+from kernel.stamp import ZERO
 from kernel.units import CELL_MASK
 
 
@@ -44,18 +49,9 @@ class Memory(Machine):
 
     ROLE = "memory"
     RECEIVES = (
-        Load
-        | Store
-        | Allocate
-        | Free
-        | ZeroChunk
-        | CopyChunk
-        | ChunkData
-        | PassEnded
-        | GaveUp
-        | PageOut
-        | SwapData
-    )
+        Load | Store | Allocate | AwaitFrames | GaveUp | Free | ZeroChunk | CopyChunk | ChunkData
+        | FillFrame | PassEnded | PageOut | SwapData
+    )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make a memory whose frames are all free and full of junk."""
@@ -64,6 +60,9 @@ class Memory(Machine):
         self.domain = settings.memories.index(me)
         self.contents: dict[int, FrameContents] = {}
         self.junk = junk(settings.chunks)
+        if settings.policy.read_fill is ReadFill.ZERO_PAGE:
+            frame = self.domain << DOMAIN_SHIFT | settings.frames
+            self.contents[frame] = filled(settings.chunks, ZERO)
         #: frames never handed out yet: numbers from here on
         self.fresh = 0
         self.freed: deque[int] = deque()
@@ -149,16 +148,27 @@ class Memory(Machine):
         self.contents[m.pfn] = FrameContents(m.bases, dict(m.cells))
         return [Send(m.vm, PagedIn(m.op))]
 
+    def _fill(self, src: int, m: FillFrame) -> list[Effect]:
+        self.contents[m.pfn] = filled(self.settings.chunks, m.contents)
+        return [Send(src, FrameFilled(m.op))]
+
     def _allocate(self, src: int, m: Allocate) -> list[Effect]:
         out: list[Effect] = []
         if self.free_count() > self.settings.marks.reserved:
             pfn, zeroed = self._take_frame()
             out.append(Send(src, Frame(m.op, pfn, zeroed)))
         else:
-            self.waiters.append((src, m.op))
             out.append(Send(src, NoFrame(m.op)))
         self._press(out)
         out.append(Note(FramesInUse(m.op, self.settings.frames - self.free_count())))
+        return out
+
+    def _await_frames(self, src: int, m: AwaitFrames) -> list[Effect]:
+        """Note who sleeps; wake it at once if frames have become free meanwhile."""
+        out: list[Effect] = []
+        self.waiters.append((src, m.op))
+        self._wake_waiters(out)
+        self._press(out)
         return out
 
     def _free(self, _src: int, m: Free) -> list[Effect]:
@@ -227,6 +237,8 @@ class Memory(Machine):
         SwapData: _swap_data,
         PassEnded: _pass_ended,
         GaveUp: _gave_up,
+        FillFrame: _fill,
         Allocate: _allocate,
+        AwaitFrames: _await_frames,
         Free: _free,
     }

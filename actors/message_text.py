@@ -73,7 +73,7 @@ class MessageText:
             "slots": lambda v: listed(map(str, v)),
             "bases": lambda v: listed(map(self.stamp, v)),
             "cells": self._granules,
-            "contents": lambda v: listed(self._slot(*one) for one in v),
+            "contents": self._contents,
         }
 
     def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:
@@ -100,10 +100,18 @@ class MessageText:
     def key(self, key: PageKey) -> str:
         """Render a page's identity: the object (the n-th that a lane made) and the index in it."""
         oid, index = key
+        if oid < 0:
+            return f"file{-1 - oid}.{index}"
         return f"o{oid & (1 << OBJECT_SHIFT) - 1}@{self._lane((oid >> OBJECT_SHIFT) - 1)}.{index}"
 
     def _granules(self, cells: tuple[tuple[int, int], ...]) -> str:
         return listed(f"{granule}={self.stamp(value)}" for granule, value in cells)
+
+    def _contents(self, value: int | tuple[tuple[Any, ...], ...]) -> str:
+        """Render what a page of a file holds, or pages that are written to swap."""
+        if isinstance(value, int):
+            return self.stamp(value)
+        return listed(self._slot(*one) for one in value)
 
     def _slot(self, slot: int, bases: tuple[int, ...], cells: tuple[tuple[int, int], ...]) -> str:
         return f"{slot}:{'|'.join(map(self.stamp, bases))} {self._granules(cells)}"

@@ -8,7 +8,10 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
     guest access    core  Walk> vm  Translation|PageFault> core  Load|Store> memory  Loaded|Stored>
     page fault      core  Fault> vm  Allocate> memory  Frame> vm  ZeroFrames> core  ZeroChunk>
                     memory  ChunkZeroed> core  Step> vm  Resolved|Signal> core
+                    (several domains are asked one by one: memory  Frame|NoFrame> vm)
     copy on write   ...  Frame> vm  CopyFrame> core  CopyChunk> memory  ChunkCopied> core  Step>
+    page of a file  ...  Frame> vm  ReadPage> core  PageRead> core (timer)  FillFrame> memory
+                    FrameFilled> core  Step> vm
     system call     core  Call> vm  ...  Return> core
     shootdown       vm  Shoot> initiator  Ipi> cores  IpiAck> initiator  Invalidated> vm
     zeroing         vm  ZeroJob> zeroer  Take> vm  Taken> zeroer  ZeroChunk> memory
@@ -17,8 +20,8 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
                     memory  Pressure> pagedaemon
     page-out        vm  PageOut> memory  SwapWrite> swap  PagedOut> vm
     page-in         vm  PageIn> swap  SwapData> memory  PagedIn> vm;   vm  FreeSlots> swap
-    low memory      vm  Allocate> memory  NoFrame> vm  Sleep> core;  memory  FramesFree> vm
-                    Wakeup> core
+    low memory      ...  NoFrame> vm  AwaitFrames> memories, Sleep> core;  memory  FramesFree> vm
+                    Wakeup> core, GaveUp> memories
     out of memory   pagedaemon  Census> vms  Sizes> pagedaemon  Kill> vm  Die> cores
                     vm  ... (as exit)  Return> pagedaemon
     context switch  core  SwitchIn> vm (set own bit, then read the generation)  Switched> core

@@ -30,6 +30,7 @@ from actors.messages import (
     Sizes,
     Sleep,
     Step,
+    TlbiDone,
     Wakeup,
     Work,
 )
@@ -63,7 +64,10 @@ class PageDaemon(Machine):
     """A kernel thread with one scan in flight at most."""
 
     ROLE = "pagedaemon"
-    RECEIVES = Pressure | Scanned | Rescan | Shoot | IpiAck | Work | Sleep | Wakeup | Sizes | Return
+    RECEIVES = (
+        Pressure | Scanned | Rescan | Shoot | IpiAck | TlbiDone | Work | Sleep | Wakeup | Sizes
+        | Return
+    )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make an idle page daemon."""
@@ -87,8 +91,8 @@ class PageDaemon(Machine):
         #: (vm, process, pages resident, pages in swap), and the vms that have not answered yet
         self.sizes: tuple[tuple[int, int, int, int], ...] = ()
         self.asked: tuple[int, ...] = ()
-        #: frames that they have
-        self.held = 0
+        #: frames of the domain that they have: of pages that may go, of files
+        self.held = self.kept = 0
         #: free frames when memory was found to be out
         self.free = 0
         self.rounds: dict[int, Round] = {}
@@ -98,7 +102,7 @@ class PageDaemon(Machine):
         return (
             (self.phase, self.shortage, self.freed, self.laundered),
             (self.at, self.first, self.vain, self.free),
-            (self.sizes, self.asked, self.held),
+            (self.sizes, self.asked, self.held, self.kept),
             tuple(sorted(self.lengths.items())),
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
         )
@@ -115,7 +119,7 @@ class PageDaemon(Machine):
         if in_vain:
             self.vain += 1
             if self.vain >= self.settings.pageout_oom_seq:
-                return self._out_of_memory(m.free)
+                return self._tried_enough(m.free)
             self.phase = Phase.PAUSE
             return [Timer(_PAUSE_NS, Rescan(self.lane))]
         self.shortage = m.shortage
@@ -178,10 +182,22 @@ class PageDaemon(Machine):
 
     # Out of memory.
 
+    def _tried_enough(self, free: int) -> list[Effect]:
+        """Have a process killed, if this is the first domain; else leave that to it, and sleep.
+
+        Who sleeps for frames waits at all domains, so the first one's page daemon has failed, too.
+        FreeBSD has them vote (vm_pageout_mightbe_oom).
+        """
+        if self.settings.daemons[0] == self.me:
+            return self._out_of_memory(free)
+        self.phase, self.vain = Phase.IDLE, 0
+        return [Send(self.memory, PassEnded(self.lane, in_vain=True, gives_up=True))]
+
     def _out_of_memory(self, free: int) -> list[Effect]:
         """Ask who is largest."""
         self.phase, self.vain, self.free = Phase.CENSUS, 0, free
-        self.sizes, self.asked, self.held = (), self.vms, 0
+        self.sizes, self.asked = (), self.vms
+        self.held = self.kept = 0
         return [Send(vm, Census(self.lane)) for vm in self.vms]
 
     def _size(self, src: int, m: Sizes) -> list[Effect]:
@@ -189,18 +205,20 @@ class PageDaemon(Machine):
         self.sizes += tuple((src, *one) for one in m.sizes)
         self.asked = tuple(vm for vm in self.asked if vm != src)
         self.held += m.held
+        self.kept += m.kept
         if self.asked:
             return []
         found, self.sizes = self.sizes, ()
-        held, self.held = self.held, 0
-        free, self.free = self.free, 0
+        held, kept, free = self.held, self.kept, self.free
+        self.held = self.kept = self.free = 0
         vm, asid, resident, swapped = max(
             found, key=lambda one: (one[2] + one[3], -one[1]), default=(-1, -1, 0, 0)
         )
         if resident + swapped:
             self.phase = Phase.KILL
             return [Send(vm, Kill(self.lane, asid, free))]
-        if held or not free:  # holes that somebody works on, frames on their way
+        if held or free + kept < self.settings.frames:
+            # holes that somebody works on, frames on their way
             self.phase = Phase.PAUSE
             return [Timer(_PAUSE_NS, Rescan(self.lane))]
         self.phase = Phase.IDLE
@@ -218,12 +236,12 @@ class PageDaemon(Machine):
 
     def _shoot(self, src: int, m: Shoot) -> list[Effect]:
         out: list[Effect] = [Spend(m.ns)]
-        shoot(self.rounds, src, m, self.settings.costs, out)
+        shoot(self.rounds, src, m, self.settings, self.me, out)
         return out
 
-    def _ipi_ack(self, src: int, m: IpiAck) -> list[Effect]:
+    def _ipi_ack(self, src: int, m: IpiAck | TlbiDone) -> list[Effect]:
         out: list[Effect] = []
-        acknowledge(self.rounds, src, m, out)
+        acknowledge(self.rounds, src, m, self.settings, out)
         return out
 
     def _work(self, src: int, m: Work) -> list[Effect]:
@@ -235,6 +253,7 @@ class PageDaemon(Machine):
         Rescan: _rescan,
         Shoot: _shoot,
         IpiAck: _ipi_ack,
+        TlbiDone: _ipi_ack,
         Work: _work,
         Sleep: _sleep,
         Wakeup: _wakeup,

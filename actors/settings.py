@@ -4,7 +4,7 @@ import msgspec
 
 from kernel.costs import Costs
 from kernel.hazards import Hazard
-from kernel.policy import AdviceKind, Policy
+from kernel.policy import AdviceKind, CommitChecks, Policy, ReadFill
 from kernel.water_marks import WaterMarks, water_marks
 
 #: a frame number is `domain << DOMAIN_SHIFT | index`
@@ -25,8 +25,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hazards: Hazard = Hazard.NONE
     #: one step a delivery, one granule an access, two chunks a frame; for exploring and scripts
     fine: bool = False
-    #: cores are actors 0..cores-1
+    #: cores are actors 0..cores-1; sockets and domains hold equal blocks of them
     cores: int
+    sockets: int = 1
     memories: tuple[int, ...]
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
@@ -45,6 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: passes of the page daemon without any success, with somebody waiting, until it kills
     pageout_oom_seq: int = 12
     store_buffer: int = 56
+    #: time slice of a thread while one other waits for its core; 0: threads are not preempted
+    slice_ns: int = 94_000_000
+    #: thinking takes the core
+    computes: bool = False
     interrupt_quantum_ns: int = 5000
     #: pages that the zeroing thread asks for at once, and zeroes at a time
     zero_batch: int = 64
@@ -63,21 +68,57 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.recorded_calls else self.policy.advice
 
     @property
+    def commit_checks(self) -> bool:
+        """Say whether the allocator makes its own mprotect calls beside the advice."""
+        return self.policy.commit_checks is CommitChecks.ON
+
+    @property
+    def keeps_dontneed(self) -> bool:
+        """Say whether MADV_DONTNEED keeps the contents, as on FreeBSD."""
+        return self.policy.advice is AdviceKind.DONTNEED_FREEBSD
+
+    @property
     def chunks(self) -> int:
         """Give the chunks in which a frame is zeroed."""
         return 2 if self.fine else 1
 
-    def domain_of(self, core: int) -> int:
-        """Give the memory domain that a core (or any other actor) is near to."""
-        return core % len(self.memories) if core < self.cores else 0
+    def domain_of(self, initiator: int) -> int:
+        """Give the NUMA domain that a core or a kernel thread is in."""
+        domains = len(self.memories)
+        if initiator < self.cores:
+            return initiator * domains // self.cores
+        if initiator in self.daemons:
+            return self.daemons.index(initiator)
+        return self.zeroers.index(initiator) * domains // len(self.zeroers)
 
-    def zeroer_of(self, asid: int) -> int:
-        """Give the zeroing thread that serves an address space."""
-        return self.zeroers[asid % len(self.zeroers)]
+    def ipi_send_ns(self, initiator: int, core: int) -> int:
+        """Give what it costs to interrupt a core, by whether it is in the same socket."""
+        domains = len(self.memories)
+        here, there = (self.domain_of(one) * self.sockets // domains for one in (initiator, core))
+        farther = self.costs.ipi_send_other_socket_ns if here != there else 0
+        return self.costs.ipi_send_ns + farther
+
+    def zeroer_of(self, pfn: int) -> int:
+        """Give the zeroing thread that serves a frame: one of its domain."""
+        each = len(self.zeroers) // len(self.memories)
+        return self.zeroers[(pfn >> DOMAIN_SHIFT) * each + pfn % each]
 
     def memory_of(self, pfn: int) -> int:
         """Give the memory that holds a frame."""
         return self.memories[pfn >> DOMAIN_SHIFT]
+
+    def zero_page(self, core: int) -> int:
+        """Give the frame near a core that is zero for ever: the one behind the last of its domain.
+
+        -1 where the policy has none.
+        """
+        if self.policy.read_fill is ReadFill.OWN_PAGE:
+            return -1
+        return self.domain_of(core) << DOMAIN_SHIFT | self.frames
+
+    def is_zero_page(self, pfn: int) -> bool:
+        """Say whether a frame is zero for ever."""
+        return pfn & (1 << DOMAIN_SHIFT) - 1 == self.frames
 
     def daemon_of(self, pfn: int) -> int:
         """Give the page daemon of a frame's domain."""

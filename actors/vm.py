@@ -1,16 +1,17 @@
-"""The `vm` machine: routes messages to operations and steps them.
+"""The `vm` machine: what hardware, system calls and context switches tell it.
 
-What each operation does is in `actors/operations/`, one module per kind; what state it edits is in
-`actors/vm_state.py`.
+How operations are stepped is in `actors/vm_run.py`, what daemons and devices tell it in
+`actors/vm_daemons.py`.
 """
 
 from typing import ClassVar
 
-from actors.facts import BackgroundZeroed, FaultStarted
-from actors.machine import Effect, Handler, Note, ProtocolError, Send
-from actors.message import Message
+from actors.facts import FaultStarted
+from actors.machine import Effect, Handler, Note, Send
 from actors.messages import (
     Call,
+    CatchUp,
+    CaughtUp,
     Ceded,
     Census,
     Fault,
@@ -19,6 +20,7 @@ from actors.messages import (
     Invalidated,
     Kill,
     NoFrame,
+    Overdue,
     PagedIn,
     PagedOut,
     PageFault,
@@ -26,131 +28,48 @@ from actors.messages import (
     Return,
     Scan,
     SetDirty,
-    Sizes,
     Step,
     SwitchIn,
     SwitchOut,
     Take,
-    Taken,
     Translation,
     Walk,
-    Work,
 )
 from actors.operations import (
-    advise_free,
-    advise_hole,
-    advise_zero,
-    age,
-    discard,
-    fault,
-    fork,
-    kill,
-    launder,
-    page_scan,
-    protect,
-    reclaim,
+    deferral,
+    populate,
     shootdown,
-    switch,
 )
-from actors.operations.operation import SLEEPING, Op, OpKind, OpState, advance, replace
-from actors.vm_state import IDLE_PHASES, Phase, VmState
+from actors.operations.operation import (
+    KERNEL,
+    SLEEPING,
+    USER,
+    Op,
+    OpKind,
+    OpState,
+    replace,
+)
+from actors.operations.range_errors import answer_at_once
+from actors.settings import KERNEL_LANE
+from actors.vm_daemons import VmDaemons
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards import Hazard
-from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
-from kernel.page import NOBODY
-from kernel.page_queue import Queue
+from kernel.policy import Invalidate
 from kernel.units import page_span
-from kernel.vmspace import VmSpace
 
-STEPS: dict[OpKind, tuple[Phase, ...]] = {
-    OpKind.FAULT: fault.PHASES,
-    OpKind.MMAP: discard.MMAP_PHASES,
-    OpKind.MUNMAP: discard.MUNMAP_PHASES,
-    OpKind.MPROTECT: protect.PHASES,
-    OpKind.ADVISE_FREE: advise_free.PHASES,
-    OpKind.ADVISE_DONTNEED: discard.DONTNEED_PHASES,
-    OpKind.HOLE: advise_hole.PHASES,
-    OpKind.ZERO: advise_zero.PHASES,
-    OpKind.RECLAIM: reclaim.PHASES,
-    OpKind.LAUNDER: launder.PHASES,
-    OpKind.AGE: age.PHASES,
-    OpKind.SWITCH: switch.PHASES,
-    OpKind.FORK: fork.PHASES,
-    OpKind.EXIT: discard.EXIT_PHASES,
-}
-
-_DIRTY_STORE = pte_bits.P | pte_bits.U | pte_bits.W
+_AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
 _KINDS = {int(k): k for k in OpKind}
 
 
-class Vm(VmState):
+class Vm(VmDaemons):
     """Routing: each message finds its operation, or makes one."""
 
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | FramesFree | Take
         | PageZeroed | Ceded | Scan | PagedOut | PagedIn | Census | Kill | SwitchIn | SwitchOut
+        | CaughtUp | Overdue
     )  # fmt: skip
-
-    def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
-        """Step an operation: once when exploring, else until it waits or its work is due."""
-        phases = self._phases(op)
-        space = self.spaces[op.asid]
-        fine = self.settings.fine
-        while op.phase < len(phases):
-            op = phases[op.phase](self, space, op, out)
-            if self.restated:
-                self.state_resident(op.op, out)
-            if self.dropped:
-                self.free_slots(op.op, out)
-            if op.state is not OpState.READY:
-                self.ops[op.op] = op
-                return out
-            if fine:
-                op = self._past_idle(phases, space, op)
-            if op.phase >= len(phases):
-                break
-            if fine:
-                self.ops[op.op] = replace(op, ns=0) if op.ns else op
-                out.append(Send(self.me, Step(op.op), op.ns))
-                return out
-            if op.ns >= self.settings.interrupt_quantum_ns:
-                self.ops[op.op] = replace(op, state=OpState.WORK, ns=0)
-                out.append(Send(op.by, Work(op.op, op.ns)))
-                return out
-        self.ops.pop(op.op, None)
-        if op.error >= 0:
-            out.append(Send(op.by, Return(op.op, op.error, op.value, op.ns)))
-        return out
-
-    def _past_idle(self, phases: tuple[Phase, ...], space: VmSpace, op: Op) -> Op:
-        """Go past the phases that have nothing to do: they are no steps of their own."""
-        while op.phase < len(phases):
-            idle = IDLE_PHASES.get(phases[op.phase])
-            if idle is None or not idle(self, space, op):
-                break
-            op = advance(op)
-        return op
-
-    def _phases(self, op: Op) -> tuple[Phase, ...]:
-        if op.kind is OpKind.ZERO and self.settings.hazards & Hazard.ZERO_AFTER_GRANT:
-            return advise_zero.PHASES_GRANT_FIRST
-        if op.kind is OpKind.LAUNDER and self.settings.hazards & Hazard.PAGE_OUT_BEFORE_ACKS:
-            return launder.PHASES_WRITE_FIRST
-        return STEPS[op.kind]
-
-    def _begin(self, op: Op) -> list[Effect]:
-        if op.op in self.ops:
-            raise ProtocolError(
-                f"lane {op.op} already has an operation in flight: {self.ops[op.op]}"
-            )
-        return self._run(op, [])
-
-    def _in_flight(self, message: Message, lane: int, *states: OpState) -> Op:
-        op = self.ops.get(lane)
-        if op is None or op.state not in states:
-            raise ProtocolError(f"vm {self.me} must not get {message!r} now: operation is {op}")
-        return op
 
     # Hardware.
 
@@ -158,7 +77,7 @@ class Vm(VmState):
         """Read the entry and set A (and D for a store, unless exploring) in one step."""
         space = self.spaces[m.asid]
         pte = space.pmap.ptes.get(m.vpn, 0)
-        if pte_bits.permits(pte, write=m.write):
+        if pte_bits.permits(pte, write=m.write, kernel=self._beyond_user(m)):
             pte |= pte_bits.A
             if m.write and not self.settings.fine:
                 pte |= pte_bits.D
@@ -169,16 +88,24 @@ class Vm(VmState):
             return [Send(src, Translation(m.op, m.vpn, pte, walk_ns, 0))]
         if self.settings.fine:
             return [Send(src, PageFault(m.op, m.vpn))]
-        return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
+        return self._begin_fault(src, m, write=int(m.write))
+
+    def _beyond_user(self, m: Walk | SetDirty) -> bool:
+        """Say whether an entry without user access permits this access of the kernel all the same.
+
+        An entry that HOLE leaves is not valid for anybody, with the hazard not for user code only.
+        """
+        return m.kernel and bool(self.settings.hazards & Hazard.USER_BIT_ONLY)
 
     def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
         """Re-check presence, permission and frame, then set D; otherwise the store faults."""
         ptes = self.spaces[m.asid].pmap.ptes
         pte = ptes.get(m.vpn, 0)
-        if pte & _DIRTY_STORE != _DIRTY_STORE or pte_bits.pfn_of(pte) != m.pfn:
+        permitted = pte_bits.permits(pte, write=True, kernel=self._beyond_user(m))
+        if not permitted or pte_bits.pfn_of(pte) != m.pfn:
             if self.settings.fine:
                 return [Send(src, PageFault(m.op, m.vpn))]
-            return self._begin_fault(src, m.op, m.asid, m.vpn, write=1)
+            return self._begin_fault(src, m, write=1)
         pte |= pte_bits.A | pte_bits.D
         ptes[m.vpn] = pte
         return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.set_dirty_ns, 0))]
@@ -186,116 +113,68 @@ class Vm(VmState):
     # Operations.
 
     def _fault(self, src: int, m: Fault) -> list[Effect]:
-        return self._begin_fault(src, m.op, m.asid, m.vpn, write=int(m.write))
+        return self._begin_fault(src, m, write=int(m.write))
 
-    def _begin_fault(self, src: int, lane: int, asid: int, vpn: int, *, write: int) -> list[Effect]:
-        op = Op(lane, src, OpKind.FAULT, asid, vpn, vpn + 1, (write,), cursor=vpn)
-        return [Note(FaultStarted(lane)), *self._begin(op)]
+    def _begin_fault(self, src: int, m: Walk | SetDirty | Fault, *, write: int) -> list[Effect]:
+        args = write, KERNEL if m.kernel else USER
+        ns = self.contention_ns(src, m.asid)
+        op = Op(m.op, src, OpKind.FAULT, m.asid, m.vpn, m.vpn + 1, args, cursor=m.vpn, ns=ns)
+        entered = self._enters_kernel(src, m.asid)
+        return [Note(FaultStarted(m.op)), *entered, *self.begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
         if self.spaces[m.asid].killed:
             return [Send(src, Return(m.op, Errno.EINTR, 0, 0))]
         kind = _KINDS[m.kind]
+        answer = answer_at_once(kind, m.va, m.length, m.args, self.settings.policy.errors)
+        if answer is not None:
+            return [Send(src, Return(m.op, answer, 0, 0))]
         start, end = page_span(m.va, m.length)
-        op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start)
-        return self._begin(op)
+        ns = self.contention_ns(src, m.asid)
+        op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
+        first = replace(op, phase=populate.FIRST.get(kind, 0))
+        return self._enters_kernel(src, m.asid) + self.begin(first)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.READY, OpState.WORK, *SLEEPING)
-        return self._run(replace(op, state=OpState.READY), [])
+        op = self.in_flight(m, m.op, OpState.READY, OpState.WORK, *SLEEPING)
+        return self.run(replace(op, state=OpState.READY), [])
 
     def _invalidated(self, _src: int, m: Invalidated) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.ACKS)
-        return self._run(shootdown.invalidated(self, op), [])
-
-    def _frame(self, _src: int, m: Frame) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.FRAME)
-        out: list[Effect] = []
-        op = fault.got_frame(self, self.spaces[op.asid], op, m, out)
-        if op.state is not OpState.READY:
-            self.ops[op.op] = op
-            return out
-        return self._run(op, out)
-
-    def _no_frame(self, _src: int, m: NoFrame) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.FRAME)
-        out: list[Effect] = []
-        self.ops[op.op] = fault.no_frame(self, self.spaces[op.asid], op, out)
-        return out
-
-    def _frames_free(self, _src: int, m: FramesFree) -> list[Effect]:
-        """Wake an operation; one that gave up meanwhile has nothing to do with it."""
-        op = self.ops.get(m.op)
-        out: list[Effect] = []
-        if op is not None and op.state is OpState.LOW_MEMORY:
-            fault.wake_up(self, op, out)
-        return out
-
-    def _census(self, src: int, m: Census) -> list[Effect]:
-        return [Send(src, Sizes(m.op, kill.sizes(self), len(self.frames)))]
-
-    def _kill(self, src: int, m: Kill) -> list[Effect]:
-        out: list[Effect] = []
-        op = kill.begin(self, src, m, out)
-        return [*out, *self._begin(op)]
-
-    def _paged_out(self, _src: int, m: PagedOut) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.PAGER)
-        return self._run(launder.paged_out(op, m.slots), [])
-
-    def _paged_in(self, _src: int, m: PagedIn) -> list[Effect]:
-        op = self._in_flight(m, m.op, OpState.PAGER)
-        out: list[Effect] = []
-        self.ops[op.op] = fault.paged_in(self, op, out)
-        return out
-
-    def _scan(self, src: int, m: Scan) -> list[Effect]:
-        queue = Queue(m.queue)
-        return self._begin(page_scan.begin(self, m.op, src, queue, m.target, m.short))
+        op = self.in_flight(m, m.op, OpState.ACKS)
+        return self.run(shootdown.invalidated(self, op), [])
 
     def _switch_in(self, src: int, m: SwitchIn) -> list[Effect]:
-        return self._begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0))
+        within = self.spaces[m.asid].pmap.active >> src & 1
+        return self.begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0, (within,)))
 
     def _switch_out(self, src: int, m: SwitchOut) -> list[Effect]:
+        """The core has left: it flushes before it uses any of its entries again."""
         self.spaces[m.asid].pmap.active &= ~(1 << src)
-        return []
-
-    # The zeroing thread.
-
-    def _take(self, src: int, m: Take) -> list[Effect]:
-        """Busy the pages that are still queued; the others are not to be had any more."""
         out: list[Effect] = []
-        pages = []
-        for key in m.keys:
-            page = self.get(key)
-            if page is None or Action.REFUSE in self.table_says(page, HoleEvent.TAKE):
-                continue
-            if page.busy != NOBODY and page.hole not in IN_HANDS:
-                continue
-            if not self.may_offer(page):
-                continue
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.TAKE, op)
-            assert after is not None
-            self.put(key, after.with_busy(m.op))
-            pages.append((key, page.pfn))
-        out.append(Send(src, Taken(m.op, tuple(pages))))
+        if self.deferrals:
+            deferral.caught_up(self, m.op, 1 << src, m.asid, self.last_deferral, out)
         return out
 
-    def _page_zeroed(self, src: int, m: PageZeroed) -> list[Effect]:
-        out: list[Effect] = [Note(BackgroundZeroed(m.op, len(m.keys)))]
-        for key in m.keys:
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.DONE, op)
-            assert after is not None
-            if after.hole is HoleState.ZEROED:
-                self.unbusy(key, after, out)
+    # Invalidations that are left to other cores.
+
+    def _enters_kernel(self, src: int, asid: int) -> list[Effect]:
+        """Tell a core that enters the kernel what it has to invalidate there."""
+        if not self.deferrals or self.settings.policy.invalidate is not _AT_KERNEL_ENTRY:
+            return []
+        upto, vpns = deferral.missed(self, src, asid)
+        if not upto:
+            return []
+        if len(vpns) > self.settings.costs.full_flush_pages:
+            vpns = ()
+        return [Send(src, CatchUp(KERNEL_LANE + src, asid, vpns, upto))]
+
+    def _caught_up(self, src: int, m: CaughtUp) -> list[Effect]:
+        out: list[Effect] = []
+        deferral.caught_up(self, m.op, 1 << src, m.asid, m.upto, out)
         return out
 
-    def _ceded(self, _src: int, m: Ceded) -> list[Effect]:
-        op = self._in_flight(m, m.thief, OpState.ZEROING)
-        out: list[Effect] = []
-        return self._run(advise_zero.ceded(self, op, m.pages, out), out)
+    def _overdue(self, src: int, m: Overdue) -> list[Effect]:
+        return self.begin(Op(m.op, src, OpKind.CATCH_UP, min(self.spaces), 0, 0, (m.upto,)))
 
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Walk: _walk,
@@ -304,17 +183,19 @@ class Vm(VmState):
         Call: _call,
         Step: _step,
         Invalidated: _invalidated,
-        Frame: _frame,
-        NoFrame: _no_frame,
-        FramesFree: _frames_free,
-        Take: _take,
-        PageZeroed: _page_zeroed,
-        Ceded: _ceded,
-        Scan: _scan,
-        Census: _census,
-        Kill: _kill,
-        PagedOut: _paged_out,
-        PagedIn: _paged_in,
+        Frame: VmDaemons.frame,
+        NoFrame: VmDaemons.no_frame,
+        FramesFree: VmDaemons.frames_free,
+        Take: VmDaemons.take,
+        PageZeroed: VmDaemons.page_zeroed,
+        Ceded: VmDaemons.ceded,
+        Scan: VmDaemons.scan,
+        Census: VmDaemons.census,
+        Kill: VmDaemons.kill,
+        PagedOut: VmDaemons.paged_out,
+        PagedIn: VmDaemons.paged_in,
         SwitchIn: _switch_in,
         SwitchOut: _switch_out,
+        CaughtUp: _caught_up,
+        Overdue: _overdue,
     }

@@ -7,15 +7,24 @@ every edit is a step of an operation, charged to the operation's initiator.
 from collections.abc import Hashable
 from typing import Self
 
+import msgspec
+
 from actors.machine import Effect, Machine, Send
 from actors.message import PageKey
 from actors.messages import Sleep, Wakeup
-from actors.operations.operation import Op, OpState, replace
+from actors.operations.operation import SLEEPING, Op, OpState, replace
 from actors.settings import Settings
 from kernel.page import NOBODY, Page
 from kernel.page_queue import PageQueues
 from kernel.vm_object import VmObject
 from kernel.vmspace import VmSpace
+
+
+class Deferral(msgspec.Struct, frozen=True, gc=False):
+    """An invalidation left to other cores: entries taken away, and (asid, cores that it awaits)."""
+
+    gone: tuple[tuple[int, int], ...]
+    awaiting: tuple[tuple[int, int], ...]
 
 
 class VmLocks(Machine):
@@ -43,6 +52,13 @@ class VmLocks(Machine):
         self.ops: dict[int, Op] = {}
         #: operations that sleep until a page is no longer busy
         self.busy_waiters: dict[PageKey, tuple[int, ...]] = {}
+        #: ranges that a HOLE or ZERO has for itself, and who waits for its end
+        self.claims: dict[int, tuple[tuple[int, int, int], ...]] = {}
+        self.claim_waiters: dict[int, tuple[int, ...]] = {}
+        #: invalidations left to other cores, by number; pages whose flush is: number, asid, vpn
+        self.deferrals: dict[int, Deferral] = {}
+        self.deferred: dict[PageKey, tuple[int, int, int]] = {}
+        self.last_deferral = 0
 
     def clone(self) -> Self:
         """Copy the containers."""
@@ -62,6 +78,11 @@ class VmLocks(Machine):
             tuple(sorted(self.unflushed.items())),
             tuple(sorted(self.ops.items())),
             tuple(sorted(self.busy_waiters.items())),
+            tuple(sorted(self.claims.items())),
+            tuple(sorted(self.claim_waiters.items())),
+            tuple(self.deferrals.items()),
+            tuple(sorted(self.deferred.items())),
+            self.last_deferral,
         )
 
     def waiting(self) -> list[str]:
@@ -123,6 +144,23 @@ class VmLocks(Machine):
             return None
         out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
         return replace(op, state=OpState.LOCK, ns=0)
+
+    def contention_ns(self, core: int, asid: int) -> int:
+        """Give what an operation that begins pays for those of other threads of the space.
+
+        The lock word, the counters and the page table's lock come from their cores' caches. Asleep
+        they touch none. Exploring has no time.
+        """
+        settings = self.settings
+        if not self.ops or settings.fine:
+            return 0
+        here, ns = settings.domain_of(core), 0
+        for other in self.ops.values():
+            if other.asid == asid and other.by < settings.cores and other.state not in SLEEPING:
+                near = settings.domain_of(other.by) == here
+                costs = settings.costs
+                ns += costs.contention_ns if near else costs.contention_other_domain_ns
+        return ns
 
     def unlock_map(self, space: VmSpace, op: Op, out: list[Effect]) -> None:
         """Release the map lock and wake whom it is handed to."""

@@ -3,7 +3,7 @@
 Whatever changes the hole state of a page goes through `hole_event`, which asks THE TABLE.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from actors.machine import Effect, Send
 from actors.message import PageKey
@@ -12,9 +12,10 @@ from actors.operations.operation import Op
 from actors.vm_pages import VmPages
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
-from kernel.page import NOBODY, Page
+from kernel.page import KNOWN_ZERO, NOBODY, Page
 from kernel.page_queue import QUEUES, Queue
-from kernel.policy import zero_may_skip
+from kernel.policy import AdviceKind, HoleRecord, NotStarted, zero_may_skip
+from kernel.vm_map import HOLE, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
@@ -30,6 +31,8 @@ class VmState(VmPages):
         """
         page = self.objects[key[0]].pages[key[1]]
         state, actions = transition(page.hole, event)
+        if page.hole is HoleState.DEFERRED and state is not page.hole:
+            del self.deferred[key]
         after: Page | None = page
         if Action.ACCOUNT_OUT in actions:
             self.account(page, -1)
@@ -44,6 +47,60 @@ class VmState(VmPages):
         if Action.ACCOUNT_IN in actions:
             self.account(page, 1)
         return after, actions
+
+    @property
+    def zeroes_now(self) -> bool:
+        """Say whether ZERO zeroes a page whose flush is outstanding without waiting for it."""
+        return self.settings.policy.zero_not_started is NotStarted.ZERO_THEN_REPERMIT
+
+    def in_hole(self, space: VmSpace, entry: MapEntry, vpn: int) -> bool:
+        """Say whether the record of holes has a page: of shared memory the object keeps it."""
+        if entry.flags & SHARED:
+            return self.objects[entry.oid].holes.holds(entry.pindex(vpn))
+        return bool(entry.flags & HOLE) or space.holes.holds(vpn)
+
+    def mark_hole(self, space: VmSpace, start: int, end: int, *, hole: bool) -> None:
+        """Change the record of holes for what is mapped in [start, end)."""
+        record = self.settings.policy.hole_state
+        if record is HoleRecord.PAGE_FLAG:
+            return
+        for piece in list(space.map.pieces(start, end)):
+            if hole and piece.flags & WIRED:
+                continue
+            if piece.flags & SHARED:
+                holes, low, high = (
+                    self.objects[piece.oid].holes,
+                    piece.offset,
+                    piece.pindex(piece.end),
+                )
+            elif record is HoleRecord.RANGE_LIST:
+                holes, low, high = space.holes, piece.start, piece.end
+            else:
+                on, off = (HOLE, 0) if hole else (0, HOLE)
+                change = MapEntry.with_flags
+                space.map.change(piece.start, piece.end, lambda e: change(e, on, off))  # noqa: B023
+                continue
+            (holes.add if hole else holes.remove)(low, high)
+
+    def punch_files(self, space: VmSpace, start: int, end: int) -> None:
+        """Let the files that are mapped shared in [start, end) read as zero there from now on."""
+        for piece in space.map.pieces(start, end):
+            one = self.objects[piece.oid]
+            if piece.flags & SHARED and not one.anonymous:
+                one.punched.add(piece.offset, piece.pindex(piece.end))
+
+    def holes_in(self, space: VmSpace, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the parts of [start, end) that the record of holes has."""
+        for piece in space.map.pieces(start, end):
+            if piece.flags & SHARED:
+                shift = piece.start - piece.offset
+                holes = self.objects[piece.oid].holes
+                inside = holes.inside(piece.offset, piece.pindex(piece.end))
+                yield from ((low + shift, high + shift) for low, high in inside)
+            elif piece.flags & HOLE:
+                yield piece.start, piece.end
+            else:
+                yield from space.holes.inside(piece.start, piece.end)
 
     def must_wait(self, page: Page, event: HoleEvent) -> bool:
         """Say whether an operation must sleep before it raises an event on a page.
@@ -71,20 +128,27 @@ class VmState(VmPages):
             return True
         return not self.dirtied(page)
 
+    def known_zero(self, page: Page) -> bool:
+        """Say whether a page is known to be zero: it was, and its entries say no store since."""
+        return bool(page.flags & KNOWN_ZERO) and not self.dirtied(page)
+
     def offer(self, op: Op, keys: list[PageKey], out: list[Effect]) -> None:
-        """Hand flushed pages of a hole to the zeroing thread."""
-        if self.settings.policy.zeroing == "inline":
+        """Hand flushed pages of a hole to the zeroing threads of their frames' domains."""
+        policy = self.settings.policy
+        if policy.zeroing == "inline" or policy.advice is AdviceKind.REUSABLE_REUSE:
             return
-        offered = []
+        by_zeroer: dict[int, list[PageKey]] = {}
         for key in keys:
             page = self.get(key)
             if page is None or page.hole is not HoleState.IDLE:
                 continue
             if self.may_offer(page):
                 self.hole_event(key, HoleEvent.OFFER, op)
-                offered.append(key)
-        if offered:
-            out.append(Send(self.settings.zeroer_of(op.asid), ZeroJob(op.op, tuple(offered))))
+                by_zeroer.setdefault(self.settings.zeroer_of(page.pfn), []).append(key)
+        out.extend(
+            Send(zeroer, ZeroJob(op.op, tuple(found)))
+            for zeroer, found in sorted(by_zeroer.items())
+        )
 
     def hint(self, keys: list[PageKey], queue: Queue) -> None:
         """Queue pages that look reclaimable for the page daemons of their frames' domains."""

@@ -21,16 +21,28 @@ from kernel.costs import Latencies
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many actors of each role."""
+    """How many actors of each role, and where they are.
+
+    Sockets hold equal numbers of NUMA domains, domains equal numbers of cores, both in order of
+    their numbers. Every domain has a memory, a page daemon and `zeroers` zeroing threads.
+    """
 
     cores: int = 2
+    sockets: int = 1
     domains: int = 1
     zeroers: int = 1
     swaps: int = 0
 
+    def domain_of(self, core: int) -> int:
+        """Give the domain that a core is in."""
+        return core * self.domains // self.cores
+
 
 class Wiring(msgspec.Struct, frozen=True):
-    """Actor ids by role; `names[id]` as users see them (`core0`, `vm0`, ...)."""
+    """Actor ids by role; `names[id]` as users see them (`core0`, `vm0`, ...).
+
+    domains, sockets: of each actor; a vm is where its tables were first touched.
+    """
 
     names: tuple[str, ...]
     roles: tuple[str, ...]
@@ -40,6 +52,8 @@ class Wiring(msgspec.Struct, frozen=True):
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
     swaps: tuple[int, ...]
+    domains: tuple[int, ...]
+    sockets: tuple[int, ...]
 
     def id_of(self, name: str) -> int:
         """Find an actor by name; KeyError if there is none."""
@@ -49,23 +63,29 @@ class Wiring(msgspec.Struct, frozen=True):
             raise KeyError(name) from None
 
 
-def wire(shape: Shape, families: int) -> Wiring:
-    """Number the actors; every process family has a vm of its own."""
-    counts = (
-        ("core", shape.cores),
-        ("vm", max(1, families)),
-        ("memory", shape.domains),
-        ("pagedaemon", shape.domains),
-        ("zeroer", shape.zeroers),
-        ("swap", shape.swaps),
-    )
+def wire(shape: Shape, homes: Sequence[int]) -> Wiring:
+    """Number the actors; every process family has a vm of its own.
+
+    homes: for each family the core on which its first thread begins.
+    """
+    each = range(shape.domains)
+    domains_of: dict[str, list[int]] = {
+        "core": [shape.domain_of(core) for core in range(shape.cores)],
+        "vm": [shape.domain_of(core) for core in homes],
+        "memory": list(each),
+        "pagedaemon": list(each),
+        "zeroer": [domain for domain in each for _ in range(shape.zeroers)],
+        "swap": [0] * shape.swaps,
+    }
     names: list[str] = []
     roles: list[str] = []
+    domains: list[int] = []
     ranges: dict[str, tuple[int, ...]] = {}
-    for role, count in counts:
-        ranges[role] = tuple(range(len(names), len(names) + count))
-        names += [f"{role}{i}" for i in range(count)]
-        roles += [role] * count
+    for role, where in domains_of.items():
+        ranges[role] = tuple(range(len(names), len(names) + len(where)))
+        names += [f"{role}{i}" for i in range(len(where))]
+        roles += [role] * len(where)
+        domains += where
     return Wiring(
         tuple(names),
         tuple(roles),
@@ -75,6 +95,8 @@ def wire(shape: Shape, families: int) -> Wiring:
         ranges["pagedaemon"],
         ranges["zeroer"],
         ranges["swap"],
+        tuple(domains),
+        tuple(domain * shape.sockets // shape.domains for domain in domains),
     )
 
 
@@ -115,6 +137,7 @@ _PAIRS = {
     frozenset({"pagedaemon", "vm"}): "daemon_vm_ns",
     frozenset({"zeroer", "vm"}): "daemon_vm_ns",
     frozenset({"pagedaemon", "core"}): "daemon_core_ns",
+    frozenset({"zeroer", "core"}): "daemon_core_ns",
     frozenset({"pagedaemon", "memory"}): "daemon_memory_ns",
     frozenset({"zeroer", "memory"}): "daemon_memory_ns",
     frozenset({"memory", "swap"}): "memory_swap_ns",
@@ -122,13 +145,22 @@ _PAIRS = {
 }
 
 
-def latency_table(roles: Sequence[str], latencies: Latencies) -> list[list[int]]:
+def latency_table(wiring: Wiring, latencies: Latencies) -> list[list[int]]:
     """Give the latency in ns from each actor (row) to each (column); 0 where none may send."""
     table = []
-    for a, src in enumerate(roles):
+    for a, src in enumerate(wiring.roles):
         row = []
-        for b, dst in enumerate(roles):
+        for b, dst in enumerate(wiring.roles):
             field = "self_ns" if a == b else _PAIRS.get(frozenset({src, dst}))
-            row.append(getattr(latencies, field) if field else 0)
+            row.append(
+                getattr(latencies, field) + _farther(wiring, latencies, a, b) if field else 0
+            )
         table.append(row)
     return table
+
+
+def _farther(wiring: Wiring, latencies: Latencies, a: int, b: int) -> int:
+    """Give what the distance between two actors adds to a latency."""
+    if wiring.sockets[a] != wiring.sockets[b]:
+        return latencies.other_socket_ns
+    return latencies.other_domain_ns if wiring.domains[a] != wiring.domains[b] else 0

@@ -11,15 +11,25 @@ from collections import deque
 from collections.abc import Hashable
 from typing import ClassVar
 
-from actors.machine import Effect, Handler, Machine, Send, Spend
+from actors.initiator import Round, acknowledge, shoot
+from actors.machine import Effect, Handler, Machine, Send, Spend, Timer
 from actors.message import PageKey
 from actors.messages import (
     Ceded,
     ChunkZeroed,
+    Deadline,
+    IpiAck,
+    Overdue,
     PageZeroed,
+    Return,
+    Shoot,
     Steal,
+    Step,
     Take,
     Taken,
+    TlbiDone,
+    Watch,
+    Work,
     ZeroChunk,
     ZeroJob,
 )
@@ -34,7 +44,10 @@ class Zeroer(Machine):
     """One batch in hand at a time: `hand` still to do, `group` under way at chunk `chunk`."""
 
     ROLE = "zeroer"
-    RECEIVES = ZeroJob | Taken | ChunkZeroed | Steal
+    RECEIVES = (
+        ZeroJob | Taken | ChunkZeroed | Steal | Watch | Deadline | Shoot | IpiAck | TlbiDone
+        | Return | Work
+    )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make an idle zeroing thread."""
@@ -51,6 +64,13 @@ class Zeroer(Machine):
         self.in_flight = False
         #: steals that wait for the chunk in flight: (op, keys)
         self.steals: deque[tuple[int, int, tuple[PageKey, ...]]] = deque()
+        #: invalidations left to other cores: by vm, the last one watched, and the last of those
+        #: that are late when the timer fires
+        self.watched: dict[int, tuple[int, int]] = {}
+        self.armed = False
+        #: vms whose late ones are to be seen to, the first is under way
+        self.late: tuple[tuple[int, int], ...] = ()
+        self.rounds: dict[int, Round] = {}
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
@@ -63,10 +83,16 @@ class Zeroer(Machine):
             self.chunk,
             self.in_flight,
             tuple(self.steals),
+            tuple(sorted(self.watched.items())),
+            self.armed,
+            self.late,
+            tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
         )
 
     def waiting(self) -> list[str]:
         """Name work that is not done."""
+        if self.late:
+            return ["late invalidations are seen to"]
         if self.asking or self.hand or self.group or self.queue or self.steals:
             return [f"{len(self.queue)} pages queued, {len(self.hand) + len(self.group)} in hand"]
         return []
@@ -152,9 +178,62 @@ class Zeroer(Machine):
         self.group = tuple(page for page in self.group if page[0] not in gone)
         out.append(Send(src, Ceded(self.lane, op, done)))
 
+    # Invalidations that were left to other cores, and have not been done when their time is up.
+
+    def _watch(self, src: int, m: Watch) -> list[Effect]:
+        _, upto = self.watched.get(src, (0, 0))
+        self.watched[src] = (m.number, upto)
+        return self._arm()
+
+    def _arm(self) -> list[Effect]:
+        """Arm the timer for all that is watched now; what comes later waits for the next one."""
+        if self.armed or not self.watched:
+            return []
+        self.armed = True
+        self.watched = {vm: (last, last) for vm, (last, _) in self.watched.items()}
+        return [Timer(self.settings.policy.deadline_ns, Deadline(self.lane))]
+
+    def _deadline(self, _src: int, _m: Deadline) -> list[Effect]:
+        self.armed = False
+        due = tuple((vm, upto) for vm, (_, upto) in sorted(self.watched.items()) if upto)
+        self.watched = {vm: (last, 0) for vm, (last, upto) in self.watched.items() if last > upto}
+        idle = not self.late
+        self.late += due
+        return [*(self._see_to_next() if idle else []), *self._arm()]
+
+    def _see_to_next(self) -> list[Effect]:
+        if not self.late:
+            return []
+        vm, upto = self.late[0]
+        return [Send(vm, Overdue(self.lane, upto))]
+
+    def _return(self, _src: int, m: Return) -> list[Effect]:
+        self.late = self.late[1:]
+        return [Spend(m.ns), *self._see_to_next()]
+
+    def _shoot(self, src: int, m: Shoot) -> list[Effect]:
+        out: list[Effect] = [Spend(m.ns)]
+        shoot(self.rounds, src, m, self.settings, self.me, out)
+        return out
+
+    def _ipi_ack(self, src: int, m: IpiAck | TlbiDone) -> list[Effect]:
+        out: list[Effect] = []
+        acknowledge(self.rounds, src, m, self.settings, out)
+        return out
+
+    def _work(self, src: int, m: Work) -> list[Effect]:
+        return [Spend(m.ns), Send(src, Step(m.op))]
+
     HANDLERS: ClassVar[dict[type, Handler]] = {
         ZeroJob: _job,
         Taken: _taken,
         ChunkZeroed: _chunk_zeroed,
         Steal: _steal,
+        Watch: _watch,
+        Deadline: _deadline,
+        Shoot: _shoot,
+        IpiAck: _ipi_ack,
+        TlbiDone: _ipi_ack,
+        Return: _return,
+        Work: _work,
     }

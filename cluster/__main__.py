@@ -11,8 +11,11 @@ from typing import Any
 
 import click
 
+from cluster.commands.calibrate import calibrate_command
 from cluster.commands.catalogue import hazards_command, policies_command, scenarios_command
 from cluster.commands.context import Composition
+from cluster.commands.corpus import corpus_command
+from cluster.commands.profiles import profiles_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
 from cluster.commands.trace import trace_group
@@ -75,11 +78,14 @@ for _command in (
     run_command,
     compare_command,
     replay_command,
+    corpus_command,
     trace_group,
     import_group,
     scenarios_command,
     policies_command,
     hazards_command,
+    profiles_command,
+    calibrate_command,
 ):
     cli.add_command(_command)
 

@@ -1,82 +1,50 @@
 """The Linux corpus: recorded sequences of memory operations against the simulated machine.
 
-Each operation runs alone, to quiescence, on one set of machines a sequence; what the guest sees
-(values, errno, SIGSEGV and where) is compared with what the kernel gave. Two ways of running:
+Each operation runs alone, to quiescence, on one set of machines a sequence, each process a thread
+of its own; what the guest sees (values, errno, residency, SIGSEGV and where) is compared with what
+the kernel gave. Two ways of running:
 
     linux       the recorded calls, under a policy like Linux's
     hole-zero   where the recording emulates HOLE (FREE, PROT_NONE) and ZERO (RW, DONTNEED) by
                 tagged pairs of calls, each pair is one real call under fatal-hole; the guest must
                 see the same
-
-An operation that the machine does not have yet is not applicable. Where leaving it out changes
-nothing that the guest sees, the rest of the sequence is compared all the same; else it ends there.
 """
 
-import gzip
-import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from actors.facts import CallEnded, Fact, Segv
-from actors.guest.program import (
-    Access,
-    Advice,
-    Advise,
-    Fence,
-    Instruction,
-    Map,
-    Protect,
-    Think,
-    ThreadInfo,
-    Unmap,
-)
-from actors.guest.script import Script
+from actors.facts import CallEnded, Fact, Residency, Segv
 from actors.machine import Effect
 from actors.message import Message
 from actors.messages import Loaded, Stored
 from actors.wiring import build
-from cluster.corpus_emulation import Emulation
+from cluster.corpus_file import sequences
+from cluster.corpus_program import (
+    ALWAYS,
+    ARENA,
+    AS_RECORDED,
+    HOLE_ZERO,
+    LINUX,
+    Operation,
+    Plan,
+)
 from cluster.host import Observer
+from cluster.importers.lines import Progress, no_progress
 from cluster.inline import InlineHost
-from cluster.input_error import InputError
 from cluster.properties.checker import Checker
 from cluster.scenario import MachineTable, Scenario
 from cluster.setup import Setup, prepare
 from kernel.errors import Errno, SegvCode
-from kernel.stamp import stamp
-from kernel.units import PAGE_SIZE
 
-LINUX = "linux"
-HOLE_ZERO = "hole-zero"
-_POLICIES = {
-    LINUX: {"preset": "dontneed-linux"},
+_POLICIES: dict[str, dict[str, str | int]] = {
+    # MADV_FREE leaves pages that others share alone
+    LINUX: {"preset": "dontneed-linux", "shadow_anon": "ignore"},
     HOLE_ZERO: {"preset": "fatal-hole", "errors": "linux"},
 }
-#: page 0 of a sequence's arena
-_ARENA = 16
-_PROT = {"none": 0, "r": 1, "rw": 3}
-_ADVICE = {"FREE": Advice.FREE, "DONTNEED": Advice.DONTNEED}
-#: time for everything that an operation has set off
-_QUIET_NS = 100_000_000
-_SLOT_BYTES = 2048
-#: advice that changes nothing a single process sees: hints, what holds for a later fork, and
-#: reclaim and population, with and without which the corpus was recorded
-_HINTS = frozenset(
-    {
-        "NORMAL", "WILLNEED", "COLD", "PAGEOUT", "POPULATE_READ", "POPULATE_WRITE",
-        "DONTFORK", "DOFORK", "WIPEONFORK", "KEEPONFORK", "BOGUS",
-    }
-)  # fmt: skip
-#: counted so: the recording is of an emulation, which is no more what the calls would do
-DEPARTED = "the emulation of HOLE and ZERO departs"
-_MERGED = {"hole1": Advice.HOLE, "zero1": Advice.ZERO}
-_MERGED_INTO = frozenset({"hole2", "zero2"})
-
-Operation = dict[str, Any]
+_SIGNALS = {SegvCode.MAPERR: "SEGV_MAPERR", SegvCode.OBJECT: "BUS_ADRERR"}
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,113 +82,52 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 class _Outcomes:
-    """An observer: what each operation gave, in the order of the guest's only thread."""
+    """An observer: what each process saw, in its order."""
 
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, int, int]] = []
+    def __init__(self, processes: int) -> None:
+        self._seen: list[deque[tuple[str, Any]]] = [deque() for _ in range(processes)]
 
     def noted(self, when: int, actor: int, fact: Fact) -> None:
         del when, actor
         if isinstance(fact, CallEnded):
-            self.seen.append(("call", fact.error, 0))
+            self._seen[fact.op].append(("call", fact.error))
         elif isinstance(fact, Segv):
-            self.seen.append(("segv", fact.code, fact.vpn))
+            self._seen[fact.op].append(("segv", (fact.code, fact.vpn)))
+        elif isinstance(fact, Residency):
+            self._seen[fact.op].append(("vec", fact.vec))
 
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
         del when, dst, src, seq, effects
         if isinstance(message, Loaded):
-            self.seen.append(("load", message.stamps[0], 0))
+            self._seen[message.op].append(("load", message.stamps[0]))
         elif isinstance(message, Stored):
-            self.seen.append(("store", 0, 0))
+            self._seen[message.op].append(("store", 0))
 
-
-class _Plan:
-    """The program of a sequence, and which of its operations are in it."""
-
-    def __init__(self, sequence: dict[str, Any], way: str) -> None:
-        self.program: list[Instruction] = []
-        self.compared: list[tuple[int, Operation]] = []
-        self.not_applicable: Counter[str] = Counter()
-        self.values: dict[int, int] = {0: 0}
-        self.way = way
-        emulation = Emulation()
-        operations = sequence["ops"]
-        for index, operation in enumerate(operations):
-            missing, ends = _missing(operation)
-            if not missing and way == HOLE_ZERO:
-                emulation.follow(operation)
-                missing = DEPARTED if emulation.says_nothing(operation) else ""
-            if missing:
-                self.not_applicable[missing] += 1
-            elif not self._merged(operation):
-                self._put(index, operation)
-            if ends:
-                self.not_applicable[f"after {missing}"] += len(operations) - index - 1
-                break
-
-    def _merged(self, operation: Operation) -> bool:
-        return self.way == HOLE_ZERO and operation.get("tag") in _MERGED_INTO
-
-    def _put(self, index: int, operation: Operation) -> None:
-        if operation["op"] == "w":
-            self.values[stamp(0, len(self.program), 0)] = operation["val"]
-        self.program.append(self._instruction(operation))
-        if operation["op"] == "w":
-            self.program.append(Fence())
-        self.program.append(Think(_QUIET_NS))
-        self.compared.append((index, operation))
-
-    def _instruction(self, operation: Operation) -> Instruction:
-        kind = operation["op"]
-        va = (_ARENA + operation["pg"]) * PAGE_SIZE
-        if kind in ("r", "w"):
-            return Access(va + operation["slot"] * _SLOT_BYTES, 1, PAGE_SIZE, kind == "w")
-        length = operation["n"] * PAGE_SIZE
-        if self.way == HOLE_ZERO and operation.get("tag") in _MERGED:
-            return Advise(va, length, _MERGED[operation["tag"]])
-        if kind == "map":
-            return Map(va, length, _PROT[operation["prot"]])
-        if kind == "unmap":
-            return Unmap(va, length)
-        if kind == "prot":
-            return Protect(va, length, _PROT[operation["prot"]])
-        return Advise(va, length, _ADVICE[operation["advice"]])
-
-
-def _missing(operation: Operation) -> tuple[str, bool]:
-    """Say what the machine lacks for an operation (or nothing), and if the sequence ends there."""
-    kind = operation["op"]
-    if kind in ("r", "w"):
-        return "", False
-    if kind in ("mincore", "kr"):
-        return kind, False
-    name = f"{kind} {operation['advice']}" if kind == "adv" else kind
-    if kind == "map" and operation["kind"] != "priv":
-        return "map shared", True
-    if operation.get("boff") or operation.get("blen") or operation.get("n") == 0:
-        return f"{name} not of whole pages", operation["res"] != "EINVAL"
-    if kind == "adv":
-        advice = operation["advice"]
-        if advice in _ADVICE:
-            return "", False
-        refused = advice == "REMOVE" and operation["res"] == "EINVAL"  # of private memory
-        return name, not refused and advice not in _HINTS
-    return ("", False) if kind in ("map", "unmap", "prot") else (name, True)
-
-
-def _observed(seen: tuple[str, int, int], values: dict[int, int]) -> Operation:
-    """Say what the machine gave in the words of the corpus."""
-    kind, value, vpn = seen
-    if kind == "segv":
-        name = "SEGV_MAPERR" if value == SegvCode.MAPERR else "SEGV_ACCERR"
-        return {"res": name, "at": vpn - _ARENA}
-    if kind == "call":
-        return {"res": Errno(value).name if value else "ok"}
-    return (
-        {"res": "ok", "v": values.get(value, f"stamp {value}")} if kind == "load" else {"res": "ok"}
-    )
+    def take(self, process: int, operation: Operation, values: dict[int, int]) -> Operation:
+        """Give what the next operation of a process saw, in the words of the corpus."""
+        seen = self._seen[process]
+        kind, value = seen.popleft()
+        got: Operation = {"res": "ok"}
+        if kind == "load":
+            got["v"] = values.get(value, f"stamp {value}")
+        elif kind == "vec":
+            got["vec"] = value
+        elif kind == "segv":
+            code, vpn = value
+            return {"res": _SIGNALS.get(code, "SEGV_ACCERR"), "at": vpn - ARENA}
+        if operation["op"] not in ("r", "w"):
+            if kind in ("load", "vec"):
+                kind, value = seen.popleft()
+            assert kind == "call", f"{operation} gave {kind} {value}"
+            if operation["op"] == "mincore":  # recorded are the first n bytes of a cleared buffer
+                n = operation["n"]
+                got["vec"] = got.get("vec", "").ljust(n, "0")[:n]
+            got["res"] = Errno(value).name if value else "ok"
+            if operation["op"] == "kw" and not value:
+                seen.popleft()  # its store
+        return got
 
 
 def _agrees(operation: Operation, got: Operation) -> bool:
@@ -228,50 +135,79 @@ def _agrees(operation: Operation, got: Operation) -> bool:
         return False
     if got["res"] != "ok":
         return bool(got.get("at") == operation.get("at"))
+    if "vec" in operation:  # of each page apart: each may have been reclaimed or not
+        known = zip(operation["vec"], *operation.get("altvec", ()), strict=True)
+        return all(bit in bits for bit, bits in zip(got["vec"], known, strict=True))
     return "v" not in operation or got["v"] in (operation["v"], *operation.get("alt", ()))
 
 
+#: Linux keeps mappings of one kind apart that are side by side, where their pages have had another
+#: place or another process (anon_vma), and does not lengthen or shorten a range across them. Where
+#: entries of a FreeBSD map begin and end no caller can see: vm_map_try_merge_entries joins what is
+#: alike, and calls go from entry to entry
+KEPT_APART = "mremap across mappings that only Linux keeps apart"
+
+
+def _kept_apart(operation: Operation, got: Operation) -> bool:
+    return (operation["op"], operation["res"], got["res"]) == ("remap", "EFAULT", "ok")
+
+
 def _told(operation: Operation) -> str:
-    left_out = ("st", "p", "res", "v", "at", "alt", "altres")
-    return " ".join(f"{k}={v}" for k, v in operation.items() if k not in left_out)
+    return " ".join(f"{k}={v}" for k, v in operation.items() if k not in _RESULTS)
 
 
 def _expected(operation: Operation) -> Operation:
-    return {k: operation[k] for k in ("res", "v", "alt", "at", "altres") if k in operation}
+    return {k: operation[k] for k in _RESULTS if k in operation and k != "st"}
 
 
-def _setup(program: list[Instruction], way: str, *, scarce: bool) -> Setup:
-    guest = Script((ThreadInfo("a", 0, 0, initial=True),), (tuple(program),))
-    machine = MachineTable(cores=1)
-    if scarce:  # whatever is hinted is reclaimed at once, for ever
-        machine = MachineTable(cores=1, frames=64, free_wakeup=64, free_target=1 << 20)
-    return prepare(Scenario(machine=machine, policy=_POLICIES[way]), "corpus", guest)
+_RESULTS = ("st", "res", "v", "vec", "alt", "at", "altres", "altvec")
 
 
-def compare(sequence: dict[str, Any], way: str = LINUX, *, scarce: bool = False) -> Report:
+def _setup(plan: Plan, way: str, reclaim: str) -> Setup:
+    machine = MachineTable(cores=len(plan.programs))
+    if reclaim == ALWAYS:  # whatever is hinted is reclaimed at once, for ever
+        machine = MachineTable(
+            cores=len(plan.programs), frames=256, free_wakeup=256, free_target=1 << 20
+        )
+    return prepare(Scenario(machine=machine, policy=_POLICIES[way]), "corpus", plan.guest())
+
+
+def compare(
+    sequence: dict[str, Any], way: str = LINUX, *, reclaim: str = AS_RECORDED, seed: int = 0
+) -> Report:
     """Run one sequence and compare it.
 
-    scarce: with memory so short that what may be reclaimed is reclaimed at once.
+    reclaim: when pages are reclaimed that may be; seed: of RANDOM.
     """
     report = Report()
-    plan = _Plan(sequence, way)
+    plan = Plan(sequence, way, reclaim, seed)
     report.not_applicable += plan.not_applicable
     report.whole_sequences = int(not plan.not_applicable)
-    setup = _setup(plan.program, way, scarce=scarce)
+    setup = _setup(plan, way, reclaim)
     machines = build(setup.wiring, setup.settings, setup.guest)
-    outcomes, checker = _Outcomes(), Checker(setup, machines)
+    outcomes, checker = _Outcomes(len(plan.programs)), Checker(setup, machines)
     observers: tuple[Observer, ...] = (outcomes, checker)
     host = InlineHost(setup.wiring, machines, setup.latency(), observers=observers)
     host.start()
     host.run()
     checker.finish(machines, complete=True)
     report.violations = [f"{sequence['id']}: {v.property}: {v.text}" for v in checker.violations]
-    for (index, operation), seen in zip(plan.compared, outcomes.seen, strict=True):
-        got = _observed(seen, plan.values)
+    for place, (index, process, operation) in enumerate(plan.compared):
+        got = outcomes.take(process, operation, plan.values)
+        if index < 0:
+            continue
         if _agrees(operation, got):
             report.agreed += 1
-            report.alternatives += got.get("v") != operation.get("v")
+            report.alternatives += any(
+                got.get(k) != operation[k] for k in ("v", "vec") if k in operation
+            )
             continue
+        if _kept_apart(operation, got):
+            report.not_applicable[KEPT_APART] += 1
+            left = sum(index >= 0 for index, _, _ in plan.compared[place + 1 :])
+            report.not_applicable[f"after: {KEPT_APART}"] += left
+            report.whole_sequences = 0
+            break
         difference = Difference(
             sequence=sequence["id"],
             index=index,
@@ -283,33 +219,23 @@ def compare(sequence: dict[str, Any], way: str = LINUX, *, scarce: bool = False)
     return report
 
 
-def sequences(path: Path) -> Iterator[dict[str, Any]]:
-    """Read a corpus, gzipped or not.
+def run(
+    path: Path,
+    way: str = LINUX,
+    *,
+    reclaim: str = AS_RECORDED,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Report:
+    """Compare every sequence of a file; for HOLE_ZERO, those that emulate the calls.
 
-    Raises:
-        InputError: it can not be read, or is none.
-    """
-    try:
-        data = path.read_bytes()
-        text = gzip.decompress(data) if path.suffix == ".gz" else data
-        for number, line in enumerate(text.splitlines(), 1):
-            found = json.loads(line)
-            if not isinstance(found, dict) or not {"id", "ops", "procs"} <= found.keys():
-                raise InputError(f"{path}:{number}: is no sequence of the corpus")
-            yield found
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read: {e}") from e
-    except (ValueError, EOFError) as e:
-        raise InputError(f"{path}: is no corpus of JSON lines: {e}") from e
-
-
-def run(path: Path, way: str = LINUX, *, scarce: bool = False) -> Report:
-    """Compare every sequence of a file.
+    progress: called with bytes read and bytes to read, both on disk.
 
     Raises:
         InputError: as `sequences`.
     """
     report = Report()
-    for sequence in sequences(path):
-        report.add(compare(sequence, way, scarce=scarce))
+    for sequence in sequences(path, progress):
+        if way == LINUX or any("tag" in operation for operation in sequence["ops"]):
+            report.add(compare(sequence, way, reclaim=reclaim, seed=seed))
     return report

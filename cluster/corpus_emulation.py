@@ -14,8 +14,13 @@ from typing import Any
 _RW = "rw"
 
 
+#: operations that change neither protections nor holes
+_ACCESSES = frozenset({"r", "w", "kr", "kw"})
+_NEUTRAL = frozenset({"r", "w", "kr", "kw", "fork", "exit"})
+
+
 class Emulation:
-    """Follows the protections and holes of one sequence's pages."""
+    """Follows the protections and holes of one process's pages."""
 
     def __init__(self) -> None:
         """Start with nothing mapped."""
@@ -24,10 +29,18 @@ class Emulation:
         #: pages of which the recording says nothing any more
         self.departed: set[int] = set()
 
+    def copy(self) -> "Emulation":
+        """Give that of a child."""
+        twin = Emulation()
+        twin.protection = self.protection.copy()
+        twin.holes = self.holes.copy()
+        twin.departed = self.departed.copy()
+        return twin
+
     def follow(self, operation: dict[str, Any]) -> None:
         """Take one operation of the recording into account; loads and stores change nothing."""
         kind, tag = operation["op"], operation.get("tag", "")
-        if kind in ("r", "w") or tag in ("hole2", "zero2"):
+        if kind in _NEUTRAL or tag in ("hole2", "zero2"):
             return
         pages = range(operation["pg"], operation["pg"] + operation["n"])
         if tag:
@@ -64,4 +77,4 @@ class Emulation:
 
     def says_nothing(self, operation: dict[str, Any]) -> bool:
         """Say whether an access is to a page on which the emulation has departed."""
-        return operation["op"] in ("r", "w") and operation["pg"] in self.departed
+        return operation["op"] in _ACCESSES and operation["pg"] in self.departed

@@ -54,7 +54,7 @@ def resolved(setup: Setup) -> dict[str, Any]:
         scenario = msgspec.structs.replace(scenario, workload=table)
     builtins: dict[str, Any] = msgspec.to_builtins(scenario)
     policy = msgspec.to_builtins(setup.settings.policy)
-    builtins["policy"] = {"preset": setup.preset, **{k: str(v) for k, v in policy.items()}}
+    builtins["policy"] = {"preset": setup.preset, **policy}
     return builtins
 
 

@@ -13,7 +13,8 @@ import kernel.hole
 from actors.message_text import message_classes
 from kernel.hazards import CATALOGUE
 from kernel.hole import ILLEGAL_BECAUSE, TABLE, Action, HoleEvent, HoleState
-from kernel.policy import PRESET_ABOUT, PRESETS, Policy, concerned
+from kernel.policy import Policy, concerned
+from kernel.presets import PRESET_ABOUT, PRESETS
 from kernel.promises import Property, promises
 
 PATH = Path(__file__).resolve().parent.parent / "PROTOCOL.md"

@@ -15,12 +15,14 @@ from actors.facts import (
     BackgroundZeroed,
     CallEnded,
     CallStarted,
+    CoresCaughtUp,
     Fact,
     Faulted,
     FaultStarted,
     FramesInUse,
     HoleSettled,
     Killed,
+    Outstanding,
     Reclaimed,
     Resident,
     Segv,
@@ -41,12 +43,13 @@ _CALLS = {int(kind): kind.name.lower() for kind in OpKind}
 _CAUSES = {int(c): c.name.lower() for c in FaultCause if c is not FaultCause.NONE}
 _CODES = {int(code): code.name.lower() for code in SegvCode}
 _ERRORS = {int(error): error.name for error in Errno}
-_ZERO_CASES = {"zeroed": "skipped", "stolen": "stolen", "inline": "inline"}
+_ZERO_CASES = {"zeroed": "skipped", "stolen": "stolen", "inline": "inline", "clean": "clean"}
 
 _ZERO_SOMETIMES = {
     "skipped": "sometimes_zero_skips",
     "stolen": "sometimes_zero_steals",
     "inline": "sometimes_zero_inline",
+    "clean": "sometimes_hole_finds_zero",
 }
 
 #: what a run may show at least once; a green run in which all are 0 has shown nothing. Counted are
@@ -56,7 +59,11 @@ SOMETIMES = (
     "sometimes_zero_skips",
     "sometimes_zero_steals",
     "sometimes_zero_inline",
+    "sometimes_hole_finds_zero",
     "sometimes_zeroed_in_background",
+    "sometimes_zero_recalls",
+    "sometimes_zero_ahead_of_flush",
+    "sometimes_cores_catch_up",
     "sometimes_shootdown_has_targets",
     "sometimes_reclaim_hits_a_hole",
     "sometimes_reclaim_takes_a_free_page",
@@ -106,7 +113,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     #: from the first interrupt of a shootdown to its last acknowledgement
     shootdown_wait: Spread
     #: by whom pages of holes were zeroed: `background` (the zeroing thread), `stolen` (begun by it,
-    #: ended by ZERO), `inline` (ZERO alone); `skipped`: ZERO found them zero
+    #: ended by ZERO), `inline` (ZERO alone); `skipped`: ZERO found them zero; `clean`: HOLE did
     pages_zeroed: dict[str, int]
     #: frames that the page daemon took: `pages`, of these out of `holes`, of `free` (MADV_FREE)
     #: pages, of `clean` ones
@@ -193,7 +200,8 @@ class Results:
             ipis={"sent": self.ipis_sent, "acked": self.ipis_acked},
             shootdown_wait=self.shootdown_wait.spread(timed=self.timed),
             pages_zeroed={
-                how: self.zeroed[how] for how in ("inline", "background", "stolen", "skipped")
+                how: self.zeroed[how]
+                for how in ("inline", "background", "stolen", "skipped", "clean")
             },
             reclaimed={
                 "pages": self.reclaimed,
@@ -268,6 +276,13 @@ class Results:
             self._zero_showed[fact.op].add(how)
             self.sometimes[_ZERO_SOMETIMES[how]] += 1
 
+    def _outstanding(self, _when: int, fact: Outstanding) -> None:
+        met = "sometimes_zero_recalls" if fact.recalled else "sometimes_zero_ahead_of_flush"
+        self.sometimes[met] += 1
+
+    def _cores_caught_up(self, _when: int, _fact: CoresCaughtUp) -> None:
+        self.sometimes["sometimes_cores_catch_up"] += 1
+
     def _background_zeroed(self, _when: int, fact: BackgroundZeroed) -> None:
         self.zeroed["background"] += fact.pages
         self.sometimes["sometimes_zeroed_in_background"] += 1
@@ -319,6 +334,8 @@ class Results:
         Shot: _shot,
         HoleSettled: _hole_settled,
         ZeroCase: _zero_case,
+        Outstanding: _outstanding,
+        CoresCaughtUp: _cores_caught_up,
         BackgroundZeroed: _background_zeroed,
         Reclaimed: _reclaimed,
         Killed: _process_killed,

@@ -1,6 +1,7 @@
 """Scenarios: TOML files that say which machine runs which guest under which policy.
 
-    [machine]   cores, domains, zeroers, frames, tlb_entries, grain = "fused" | "fine", ...
+    [machine]   cores, sockets, domains, zeroers and frames (both of a domain), tlb_entries,
+                grain = "fused" | "fine", ...
     [policy]    preset = "fatal-hole", and any key of the policy on top of it
     [workload]  file = "x.hzw", timing = "recorded" | "asap" | "scaled:0.5", mapping, ...
     [[thread]]  name, process, core, initial, run = ["map 0 4", "store 0", ...], instead of a file
@@ -31,7 +32,9 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """`[machine]`; sizes in pages, frames and entries, times in ns."""
 
     cores: Annotated[int, Meta(ge=1, le=4096)] = 4
+    sockets: Annotated[int, Meta(ge=1, le=256)] = 1
     domains: Annotated[int, Meta(ge=1, le=256)] = 1
+    #: zeroers, frames: of each domain
     zeroers: Annotated[int, Meta(ge=1, le=256)] = 1
     frames: _Count = 1 << 20
     #: pages of the swap device; 0: there is none
@@ -49,6 +52,10 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     pageout_oom_seq: Annotated[int, Meta(ge=1, le=1 << 20)] = 12
     store_buffer: _Count = 56
     interrupt_quantum_ns: _Count = 5000
+    #: ULE's, of stathz 127: 12 ticks; 0: threads are not preempted
+    slice_ns: _Ns = 94_000_000
+    #: what a thread's think time is: it waits, or computes on its core
+    thinking: Literal["waits", "computes"] = "waits"
     zero_batch: _Count = 64
     zero_group: _Count = 16
     profile: str = "x86-ipi"
@@ -168,7 +175,7 @@ def override(scenario: Scenario, settings: list[str], preset: str | None) -> Sce
 
 
 def _value(text: str, *, text_only: bool) -> object:
-    if text_only:
+    if text_only and not text.isdecimal():
         return text
     try:
         return tomllib.loads(f"x = {text}")["x"]

@@ -1,6 +1,6 @@
 """A scenario made ready to run: its policy, its guest and its machines, checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from fractions import Fraction
@@ -19,10 +19,25 @@ from cluster.shipped import nearest, told
 from cluster.workload import Workload
 from kernel.costs import Profile
 from kernel.hazards import BY_NAME, Hazard
-from kernel.policy import PRESETS, Policy, concerned, refusals
+from kernel.policy import Invalidate, Policy, concerned
+from kernel.presets import PRESETS
+from kernel.refusals import refusals
 from kernel.water_marks import WaterMarks, water_marks
 
 _SCALE_MAX = 1_000_000
+#: keys of [machine] that the machines know under the same name
+_SAME_KEYS = (
+    "tlb_entries",
+    "frames",
+    "swap_slots",
+    "act_init",
+    "pageout_oom_seq",
+    "store_buffer",
+    "slice_ns",
+    "interrupt_quantum_ns",
+    "zero_batch",
+    "zero_group",
+)
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -37,7 +52,7 @@ class Setup(msgspec.Struct, frozen=True):
 
     def latency(self) -> list[list[int]]:
         """Give the latency table of the wiring."""
-        return latency_table(self.wiring.roles, self.profile.latencies)
+        return latency_table(self.wiring, self.profile.latencies)
 
     def lane_name(self, lane: int) -> str:
         """Name an operation's lane: its guest thread, or its kernel thread."""
@@ -84,6 +99,14 @@ def _values_of_key(message: str) -> str:
     _, at, key = message.partition("at `$.")
     values = getattr(Policy(), key.rstrip("`"), None) if at else None
     return f" (values: {', '.join(type(values))})" if isinstance(values, StrEnum) else ""
+
+
+def _check_broadcast(policy: Policy, profile: Profile, where: str) -> None:
+    if policy.invalidate is Invalidate.BROADCAST and not profile.costs.tlbi_issue_ns:
+        raise InputError(
+            f"{where}: invalidate=broadcast needs a machine that has it, and {profile.name} has "
+            "none (costs.tlbi_issue_ns=0): set machine.profile=x86-invlpgb or arm64-cheri"
+        )
 
 
 def script_guest(threads: list[ThreadTable], where: str) -> Script:
@@ -158,6 +181,24 @@ def _think_scale(timing: str, where: str) -> tuple[int, int]:
     )
 
 
+def _check_machine(machine: MachineTable, where: str) -> None:
+    for many, few in (("domains", "sockets"), ("cores", "domains")):
+        in_all, holders = getattr(machine, many), getattr(machine, few)
+        if in_all % holders:
+            raise InputError(
+                f"{where}: machine.{many}={in_all} can not be shared out equally among "
+                f"machine.{few}={holders}: make it a multiple"
+            )
+
+
+def _homes(guest: Guest, families: Sequence[int], core_of: Sequence[int]) -> list[int]:
+    """Give for each process family the core of its first thread: there its tables are touched."""
+    homes = [0] * (1 + max(families))
+    for thread, info in reversed(list(enumerate(guest.threads))):
+        homes[families[info.process]] = core_of[thread]
+    return homes
+
+
 def _water_marks(machine: MachineTable, where: str) -> WaterMarks:
     """Give the marks of the scenario; FreeBSD's where it gives none, within those that it does."""
     usual = water_marks(machine.frames)
@@ -202,6 +243,7 @@ def _check_cores(guest: Guest, machine: MachineTable, where: str) -> None:
 def _shape(machine: MachineTable) -> Shape:
     return Shape(
         cores=machine.cores,
+        sockets=machine.sockets,
         domains=machine.domains,
         zeroers=machine.zeroers,
         swaps=int(machine.swap_slots > 0),
@@ -233,37 +275,33 @@ def prepare(
         InputError: something in it is impossible; names the key and the fix.
     """
     machine, workload = scenario.machine, scenario.workload
+    _check_machine(machine, where)
     preset, policy = policy_of(scenario.policy, where)
-    profile = profile or load_profile(machine.profile)
-    profile = adjusted(profile, scenario.costs, scenario.latencies, where)
+    base = profile or load_profile(machine.profile)
+    profile = adjusted(base, scenario.costs, scenario.latencies, where)
+    _check_broadcast(policy, profile, where)
     guest = guest or _guest(scenario, where)
-    processes = 1 + max((t.process for t in guest.threads), default=0)
     _check_cores(guest, machine, where)
-    families = guest.families(processes)
-    wiring = wire(_shape(machine), 1 + max(families))
+    core_of = place_threads(guest, machine.cores)
+    families = guest.families(1 + max((t.process for t in guest.threads), default=0))
+    wiring = wire(_shape(machine), _homes(guest, families, core_of))
     settings = Settings(
         policy=policy,
         costs=profile.costs,
         hazards=_hazards(scenario.run.hazards, where),
         fine=machine.grain == "fine",
         cores=machine.cores,
+        sockets=machine.sockets,
         memories=wiring.memories,
         daemons=wiring.daemons,
         zeroers=wiring.zeroers,
         swaps=wiring.swaps,
         vm_of=tuple(wiring.vms[family] for family in families),
-        core_of=place_threads(guest, machine.cores),
+        core_of=core_of,
         process_of=tuple(t.process for t in guest.threads),
-        tlb_entries=machine.tlb_entries,
-        frames=machine.frames,
-        swap_slots=machine.swap_slots,
+        computes=machine.thinking == "computes",
         marks=_water_marks(machine, where),
-        act_init=machine.act_init,
-        pageout_oom_seq=machine.pageout_oom_seq,
-        store_buffer=machine.store_buffer,
-        interrupt_quantum_ns=machine.interrupt_quantum_ns,
-        zero_batch=machine.zero_batch,
-        zero_group=machine.zero_group,
+        **{key: getattr(machine, key) for key in _SAME_KEYS},
         seed=scenario.run.seed,
         think_scale=_think_scale(workload.timing, where),
         recorded_calls=workload.mapping == "recorded",

@@ -200,7 +200,7 @@ def header_of(setup: Setup, *, engine: str = "inline", kind: str = "order") -> H
     builtins: dict[str, Any] = msgspec.to_builtins(scenario)
     policy = msgspec.to_builtins(setup.settings.policy)
     # every key, so that a preset may change without changing what was recorded
-    builtins["policy"] = {"preset": setup.preset, **{k: str(v) for k, v in policy.items()}}
+    builtins["policy"] = {"preset": setup.preset, **policy}
     return Header(
         holezero=release(),
         engine=engine,

@@ -22,15 +22,24 @@ import zstandard
 
 from actors.guest.program import (
     Access,
+    Advise,
     Await,
+    Copy,
     Create,
+    Exec,
     Exit,
     Fence,
     Fork,
+    InCore,
     Instruction,
+    Lock,
+    Move,
+    Protect,
     Quit,
     Think,
     ThreadInfo,
+    Unlock,
+    Unmap,
 )
 from kernel.stamp import ELEMENTS_MAX
 
@@ -164,7 +173,7 @@ def require_possible(instructions: list[Instruction], threads: int) -> None:
     """
     for one in instructions:
         # The commonest kinds come first: this runs once for each instruction of a run.
-        if isinstance(one, Access):
+        if isinstance(one, Access | Copy):
             possible = (
                 one.va >= 0
                 and 0 < one.count <= ELEMENTS_MAX
@@ -177,8 +186,15 @@ def require_possible(instructions: list[Instruction], threads: int) -> None:
             possible = 0 <= one.thread < threads and one.index >= 0
         elif isinstance(one, Create | Fork):
             possible = 0 <= one.thread < threads
-        elif isinstance(one, Exit | Quit | Fence):
+        elif isinstance(one, Exit | Quit | Exec | Fence):
             possible = True
+        elif isinstance(one, Move):
+            places = (one.va, one.to)
+            lengths = (one.length, one.new_length)
+            possible = min(*places, *lengths) >= 0 and max(*places, *lengths) <= VA_LIMIT
+        elif isinstance(one, Unmap | Protect | Advise | Lock | Unlock | InCore):
+            # the simulated kernel has an answer to a range that can not be
+            possible = 0 <= one.va <= VA_LIMIT and 0 <= one.length <= VA_LIMIT
         else:
             possible = one.va >= 0 and one.length > 0 and one.va + one.length <= VA_LIMIT
         if not possible:

@@ -1,7 +1,8 @@
 """What kernel work, memory work and messages cost, in integer nanoseconds.
 
 A profile is data (`cluster/profiles/*.toml`, a source beside each value); this is its shape.
-Latencies are between roles and always above zero, the same under any placement.
+Latencies are between roles and always above zero, the same under any placement. What distance adds
+may be left out: then a machine of several domains or sockets is as near everywhere.
 """
 
 from typing import Annotated
@@ -27,6 +28,8 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     local_flush_ns: _Cost
     full_flush_pages: _Cost
     ipi_send_ns: _Cost
+    #: added to ipi_send_ns for a target in another socket
+    ipi_send_other_socket_ns: _Cost = 0
     ipi_ack_ns: _Cost
     ipi_handler_ns: _Cost
     fault_ns: _Cost
@@ -35,15 +38,27 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     access_ns: _Cost
     zero_page_ns: _Cost
     copy_page_ns: _Cost
+    file_read_ns: _Cost
     context_switch_ns: _Cost
     set_dirty_ns: _Cost
     signal_ns: _Cost
     swap_read_ns: _Cost
     swap_write_ns: _Cost
+    #: added to a system call or fault for each one of other threads of the address space that is in
+    #: flight, by where its core is (lock words and counters come from that core's cache)
+    contention_ns: _Cost = 0
+    contention_other_domain_ns: _Cost = 0
+    #: broadcast invalidation (INVLPGB and TLBSYNC, TLBI and DSB), all 0 where there is none: issue
+    #: of one instruction, for so many pages; wait for completion beyond the transit, alone; what is
+    #: added to it for each other issuer whose broadcast is in flight
+    tlbi_issue_ns: _Cost = 0
+    tlbi_pages: _Cost = 1
+    tlbi_wait_ns: _Cost = 0
+    tlbi_per_issuer_ns: _Cost = 0
 
 
 class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Transit time of a message between two roles."""
+    """Transit time of a message between two roles of one NUMA domain, and what distance adds."""
 
     core_vm_ns: _Transit
     core_core_ns: _Transit
@@ -56,6 +71,9 @@ class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     memory_swap_ns: _Transit
     vm_swap_ns: _Transit
     self_ns: _Transit
+    #: added between two domains of one socket, and between two sockets
+    other_domain_ns: _Cost = 0
+    other_socket_ns: _Cost = 0
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

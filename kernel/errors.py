@@ -7,20 +7,25 @@ class Errno(IntEnum):
     """errno(2) values, FreeBSD numbers."""
 
     OK = 0
+    EPERM = 1
     EINTR = 4
     ENOMEM = 12
+    EFAULT = 14
+    EBUSY = 16
     EINVAL = 22
 
 
 class SegvCode(IntEnum):
-    """Why SIGSEGV was sent."""
+    """Why SIGSEGV (or SIGBUS) was sent."""
 
     MAPERR = 1
     ACCERR = 2
     #: hole_access = fatal: the page is in a hole
     HOLE = 3
-    #: no SIGSEGV: the process was killed
-    KILLED = 4
+    #: behind the end of the object that is mapped (SIGBUS)
+    OBJECT = 4
+    #: no signal: the process was killed
+    KILLED = 5
 
 
 class FaultCause(IntEnum):
@@ -39,5 +44,7 @@ class FaultCause(IntEnum):
     SPURIOUS = 5
     #: an older copy was copied to a page of one's own
     COPY = 6
-    #: the page was read from swap, whatever else was done then
+    #: read from a file or from swap, whatever else was done then
     PAGE_IN = 7
+    #: the zero page that all share
+    ZERO_PAGE = 8

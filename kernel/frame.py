@@ -51,6 +51,11 @@ class FrameContents(msgspec.Struct, frozen=True, gc=False):
         return self.with_chunk(chunk, ZERO, ())
 
 
+def filled(chunks: int, base: int) -> FrameContents:
+    """Give the contents of a frame that holds one version everywhere."""
+    return FrameContents((base,) * chunks, {})
+
+
 def chunk_of(contents: FrameContents, chunk: int) -> tuple[int, tuple[tuple[int, int], ...]]:
     """Give the base and the cells of one chunk."""
     chunks = len(contents.bases)
@@ -61,4 +66,4 @@ def chunk_of(contents: FrameContents, chunk: int) -> tuple[int, tuple[tuple[int,
 
 def junk(chunks: int) -> FrameContents:
     """Give the contents of a frame at power-on."""
-    return FrameContents((JUNK,) * chunks, {})
+    return filled(chunks, JUNK)

@@ -28,6 +28,9 @@ class Hazard(IntFlag):
     RESIDENT_SET_DRIFT = auto()
     NO_RESTART_AFTER_BUSY = auto()
     DAEMON_SKIPS_RECHECK = auto()
+    HOOK_AFTER_EARLY_RETURN = auto()
+    TIME_FOR_ACKNOWLEDGEMENT = auto()
+    USER_BIT_ONLY = auto()
     PAGE_OUT_BEFORE_ACKS = auto()
     ZERO_KEEPS_SWAP = auto()
     FREE_KEEPS_SWAP = auto()
@@ -139,6 +142,26 @@ _ABOUT = {
         ("keep",),
         "between the two, with a ZERO in between",
         "M19",
+    ),
+    Hazard.HOOK_AFTER_EARLY_RETURN: _info(
+        "a switch within an address space returns before it invalidates what was left to it, and "
+        "counts as an occasion all the same",
+        ("translation",),
+        "a context switch between two threads of one process after a HOLE",
+        "pmap_activate_sw returns early if the pmap stays; step 2 of the issue",
+    ),
+    Hazard.TIME_FOR_ACKNOWLEDGEMENT: _info(
+        "when its deadline has passed, an invalidation that was left to other cores counts as done",
+        ("translation",),
+        "a core that does not switch until the deadline",
+        "H-33: LATR frees pages after an elapsed time",
+    ),
+    Hazard.USER_BIT_ONLY: _info(
+        "HOLE clears the user bit of an entry that stays: that stops user code, not the kernel, "
+        "which reads and writes the page for a system call",
+        ("fatal", "translation", "zero"),
+        "a read(2) or write(2) on a hole, before or behind the zeroing",
+        "x86 ring 0 ignores U; Linux's PROT_NONE makes the entry not present instead",
     ),
     Hazard.PAGE_OUT_BEFORE_ACKS: _info(
         "the page daemon has a page written to swap before its shootdown has completed",

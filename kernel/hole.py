@@ -9,6 +9,9 @@ flags, with hole_state = page-flag). A page that is reclaimed or discarded has l
 depends on the policy is which event an operation raises, never what the event does:
 
     HOLE       madvise(MADV_FREE_HOLE), or a ZERO that finds a page outside a hole
+    DEFER      HOLE returns; the cores that may hold the old entry invalidate it at their occasion
+    RECALL     ZERO under `flush-then-zero` takes such a page back: it flushes it itself
+    KNOWN      its contents are known to be zero (track_clean): nobody has stored to it
     FLUSHED    every TLB that may hold the page's old entry has dropped it (or policy: none need)
     OFFER      the page is handed to the zeroing thread
     TAKE       the zeroing thread asks for it
@@ -50,6 +53,8 @@ class HoleState(IntEnum):
     INLINE = 6
     #: zeroed, and nothing was stored since, as far as the policy can know
     ZEROED = 7
+    #: in a hole; some TLB may still hold its old entry, and nobody waits for it
+    DEFERRED = 8
 
 
 class HoleEvent(IntEnum):
@@ -71,6 +76,9 @@ class HoleEvent(IntEnum):
     ROGUE = 13
     RECLAIM = 14
     DISCARD = 15
+    DEFER = 16
+    RECALL = 17
+    KNOWN = 18
 
 
 class Action(IntEnum):
@@ -123,7 +131,9 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.FLUSHING, _E.ROGUE): (_S.FLUSHING, (_A.WAIT,)),
     (_S.FLUSHING, _E.RECLAIM): (_S.FLUSHING, (_A.NOTHING,)),
     (_S.FLUSHING, _E.DISCARD): (_S.FLUSHING, (_A.WAIT,)),
+    (_S.FLUSHING, _E.DEFER): (_S.DEFERRED, (_A.NOTHING,)),
     (_S.IDLE, _E.HOLE): (_S.FLUSHING, (_A.NOTHING,)),
+    (_S.IDLE, _E.KNOWN): (_S.ZEROED, (_A.NOTHING,)),
     (_S.IDLE, _E.OFFER): (_S.QUEUED, (_A.NOTHING,)),
     (_S.IDLE, _E.TAKE): (_S.IDLE, (_A.REFUSE,)),
     (_S.IDLE, _E.ZERO): (_S.INLINE, (_A.ZERO_INLINE,)),
@@ -173,6 +183,15 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.ZEROED, _E.ROGUE): (_S.LIVE, (_A.ACCOUNT_IN,)),
     (_S.ZEROED, _E.RECLAIM): (_GONE, (_A.FREE_ZEROED,)),
     (_S.ZEROED, _E.DISCARD): (_GONE, (_A.FREE_FRAME,)),
+    (_S.DEFERRED, _E.HOLE): (_S.DEFERRED, (_A.NOTHING,)),
+    (_S.DEFERRED, _E.FLUSHED): (_S.IDLE, (_A.HINT,)),
+    (_S.DEFERRED, _E.TAKE): (_S.DEFERRED, (_A.REFUSE,)),
+    (_S.DEFERRED, _E.ZERO_NOW): (_S.INLINE, (_A.ZERO_INLINE,)),
+    (_S.DEFERRED, _E.RECALL): (_S.FLUSHING, (_A.NOTHING,)),
+    (_S.DEFERRED, _E.TOUCH): (_S.IDLE, (_A.NOTHING,)),
+    (_S.DEFERRED, _E.ROGUE): (_S.LIVE, (_A.ACCOUNT_IN,)),
+    (_S.DEFERRED, _E.RECLAIM): (_GONE, (_A.FREE_FRAME,)),
+    (_S.DEFERRED, _E.DISCARD): (_GONE, (_A.FREE_FRAME,)),
 }
 
 #: Pairs that no operation may raise, each row with the reason that PROTOCOL.md prints.
@@ -194,6 +213,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.STEALING, _E.OFFER),
         (_S.INLINE, _E.OFFER),
         (_S.ZEROED, _E.OFFER),
+        (_S.DEFERRED, _E.OFFER),
     ),
     "the zeroing thread reports only what it has in hand": (
         (_S.LIVE, _E.DONE),
@@ -202,8 +222,42 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.QUEUED, _E.DONE),
         (_S.INLINE, _E.DONE),
         (_S.ZEROED, _E.DONE),
+        (_S.DEFERRED, _E.DONE),
     ),
     "ZERO makes a page a hole before it zeroes it": ((_S.LIVE, _E.ZERO),),
+    "a page whose flush is left to others is zeroed now, or recalled first": (
+        (_S.DEFERRED, _E.ZERO),
+    ),
+    "HOLE leaves to others what it would else wait for": (
+        (_S.LIVE, _E.DEFER),
+        (_S.IDLE, _E.DEFER),
+        (_S.QUEUED, _E.DEFER),
+        (_S.ZEROING, _E.DEFER),
+        (_S.STEALING, _E.DEFER),
+        (_S.INLINE, _E.DEFER),
+        (_S.ZEROED, _E.DEFER),
+        (_S.DEFERRED, _E.DEFER),
+    ),
+    "what is known to be zero is found when it is flushed": (
+        (_S.LIVE, _E.KNOWN),
+        (_S.FLUSHING, _E.KNOWN),
+        (_S.QUEUED, _E.KNOWN),
+        (_S.ZEROING, _E.KNOWN),
+        (_S.STEALING, _E.KNOWN),
+        (_S.INLINE, _E.KNOWN),
+        (_S.ZEROED, _E.KNOWN),
+        (_S.DEFERRED, _E.KNOWN),
+    ),
+    "only what was left to others is recalled": (
+        (_S.LIVE, _E.RECALL),
+        (_S.FLUSHING, _E.RECALL),
+        (_S.IDLE, _E.RECALL),
+        (_S.QUEUED, _E.RECALL),
+        (_S.ZEROING, _E.RECALL),
+        (_S.STEALING, _E.RECALL),
+        (_S.INLINE, _E.RECALL),
+        (_S.ZEROED, _E.RECALL),
+    ),
     "zeroing ahead of the flush is a choice only while a flush is outstanding": (
         (_S.LIVE, _E.ZERO_NOW),
         (_S.IDLE, _E.ZERO_NOW),
@@ -223,6 +277,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.QUEUED, _E.STEAL),
         (_S.INLINE, _E.STEAL),
         (_S.ZEROED, _E.STEAL),
+        (_S.DEFERRED, _E.STEAL),
     ),
     "only what was asked for is ceded": (
         (_S.LIVE, _E.CEDED),
@@ -232,6 +287,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROING, _E.CEDED),
         (_S.INLINE, _E.CEDED),
         (_S.ZEROED, _E.CEDED),
+        (_S.DEFERRED, _E.CEDED),
     ),
     "only the caller of ZERO that zeroes the page reports it": (
         (_S.LIVE, _E.INLINE_DONE),
@@ -241,6 +297,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROING, _E.INLINE_DONE),
         (_S.STEALING, _E.INLINE_DONE),
         (_S.ZEROED, _E.INLINE_DONE),
+        (_S.DEFERRED, _E.INLINE_DONE),
     ),
     "only a page believed zero can turn out dirtied": (
         (_S.LIVE, _E.DIRTIED),
@@ -250,6 +307,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROING, _E.DIRTIED),
         (_S.STEALING, _E.DIRTIED),
         (_S.INLINE, _E.DIRTIED),
+        (_S.DEFERRED, _E.DIRTIED),
     ),
     "nothing is granted before it is zero": (
         (_S.LIVE, _E.GRANT),
@@ -259,6 +317,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROING, _E.GRANT),
         (_S.STEALING, _E.GRANT),
         (_S.INLINE, _E.GRANT),
+        (_S.DEFERRED, _E.GRANT),
     ),
     "a fault on a page outside a hole is no concern of the table": (
         (_S.LIVE, _E.TOUCH),

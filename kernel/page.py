@@ -14,6 +14,8 @@ NOBODY = -1
 LAZY_FREE = 1
 #: stored to, as entries that are gone told (vm_page_dirty)
 DIRTY = 2
+#: zero when that was last looked at, and zero still unless stored to (track_clean)
+KNOWN_ZERO = 16
 
 
 class Page(msgspec.Struct, frozen=True, gc=False):

@@ -1,8 +1,8 @@
 """Policies: which variant of the protocol runs, key by key.
 
-Every key is a choice that the discussion of issue 1318 leaves open, with the comment that it comes
-from. `refusals` says which combinations make no sense, and why. What a policy promises is in
-`kernel/promises.py`.
+Every key is a choice that the discussion of issue 1318 leaves open; `kernel/policy_text.py` says
+whose proposal each value is. The presets are in `kernel/presets.py`; which combinations
+make no sense, and why, in `kernel/refusals.py`; what a policy promises in `kernel/promises.py`.
 """
 
 from enum import StrEnum
@@ -17,8 +17,12 @@ class AdviceKind(StrEnum):
 
     #: MADV_FREE_HOLE and MADV_FREE_ZERO (nwf's names)
     HOLE_ZERO = "hole-zero"
+    #: madvise(MADV_FREE_REUSABLE) and MADV_FREE_REUSE as XNU has them: no zero guarantee
+    REUSABLE_REUSE = "reusable-reuse"
     #: madvise(MADV_DONTNEED) as Linux has it: contents discarded at once
     DONTNEED_LINUX = "dontneed-linux"
+    #: madvise(MADV_DONTNEED) as FreeBSD has it: deactivated, contents kept
+    DONTNEED_FREEBSD = "dontneed-freebsd"
     #: madvise(MADV_FREE): the kernel may drop the page until it is written
     FREE = "free"
     #: munmap, and mmap again on reuse
@@ -32,13 +36,15 @@ class HoleRecord(StrEnum):
     PAGE_FLAG = "page-flag"
     #: a flag of a clipped map entry under the map write lock (nwf)
     MAP_ENTRY = "map-entry"
+    #: ranges recorded beside the map, under the map read lock (davidchisnall, step 1)
+    RANGE_LIST = "range-list"
 
 
 class NoAccess(StrEnum):
     """What HOLE does to the page-table entries."""
 
     NONE = "none"
-    #: the entry stays, user permission is cleared
+    #: the entry stays with its frame and permits nothing, as Linux's PROT_NONE
     KEEP_PTE = "keep-pte"
     #: the entry goes (FreeBSD's PROT_NONE)
     REMOVE_PTE = "remove-pte"
@@ -48,7 +54,14 @@ class Invalidate(StrEnum):
     """How HOLE makes other cores forget the old entries."""
 
     NONE = "none"
+    #: HOLE interrupts the cores that run the address space, and waits
     EAGER_IPI = "eager-ipi"
+    #: the hardware tells all cores, and HOLE waits for its completion (TLBI; INVLPGB, TLBSYNC)
+    BROADCAST = "broadcast"
+    #: HOLE returns at once, other cores invalidate when they switch context (davidchisnall, step 2)
+    DEFERRED_AT_SWITCH = "deferred-at-switch"
+    #: the same, and whenever they enter the kernel
+    DEFERRED_AT_KERNEL_ENTRY = "deferred-at-kernel-entry"
 
 
 class HoleAccess(StrEnum):
@@ -92,13 +105,95 @@ class Grant(StrEnum):
     EAGER = "eager"
 
 
+class Regrant(StrEnum):
+    """How cores that know a page as no-access learn that ZERO gave it back (step 4, first case)."""
+
+    #: they need not: who still has the old entry faults once, and fetches the new one
+    FAULT = "fault"
+    #: every core that runs the address space is interrupted
+    IPI = "ipi"
+    #: those that run it and have invalidated the page are; the others flush when they switch in
+    IPI_DEFERRED = "ipi-deferred"
+
+
+class ReadFill(StrEnum):
+    """What a load of private memory that nobody has stored to is given."""
+
+    #: a zeroed page of its own (FreeBSD)
+    OWN_PAGE = "own-page"
+    #: the zero page that all share, until the first store (Linux)
+    ZERO_PAGE = "zero-page"
+
+
 class Errors(StrEnum):
     """What an operation on a range with gaps answers."""
 
     #: gaps are skipped, always 0
     FREEBSD = "freebsd"
-    #: the mapped parts are done, then ENOMEM
+    #: the mapped parts are done, then ENOMEM; EINVAL where something is wired
     LINUX = "linux"
+    #: EINVAL at the first gap, what comes before it stays done; EPERM where it is not writable
+    XNU = "xnu"
+    #: EINVAL and nothing done, unless all of it can be
+    STRICT = "strict"
+
+
+class TrackClean(StrEnum):
+    """Whether a page that ZERO left zero, and nobody stored to since, is known to be that."""
+
+    OFF = "off"
+    #: dirty bits are cleared and flushed before the zeroing; such a page is not zeroed again
+    ON = "on"
+
+
+class ShadowAnon(StrEnum):
+    """What HOLE, ZERO and MADV_FREE do where an older copy lies below, of anonymous memory."""
+
+    #: as if there was none: a page that goes shows the older one again (FreeBSD bug 240061)
+    REWIND = "rewind"
+    #: nothing, silently (FreeBSD's workaround for MADV_FREE)
+    IGNORE = "ignore"
+    #: a new anonymous object takes the place of all (nwf, markjdb)
+    PUNCH = "punch"
+
+
+class ForkHole(StrEnum):
+    """What fork makes of a hole."""
+
+    #: the child has the same hole, and shares its pages until one of the two does ZERO
+    COW_SHARE = "cow-share"
+    #: the pages go; parent and child have a hole each with an object of its own (nwf)
+    PUNCH_BOTH = "punch-both"
+    #: fork does the ZERO: neither has a hole
+    ZERO_FIRST = "zero-first"
+    #: the child has no hole but fresh zero memory, as with INHERIT_ZERO
+    CHILD_ZERO = "child-zero"
+
+
+class Shared(StrEnum):
+    """HOLE and ZERO of MAP_SHARED memory."""
+
+    #: the advice is about the object, for every mapping of it (nwf)
+    OBJECT = "object"
+    #: EINVAL
+    REJECT = "reject"
+
+
+class ShadowNamed(StrEnum):
+    """HOLE and ZERO of a private mapping of a file."""
+
+    #: nwf: "I think -EINVAL might be fine"
+    EINVAL = "einval"
+    #: an anonymous object takes the place of the file: it reads zero
+    PUNCH = "punch"
+
+
+class CommitChecks(StrEnum):
+    """Whether the allocator takes access away itself, beside the advice (snmalloc's option)."""
+
+    OFF = "off"
+    #: mprotect(PROT_NONE) after each release, mprotect(PROT_READ|PROT_WRITE) before each reuse
+    ON = "on"
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="kebab"):
@@ -115,93 +210,48 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         default=NotStarted.FLUSH_THEN_ZERO, name="zero_not_started"
     )
     grant: Grant = Grant.LAZY
+    regrant: Regrant = Regrant.FAULT
+    #: after so long the zeroing thread interrupts the cores that have not invalidated yet: a core
+    #: that never switches would hold pages back for ever; 0: it may
+    deadline_ns: Annotated[int, Meta(ge=0, le=10**12)] = msgspec.field(
+        default=1_000_000, name="deadline_ns"
+    )
+    track_clean: TrackClean = msgspec.field(default=TrackClean.OFF, name="track_clean")
+    shadow_anon: ShadowAnon = msgspec.field(default=ShadowAnon.PUNCH, name="shadow_anon")
+    fork_hole: ForkHole = msgspec.field(default=ForkHole.PUNCH_BOTH, name="fork_hole")
+    shared: Shared = Shared.OBJECT
+    shadow_named: ShadowNamed = msgspec.field(default=ShadowNamed.EINVAL, name="shadow_named")
     errors: Errors = Errors.FREEBSD
+    commit_checks: CommitChecks = msgspec.field(default=CommitChecks.OFF, name="commit_checks")
+    read_fill: ReadFill = msgspec.field(default=ReadFill.OWN_PAGE, name="read_fill")
     #: pages that the page daemon unmaps before one flush (1 as on FreeBSD, more as on Linux)
     daemon_batch: Annotated[int, Meta(ge=1, le=512)] = msgspec.field(default=1, name="daemon_batch")
 
 
-PRESETS: dict[str, Policy] = {
-    "flag-only": Policy(
-        hole_state=HoleRecord.PAGE_FLAG,
-        no_access=NoAccess.NONE,
-        invalidate=Invalidate.NONE,
-        hole_access=HoleAccess.PERMISSIVE,
-        rogue=Rogue.STAY_HOLE,
-    ),
-    "fatal-hole": Policy(),
-    "madv-free": Policy(advice=AdviceKind.FREE),
-    "dontneed-linux": Policy(advice=AdviceKind.DONTNEED_LINUX, errors=Errors.LINUX),
-    "unmap": Policy(advice=AdviceKind.UNMAP),
+#: keys that mean something whatever the advice is
+_ALWAYS_MEANT = frozenset({"advice", "errors", "commit_checks", "read_fill", "daemon_batch"})
+#: keys of the other advices that have holes or older copies
+_MEANT = {
+    AdviceKind.REUSABLE_REUSE: frozenset({"shadow_anon", "shared", "rogue"}),
+    AdviceKind.FREE: frozenset({"shadow_anon"}),
 }
-
-#: keys that are numbers: their values, what they mean
-NUMBERS: dict[str, tuple[str, str]] = {
-    "daemon_batch": ("1...512", "Pages that the page daemon unmaps before one flush."),
-}
-
-#: one line each, for `holezero policies`
-PRESET_ABOUT: dict[str, str] = {
-    "flag-only": "a flag on each resident page, page tables untouched (markjdb's sketch)",
-    "fatal-hole": "map entries clipped, entries removed and shot down, any access kills (nwf)",
-    "madv-free": "today's MADV_FREE: no zero guarantee, old contents until reclaimed",
-    "dontneed-linux": "Linux's MADV_DONTNEED: discard at once, zero-fill by refault",
-    "unmap": "munmap and mmap again: what allocators do without better advice",
-}
-
-
-#: keys that mean something whatever the advice is; the others are about holes
-_ALWAYS_MEANT = frozenset({"advice", "errors", "daemon_batch"})
 
 
 def concerned(policy: Policy) -> frozenset[str]:
     """Give the keys that have an effect under this policy's advice."""
     if policy.advice is AdviceKind.HOLE_ZERO:
         return frozenset(Policy.__struct_fields__)
-    return _ALWAYS_MEANT
+    # how shootdowns of munmap and the like reach other cores: only broadcast changes that
+    shootdowns = {"invalidate"} if policy.invalidate is Invalidate.BROADCAST else set[str]()
+    return _ALWAYS_MEANT | _MEANT.get(policy.advice, frozenset()) | shootdowns
 
 
-def refusals(policy: Policy) -> list[str]:
-    """List why this combination makes no sense; empty if it does.
+_DEFERRED = frozenset({Invalidate.DEFERRED_AT_SWITCH, Invalidate.DEFERRED_AT_KERNEL_ENTRY})
 
-    Keys that the advice does not concern are not looked at: one setting may serve a comparison of
-    several policies.
-    """
-    if policy.advice is not AdviceKind.HOLE_ZERO:
-        return []
-    found = []
-    p = policy
-    if p.hole_access is HoleAccess.FATAL and p.rogue is not Rogue.STAY_HOLE:
-        found.append(
-            f"rogue={p.rogue} says what becomes of a page that is touched in a hole, but with "
-            "hole_access=fatal none is: set hole_access=permissive"
-        )
-    if p.zero_not_started is NotStarted.ZERO_THEN_REPERMIT and p.invalidate is Invalidate.NONE:
-        found.append(
-            "zero_not_started=zero-then-repermit is about a ZERO that meets a shootdown that is "
-            "outstanding, and invalidate=none has none"
-        )
-    if p.hole_access is HoleAccess.FATAL and p.hole_state is HoleRecord.PAGE_FLAG:
-        found.append(
-            "hole_access=fatal needs hole_state=map-entry: a page flag keeps no record of an "
-            "address whose page is gone, so such an access cannot be told from a first touch"
-        )
-    if p.no_access is NoAccess.NONE and p.invalidate is not Invalidate.NONE:
-        found.append(
-            "no_access=none leaves the page tables as they are, so there is nothing to "
-            "invalidate: set invalidate=none (and hole_access=permissive, as nothing stops an "
-            "access then)"
-        )
-    if p.no_access is not NoAccess.NONE and p.invalidate is Invalidate.NONE:
-        found.append(
-            f"no_access={p.no_access} with invalidate=none takes access away from the page "
-            "table but never from the TLBs: no core can know what it may still use"
-        )
-    if p.zero_not_started is NotStarted.ZERO_THEN_REPERMIT and p.hole_state is HoleRecord.MAP_ENTRY:
-        found.append(
-            "zero_not_started=zero-then-repermit has no case with hole_state=map-entry and "
-            "invalidate=eager-ipi: HOLE holds the map write lock until its shootdown is complete"
-        )
-    return found
+
+def defers(policy: Policy) -> bool:
+    """Say whether HOLE leaves the invalidation to the other cores' next occasion."""
+    return policy.invalidate in _DEFERRED
 
 
 def zero_may_skip(policy: Policy) -> bool:

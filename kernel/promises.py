@@ -6,7 +6,16 @@ policy does not promise is reported, if broken, as "not promised, broken N times
 
 from enum import StrEnum
 
-from kernel.policy import AdviceKind, HoleAccess, Invalidate, NotStarted, Policy, zero_may_skip
+from kernel.policy import (
+    AdviceKind,
+    HoleAccess,
+    Invalidate,
+    NotStarted,
+    Policy,
+    ShadowAnon,
+    concerned,
+    zero_may_skip,
+)
 
 
 class Property(StrEnum):
@@ -45,6 +54,11 @@ ALWAYS = frozenset(
 def promises(policy: Policy) -> frozenset[Property]:
     """Say which properties a correct machine under `policy` keeps."""
     kept = set(ALWAYS)
+    rewinds = policy.shadow_anon is ShadowAnon.REWIND and "shadow_anon" in concerned(policy)
+    if rewinds:
+        kept.remove(Property.FORK)
+    if rewinds:
+        return frozenset(kept)  # what shows again is neither zero nor a store made since
     if policy.advice in (AdviceKind.HOLE_ZERO, AdviceKind.DONTNEED_LINUX):
         kept.add(Property.ZERO_WEAK)
     if policy.advice is not AdviceKind.HOLE_ZERO:

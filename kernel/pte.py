@@ -22,9 +22,13 @@ def pfn_of(pte: int) -> int:
     return pte >> PFN_SHIFT
 
 
-def permits(pte: int, *, write: bool) -> bool:
-    """Say whether user code may make this access through the entry."""
-    need = P | U | W if write else P | U
+def permits(pte: int, *, write: bool, kernel: bool = False) -> bool:
+    """Say whether user code, or the kernel for it, may make this access through the entry.
+
+    The kernel may whether or not user code may: clearing U does not stop it.
+    """
+    need = P if kernel else P | U
+    need |= W if write else 0
     return pte & need == need
 
 

@@ -62,7 +62,7 @@ Change = Callable[[MapEntry], MapEntry]
 class VmMap:
     """Entries of one address space; `starts` mirrors them for bisection."""
 
-    __slots__ = ("entries", "refs", "starts")
+    __slots__ = ("entries", "refs", "starts", "wired")
 
     def __init__(self) -> None:
         """Make an empty map."""
@@ -70,6 +70,8 @@ class VmMap:
         self.entries: list[MapEntry] = []
         #: how many entries show each object
         self.refs: dict[int, int] = {}
+        #: how many entries are WIRED
+        self.wired = 0
 
     def lookup(self, vpn: int) -> MapEntry | None:
         """Find the entry that holds page `vpn`."""
@@ -80,6 +82,8 @@ class VmMap:
 
     def overlapping(self, start: int, end: int) -> list[MapEntry]:
         """List the entries that hold a page of [start, end); gaps are not in it."""
+        if start >= end:
+            return []
         i = max(bisect_right(self.starts, start) - 1, 0)
         found = []
         while i < len(self.entries) and self.entries[i].start < end:
@@ -146,7 +150,9 @@ class VmMap:
         refs = self.refs
         for entry in entries:
             refs[entry.oid] = refs.get(entry.oid, 0) + 1
+            self.wired += bool(entry.flags & WIRED)
         for entry in self.entries[first:last]:
+            self.wired -= bool(entry.flags & WIRED)
             if refs[entry.oid] == 1:
                 del refs[entry.oid]
             else:
@@ -179,6 +185,7 @@ class VmMap:
         twin.starts = self.starts.copy()
         twin.entries = self.entries.copy()
         twin.refs = self.refs.copy()
+        twin.wired = self.wired
         return twin
 
     def freeze(self) -> Hashable:

@@ -8,6 +8,7 @@ are changed, values in them replaced. Source: FreeBSD vm_object.h (OBJ_ANON, OBJ
 from collections.abc import Hashable
 from typing import Self
 
+from kernel.hole_ranges import HoleRanges
 from kernel.locks import SxLock
 from kernel.page import Page
 
@@ -25,10 +26,12 @@ class VmObject:
     __slots__ = (
         "backing",
         "file",
+        "holes",
         "lock",
         "offset",
         "one_mapping",
         "pages",
+        "punched",
         "shadows",
         "size",
         "swap",
@@ -39,6 +42,8 @@ class VmObject:
         self.size = size
         #: the file that it caches (a vnode object), or ANONYMOUS
         self.file = file
+        #: indexes at which a file reads as zero since MADV_REMOVE
+        self.punched = HoleRanges()
         self.pages: dict[int, Page] = {}
         #: swap slots by index
         self.swap: dict[int, int] = {}
@@ -50,6 +55,8 @@ class VmObject:
         #: each index is mapped by one entry at most (OBJ_ONEMAPPING)
         self.one_mapping = file == ANONYMOUS
         self.lock = SxLock()
+        #: indexes in a hole, where mappings are shared
+        self.holes = HoleRanges()
 
     @property
     def anonymous(self) -> bool:
@@ -61,6 +68,7 @@ class VmObject:
         twin = object.__new__(type(self))
         twin.size = self.size
         twin.file = self.file
+        twin.punched = self.punched.copy()
         twin.pages = self.pages.copy()
         twin.swap = self.swap.copy()
         twin.backing = self.backing
@@ -68,6 +76,7 @@ class VmObject:
         twin.shadows = self.shadows
         twin.one_mapping = self.one_mapping
         twin.lock = self.lock
+        twin.holes = self.holes.copy()
         return twin
 
     def freeze(self) -> Hashable:
@@ -75,6 +84,8 @@ class VmObject:
         return (
             tuple(sorted(self.pages.items())),
             tuple(sorted(self.swap.items())),
+            self.punched.freeze(),
             (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
             self.lock,
+            self.holes.freeze(),
         )

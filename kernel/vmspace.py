@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from typing import Self
 
+from kernel.hole_ranges import HoleRanges
 from kernel.locks import SxLock
 from kernel.vm_map import VmMap
 
@@ -48,7 +49,7 @@ class Pmap:
 class VmSpace:
     """One address space."""
 
-    __slots__ = ("killed", "lock", "map", "pmap", "resident")
+    __slots__ = ("holes", "killed", "lock", "map", "pmap", "resident")
 
     def __init__(self) -> None:
         """Make an empty address space."""
@@ -57,6 +58,8 @@ class VmSpace:
         self.lock = SxLock()
         #: pages in the resident set: resident, and not in a hole
         self.resident = 0
+        #: private pages in a hole (hole_state = range-list)
+        self.holes = HoleRanges()
         #: the process was killed: nothing is mapped for it any more
         self.killed = False
 
@@ -67,9 +70,11 @@ class VmSpace:
         twin.pmap = self.pmap.copy()
         twin.lock = self.lock
         twin.resident = self.resident
+        twin.holes = self.holes.copy()
         twin.killed = self.killed
         return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
-        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident, self.killed
+        record = self.holes.freeze()
+        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident, record, self.killed

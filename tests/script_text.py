@@ -19,7 +19,7 @@ from cluster.explore.world import Channel
 from cluster.setup import Setup
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
 from kernel.units import VPN_LIMIT, VPN_MASK
-from kernel.vm_map import HOLE, NEEDS_COPY, SHARED
+from kernel.vm_map import HOLE, INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, WIRED
 from kernel.vmspace import VmSpace
 
 _PROT = {0: "none", 1: "r", 3: "rw"}
@@ -56,7 +56,7 @@ class Words:
     def message(self, m: Message, to: Machine | None = None) -> str:
         """Render a message: class, then fields by name; for a Step what `to` would do."""
         left_out = _LEFT_OUT if self.several else _LEFT_OUT | {"asid"}
-        text = self.text.message(m, left_out)
+        text = self.text.message(m, left_out).replace(" kernel=False", "")
         if isinstance(m, Step) and isinstance(to, Vm) and m.op in to.ops:
             op = to.ops[m.op]
             text += f" {op.kind.name}.{to._phases(op)[op.phase].__name__}"
@@ -103,6 +103,9 @@ class Words:
             hole = " hole" if e.flags & HOLE else ""
             hole += " needs a copy" if e.flags & NEEDS_COPY else ""
             hole += " shared" if e.flags & SHARED else ""
+            hole += " wired" if e.flags & WIRED else ""
+            hole += " not inherited" if e.flags & NOT_INHERITED else ""
+            hole += " inherited as zero" if e.flags & INHERITED_ZERO else ""
             at = self.text.key((e.oid, e.offset))
             rows.append(f"map {span(e.start, e.end)} {_PROT[e.prot]} {at}{hole}")
         lock = space.lock

@@ -25,7 +25,7 @@ _ALONE: Program = ["map 1 1", "store 1", "hole 1 1", "zero 1 1", "store 1", "fen
 
 
 def tiny(
-    policy: dict[str, str],
+    policy: dict[str, str | int],
     threads: tuple[Program, ...],
     *hazards: str,
     **machine: int | str,
@@ -55,6 +55,9 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
     ("fatal-hole", (zeroed(), ["load 1"]), "fused"),
     ("fatal-hole", (zeroed(), ["store 1"]), "fine"),
     ("fatal-hole", (zeroed("load 1"), ["store 1"]), "fused"),
+    ("deferred-tlb deadline_ns=0 zeroing=inline", (zeroed(), ["store 1"]), "fused"),
+    ("deferred-tlb-strict deadline_ns=0", (zeroed(), ["store 1"]), "fused"),
+    ("broadcast-tlb", (zeroed(), ["store 1"]), "fused"),
     ("madv-free", ([*_OPEN, "free 1 1", "load 1"], ["store 1"]), "fine"),
     ("dontneed-linux", _DISCARDED, "fine"),
     ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine"),
@@ -89,7 +92,12 @@ def named(threads: tuple[Program, ...]) -> str:
 def test_correct_preset_closes(
     preset: str, threads: tuple[Program, ...], grain: str, expect: Expect
 ) -> None:
-    search = explore(tiny({"preset": preset}, threads, grain=grain))
+    name, *settings = preset.split()
+    policy: dict[str, str | int] = {"preset": name}
+    for key, value in (setting.split("=") for setting in settings):
+        policy[key] = int(value) if value.isdecimal() else value
+    machine = {"profile": "x86-invlpgb"} if name == "broadcast-tlb" else {}
+    search = explore(tiny(policy, threads, grain=grain, **machine))
     assert search.found == []
     assert search.complete
     expect(f"states of {preset}, {grain}: {named(threads)}", search.states)
@@ -103,7 +111,7 @@ _SWAP: dict[str, int | str] = {**_SHORT, "swap_slots": 2}
 _TWICE = ["map 1 2", "store 1", "store 2"]
 _HOLED = ["map 1 2", "store 1", "hole 1 1", "store 2"]
 #: one frame, which the page daemon has to take for the second page
-PRESSED: list[tuple[dict[str, str], Program, dict[str, int | str]]] = [
+PRESSED: list[tuple[dict[str, str | int], Program, dict[str, int | str]]] = [
     ({"preset": "fatal-hole", "zeroing": "inline"}, _HOLED, _SHORT),
     ({"preset": "flag-only", "zeroing": "inline"}, _HOLED, _SHORT),
     ({"preset": "madv-free"}, ["map 1 2", "store 1", "free 1 1", "store 2"], _SHORT),
@@ -116,7 +124,7 @@ PRESSED: list[tuple[dict[str, str], Program, dict[str, int | str]]] = [
 
 @pytest.mark.parametrize(("policy", "program", "machine"), PRESSED)
 def test_correct_preset_closes_under_pressure(
-    policy: dict[str, str], program: Program, machine: dict[str, int | str], expect: Expect
+    policy: dict[str, str | int], program: Program, machine: dict[str, int | str], expect: Expect
 ) -> None:
     search = explore(tiny(policy, (program,), **machine), budget=40_000)
     assert search.found == []
@@ -125,10 +133,10 @@ def test_correct_preset_closes_under_pressure(
     expect(f"states of {policy['preset']}, one frame, {swap}: {named((program,))}", search.states)
 
 
-FATAL = {"preset": "fatal-hole"}
-LINUX = {"preset": "dontneed-linux"}
+FATAL: dict[str, str | int] = {"preset": "fatal-hole"}
+LINUX: dict[str, str | int] = {"preset": "dontneed-linux"}
 #: hazard -> policy, threads, machine
-SMALL: dict[str, tuple[dict[str, str], tuple[Program, ...], dict[str, int | str]]] = {
+SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int | str]]] = {
     "free-before-acks": (LINUX, _DISCARDED, {}),
     "ack-overtakes-stores": (LINUX, _DISCARDED, {}),
     "ack-before-flush": (LINUX, _DISCARDED, {}),
@@ -151,6 +159,21 @@ SMALL: dict[str, tuple[dict[str, str], tuple[Program, ...], dict[str, int | str]
         LINUX,
         (["map 1 1", "create b", "dontneed 1 1"], ["store 1", "store 1"]),
         {},
+    ),
+    "user-bit-only": (
+        {"preset": "fatal-hole", "no_access": "keep-pte", "zeroing": "inline"},
+        (["map 1 1", "store 1", "hole 1 1", "copyin 1"],),
+        {},
+    ),
+    "hook-after-early-return": (
+        {"preset": "deferred-tlb-strict", "deadline_ns": 0, "zeroing": "inline"},
+        ([*_OPEN, "hole 1 1"], ["store 1", "await a 3"]),
+        {"grain": "fused"},
+    ),
+    "time-for-acknowledgement": (
+        {"preset": "deferred-tlb-strict", "zeroing": "inline"},
+        ([*_OPEN, "hole 1 1"], ["store 1"]),
+        {"grain": "fused"},
     ),
     "daemon-skips-recheck": (
         {"preset": "flag-only", "zeroing": "inline"},

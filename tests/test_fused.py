@@ -9,13 +9,12 @@ import pytest
 
 from cluster.scenario import parse
 from cluster.setup import Setup, prepare
-from tests.contended_guests import POLICIES
+from tests.contended_guests import HOLES, POLICIES, profile_for
 from tests.guest_results import results
 
 CELLS = (0, 7, 200)
 SEEDS = 3
 _CALLS = ("hole", "zero", "release", "reuse", "free", "dontneed", "protect", "unmap", "map")
-HOLES = ("flag-only", "fatal-hole")
 Program = list[str]
 
 
@@ -23,7 +22,7 @@ def setup_of(policy: str, programs: dict[str, Program], grain: str) -> Setup:
     rows = [
         {"name": name, "core": i % 2, "run": run} for i, (name, run) in enumerate(programs.items())
     ]
-    machine = {"cores": 2, "grain": grain, "frames": 256}
+    machine = {"cores": 2, "grain": grain, "frames": 256, "profile": profile_for(policy)}
     return prepare(parse({"machine": machine, "policy": POLICIES[policy], "thread": rows}, policy))
 
 

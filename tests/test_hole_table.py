@@ -80,4 +80,4 @@ def test_protocol_md_names_every_message_event_and_state() -> None:
     text = render()
     for name in [*(e.name for e in HoleEvent), *(s.name for s in HoleState)]:
         assert name in text
-    assert "| `Ipi` | `core <- core, pagedaemon` |" in text
+    assert "| `Ipi` | `core <- core, pagedaemon, zeroer` |" in text

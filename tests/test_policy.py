@@ -1,18 +1,16 @@
 """Policies: which combinations are refused, and what each promises."""
 
+from enum import EnumMeta
+
 import pytest
 
 from cluster.input_error import InputError
 from cluster.setup import policy_of
-from kernel.policy import (
-    PRESET_ABOUT,
-    PRESETS,
-    Policy,
-    concerned,
-    refusals,
-    zero_may_skip,
-)
+from kernel.policy import Policy, concerned, zero_may_skip
+from kernel.policy_text import KEY_ABOUT, VALUE_ABOUT
+from kernel.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
 from kernel.promises import ALWAYS, Property, promises
+from kernel.refusals import refusals
 
 
 @pytest.mark.parametrize(
@@ -36,10 +34,23 @@ from kernel.promises import ALWAYS, Property, promises
                 "hole_access": "permissive",
                 "no_access": "none",
                 "invalidate": "none",
+                "fork_hole": "cow-share",
             },
             "invalidate=none has none",
         ),
         ({"rogue": "reuse-page", "hole_access": "fatal"}, "none is: set hole_access=permissive"),
+        ({"regrant": "ipi"}, "set no_access=keep-pte"),
+        ({"regrant": "ipi", "no_access": "keep-pte"}, "set grant=eager"),
+        (
+            {"hole_state": "page-flag", "hole_access": "permissive"},
+            "hole_state=page-flag records none",
+        ),
+        (
+            {"invalidate": "deferred-at-switch", "track_clean": "on"},
+            "set invalidate=eager-ipi",
+        ),
+        ({"shadow_anon": "ignore"}, "ignore is for advice=free"),
+        ({"advice": "unmap", "commit_checks": "on"}, "set commit_checks=off"),
     ],
 )
 def test_nonsense_is_refused_with_the_reason(keys: dict[str, str], reason: str) -> None:
@@ -59,8 +70,21 @@ def test_every_preset_makes_sense_and_is_described() -> None:
 def test_keys_of_hole_zero_do_not_concern_other_advice() -> None:
     name, policy = policy_of({"preset": "madv-free", "no_access": "none"}, "x")
     assert (name, policy.no_access) == ("madv-free", "none")
-    assert concerned(policy) == {"advice", "errors", "daemon_batch"}
+    meant = {"advice", "errors", "commit_checks", "shadow_anon", "read_fill", "daemon_batch"}
+    assert concerned(policy) == meant
     assert concerned(PRESETS["flag-only"]) == set(Policy.__struct_fields__)
+
+
+def test_every_key_and_value_is_explained() -> None:
+    assert list(KEY_ABOUT) == list(Policy.__struct_fields__)
+    values = {
+        (key, value)
+        for key in KEY_ABOUT
+        if isinstance(kind := type(getattr(Policy(), key)), EnumMeta)
+        for value in kind
+    }
+    assert set(VALUE_ABOUT) == values
+    assert set(PRESET_OPEN) <= set(PRESETS)
 
 
 def test_an_unknown_key_or_value_names_the_nearest() -> None:
@@ -70,11 +94,19 @@ def test_an_unknown_key_or_value_names_the_nearest() -> None:
         policy_of({"zeroing": "backgroun"}, "x")
 
 
-PROMISED = {
+_FATAL = {Property.ZERO_WEAK, Property.ZERO_STRONG, Property.FATAL}
+PROMISED: dict[str, set[Property]] = {
+    "apple": set(),
     "flag-only": {Property.ZERO_WEAK},
-    "fatal-hole": {Property.ZERO_WEAK, Property.ZERO_STRONG, Property.FATAL},
+    "fatal-hole": _FATAL,
+    "deferred-tlb": {Property.ZERO_WEAK, Property.FATAL},
+    "deferred-tlb-strict": _FATAL,
+    "broadcast-tlb": _FATAL,
     "madv-free": set(),
+    "madv-free-rewind": set(),
+    "madv-free-punched": set(),
     "dontneed-linux": {Property.ZERO_WEAK},
+    "dontneed-freebsd": set(),
     "unmap": set(),
 }
 
@@ -82,7 +114,8 @@ PROMISED = {
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_each_preset_promises(name: str) -> None:
     assert promises(PRESETS[name]) - ALWAYS == PROMISED[name]
-    assert promises(PRESETS[name]) >= ALWAYS
+    rewinds = {Property.FORK} if name == "madv-free-rewind" else set()
+    assert promises(PRESETS[name]) >= ALWAYS - rewinds
 
 
 def test_strong_zero_needs_every_way_in_to_be_closed() -> None:

@@ -12,7 +12,7 @@ from actors.message import Message
 from actors.wiring import build
 from cluster.properties.checker import Checker
 from cluster.setup import Setup
-from tests.contended_guests import PLENTY, POLICIES, contended_setup
+from tests.contended_guests import PLENTY, POLICIES, contended_setup, forking_setup
 
 SEEDS = 4
 _TIGHT = {"free_min": 1, "act_init": 0, "pageout_oom_seq": 2}
@@ -78,5 +78,31 @@ class Tumble:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_promises_are_kept(policy: str, machine: str, grain: str) -> None:
     for seed in range(SEEDS):
-        setup = contended_setup(seed, policy, grain=grain, machine=MACHINES[machine])
+        setup = contended_setup(seed, policy, grain=grain, **MACHINES[machine])
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
+@pytest.mark.parametrize("grain", ["fine", "fused"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_across_forks(policy: str, grain: str) -> None:
+    for seed in range(2 * SEEDS):
+        setup = forking_setup(seed, policy, grain=grain)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_in_two_domains(policy: str) -> None:
+    """Pages of one object have frames in both; with few, one domain has none left."""
+    for seed in range(SEEDS):
+        setup = contended_setup(seed, policy, domains=2, frames=2)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+        setup = forking_setup(seed, policy, domains=2, zeroers=2, frames=32)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
+@pytest.mark.parametrize("grain", ["fine", "fused"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_by_all_other_calls(policy: str, grain: str) -> None:
+    for seed in range(SEEDS):
+        setup = contended_setup(seed, policy, grain=grain, others=True)
         assert Tumble(setup, Random(seed)).run().violations == [], seed

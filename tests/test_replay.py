@@ -304,7 +304,7 @@ def test_a_trace_with_a_lost_log_is_cut_to_what_has_its_causes(
 
 def test_a_node_notices_what_the_transport_does() -> None:
     laboratory = Laboratory(1, "order")
-    batch = ENCODER.encode([(0, 5, Walk(0, 0, 1, False))])
+    batch = ENCODER.encode([(0, 5, Walk(0, 0, 1, False, False))])
     with pytest.raises(TransportError, match="got message 5 of actor 0 instead of"):
         laboratory.nodes[2].enqueue(batch)
     with pytest.raises(TransportError, match="no batch"):

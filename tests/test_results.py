@@ -142,7 +142,7 @@ def test_pages_zeroed_and_sometimes() -> None:
         (9, Resident(1, 0, 4)),
         end=10,
     )
-    zeroed = {"inline": 0, "background": 16, "stolen": 4, "skipped": 2}
+    zeroed = {"inline": 0, "background": 16, "stolen": 4, "skipped": 2, "clean": 0}
     assert metrics.pages_zeroed == zeroed
     assert metrics.reclaimed == {"pages": 5, "holes": 3, "free": 1, "clean": 1}
     assert metrics.segv["hole"] == 1

@@ -35,7 +35,7 @@ def test_one_line_a_delivery(full: Path) -> None:
     shown = lines(full)
     end = record_inline(full, "full")
     assert len(shown) == end.deliveries
-    assert shown[0].split()[1:] == ["core0>vm0", "a", "SwitchIn", "asid=0"]
+    assert shown[0].split()[1:] == ["core0>vm0", "core0", "SwitchIn", "asid=0"]
     times = [int(line.split()[0].replace(",", "")) for line in shown]
     assert times[0] > 0
     assert times == sorted(times)
@@ -84,7 +84,7 @@ def test_filters_that_name_what_is_not_there(full: Path) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        Walk(0, 0, 7, False),
+        Walk(0, 0, 7, False, False),
         Call(0, 0, 7, 0, 5 << 12, 3 << 12, ()),
         Shoot(0, 0, 0, (6, 7), (1,), 0),
         Ipi(0, 0, 0, (7,)),

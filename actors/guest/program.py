@@ -28,6 +28,23 @@ class Advice(IntEnum):
     DONTNEED = 2
     HOLE = 3
     ZERO = 4
+    NORMAL = 5
+    RANDOM = 6
+    SEQUENTIAL = 7
+    WILLNEED = 8
+    COLD = 9
+    PAGEOUT = 10
+    POPULATE_READ = 11
+    POPULATE_WRITE = 12
+    #: what a child gets: nothing (minherit's INHERIT_NONE), a copy again, zero, a copy again
+    DONTFORK = 13
+    DOFORK = 14
+    WIPEONFORK = 15
+    KEEPONFORK = 16
+    #: a hole in what is shared, for all that map it
+    REMOVE = 17
+    #: DONTNEED of pages that mlock holds as well
+    DONTNEED_LOCKED = 18
 
 
 class How(IntFlag):
@@ -77,11 +94,42 @@ class Protect(msgspec.Struct, frozen=True, array_like=True, tag="protect", gc=Fa
 
 
 class Advise(msgspec.Struct, frozen=True, array_like=True, tag="advise", gc=False):
-    """madvise(2) with an `Advice`, the same under every policy."""
+    """madvise(2) with an `Advice`, the same under every policy; another number is no advice."""
 
     va: int
     length: int
     advice: int
+
+
+class Move(msgspec.Struct, frozen=True, array_like=True, tag="move", gc=False):
+    """mremap(MREMAP_FIXED) to `to`, with a new length; `keep`: the old range stays, empty."""
+
+    va: int
+    length: int
+    to: int
+    new_length: int
+    keep: bool = False
+
+
+class Lock(msgspec.Struct, frozen=True, array_like=True, tag="lock", gc=False):
+    """mlock(2)."""
+
+    va: int
+    length: int
+
+
+class Unlock(msgspec.Struct, frozen=True, array_like=True, tag="unlock", gc=False):
+    """munlock(2)."""
+
+    va: int
+    length: int
+
+
+class InCore(msgspec.Struct, frozen=True, array_like=True, tag="incore", gc=False):
+    """mincore(2)."""
+
+    va: int
+    length: int
 
 
 class Release(msgspec.Struct, frozen=True, array_like=True, tag="release", gc=False):
@@ -102,6 +150,18 @@ class Reuse(msgspec.Struct, frozen=True, array_like=True, tag="reuse", gc=False)
 
 class Access(msgspec.Struct, frozen=True, array_like=True, tag="access", gc=False):
     """`count` loads or stores of one granule each: at va, va+stride, va+2*stride, ..."""
+
+    va: int
+    count: int
+    stride: int
+    write: bool
+
+
+class Copy(msgspec.Struct, frozen=True, array_like=True, tag="copy", gc=False):
+    """A system call in which the kernel stores to (`write`: read(2)) or loads from user memory.
+
+    The accesses are those of an `Access`. One that is not permitted ends the call with EFAULT.
+    """
 
     va: int
     count: int
@@ -142,6 +202,10 @@ class Quit(msgspec.Struct, frozen=True, array_like=True, tag="quit", gc=False):
     """exit_group(2): the process ends, and all its memory goes; so does the thread."""
 
 
+class Exec(msgspec.Struct, frozen=True, array_like=True, tag="exec", gc=False):
+    """execve(2): the thread goes on in an address space with nothing in it."""
+
+
 class Fence(msgspec.Struct, frozen=True, array_like=True, tag="fence", gc=False):
     """Wait until every earlier store of the thread has been performed."""
 
@@ -151,15 +215,21 @@ Instruction = (
     | Unmap
     | Protect
     | Advise
+    | Move
+    | Lock
+    | Unlock
+    | InCore
     | Release
     | Reuse
     | Access
+    | Copy
     | Think
     | Await
     | Create
     | Exit
     | Fork
     | Quit
+    | Exec
     | Fence
 )
 

@@ -2,11 +2,15 @@
 
     map PAGE COUNT [PROT] [shared] [file:N[+FIRST]]
     unmap PAGE COUNT           protect PAGE COUNT PROT
+    move PAGE COUNT to PAGE [COUNT] [keep]                 (mremap)
+    lock PAGE COUNT            unlock PAGE COUNT           incore PAGE COUNT
     hole PAGE COUNT            zero PAGE COUNT             free PAGE COUNT     dontneed PAGE COUNT
+    ADVICE PAGE COUNT          (normal, cold, pageout, dontfork, remove, ...: `Advice` has them all)
     release PAGE COUNT         reuse PAGE COUNT            (the policy's advice for them)
     store PAGE[.GRANULE] [COUNT [STRIDE]]                  load PAGE[.GRANULE] [COUNT [STRIDE]]
+    copyout ...                copyin ...                  (as store and load, by the kernel)
     think NS                   await THREAD INDEX          create THREAD       fence       exit
-    fork THREAD                quit                        (the process ends)
+    fork THREAD                exec                        quit (the process ends)
 
 PROT is `none`, `r` or `rw` (the default); COUNT of an access counts granules STRIDE bytes apart
 (default: one page apart); numbers may be hexadecimal. Threads are named or numbered. `fork` starts
@@ -24,19 +28,25 @@ from actors.guest.program import (
     Advice,
     Advise,
     Await,
+    Copy,
     Create,
+    Exec,
     Exit,
     Fence,
     Fork,
     How,
+    InCore,
     Instruction,
+    Lock,
     Map,
+    Move,
     Protect,
     Quit,
     Release,
     Reuse,
     Think,
     ThreadInfo,
+    Unlock,
     Unmap,
     families,
 )
@@ -47,6 +57,7 @@ from kernel.units import CELLS_PER_PAGE, GRANULE, PAGE_SIZE, VPN_LIMIT
 _THINK_MAX_NS = 604_800 * 10**9
 _FILES_MAX = 1 << 20
 _PROT = {"none": 0, "r": 1, "rw": 3}
+_Parser = Callable[[list[str], Mapping[str, int]], Instruction]
 
 
 class ScriptError(ValueError):
@@ -120,6 +131,25 @@ def _map(words: list[str]) -> Map:
     return Map(start, length, prot, shared, file, first)
 
 
+def _move(words: list[str]) -> Move:
+    va, length = _range(words)
+    if words[2] != "to":
+        raise ScriptError(f"{words[2]!r}: write `move PAGE COUNT to PAGE [COUNT] [keep]`")
+    keep = words[-1] == "keep"
+    place = words[3:-1] if keep else words[3:]
+    to, new_length = _range([place[0], place[1] if len(place) > 1 else words[1]])
+    return Move(va, length, to, new_length, keep)
+
+
+def _copy(words: list[str], *, write: bool) -> Copy:
+    one = _access(words, write=write)
+    return Copy(one.va, one.count, one.stride, one.write)
+
+
+def _advice(advice: Advice) -> _Parser:
+    return lambda w, _: Advise(*_range(w), advice)
+
+
 def _access(words: list[str], *, write: bool) -> Access:
     page, _, granule = words[0].partition(".")
     va = _number(page, most=VPN_LIMIT - 1, what="page") * PAGE_SIZE
@@ -140,26 +170,28 @@ def _thread(word: str, names: Mapping[str, int]) -> int:
     raise ScriptError(f"there is no thread {word!r}; threads are {', '.join(sorted(names))}")
 
 
-_Parser = Callable[[list[str], Mapping[str, int]], Instruction]
-
 #: verb -> (fewest, most words after it, parser)
 _VERBS: dict[str, tuple[int, int, _Parser]] = {
     "map": (2, 5, lambda w, _: _map(w)),
     "unmap": (2, 2, lambda w, _: Unmap(*_range(w))),
     "protect": (3, 3, lambda w, _: Protect(*_range(w), _prot(w[2]))),
-    "hole": (2, 2, lambda w, _: Advise(*_range(w), Advice.HOLE)),
-    "zero": (2, 2, lambda w, _: Advise(*_range(w), Advice.ZERO)),
-    "free": (2, 2, lambda w, _: Advise(*_range(w), Advice.FREE)),
-    "dontneed": (2, 2, lambda w, _: Advise(*_range(w), Advice.DONTNEED)),
+    "move": (4, 6, lambda w, _: _move(w)),
+    "lock": (2, 2, lambda w, _: Lock(*_range(w))),
+    "unlock": (2, 2, lambda w, _: Unlock(*_range(w))),
+    "incore": (2, 2, lambda w, _: InCore(*_range(w))),
+    **{one.name.lower().replace("_", "-"): (2, 2, _advice(one)) for one in Advice},
     "release": (2, 2, lambda w, _: Release(*_range(w), How.FREE)),
     "reuse": (2, 2, lambda w, _: Reuse(*_range(w), How.OPEN)),
     "store": (1, 3, lambda w, _: _access(w, write=True)),
     "load": (1, 3, lambda w, _: _access(w, write=False)),
+    "copyout": (1, 3, lambda w, _: _copy(w, write=True)),
+    "copyin": (1, 3, lambda w, _: _copy(w, write=False)),
     "think": (1, 1, lambda w, _: Think(_number(w[0], most=_THINK_MAX_NS, what="time in ns"))),
     "await": (2, 2, lambda w, names: Await(_thread(w[0], names), _number(w[1]))),
     "create": (1, 1, lambda w, names: Create(_thread(w[0], names))),
     "fork": (1, 1, lambda w, names: Fork(_thread(w[0], names))),
     "quit": (0, 0, lambda _w, _n: Quit()),
+    "exec": (0, 0, lambda _w, _n: Exec()),
     "fence": (0, 0, lambda _w, _n: Fence()),
     "exit": (0, 0, lambda _w, _n: Exit()),
 }

@@ -8,43 +8,81 @@ Every page that ZERO has looked at stays busy until the grant. The grant is the 
 Source: issue 1318, davidchisnall's step 4; nwf: ZERO without HOLE does the HOLE first.
 """
 
-from actors.facts import Granted, ZeroCase
+from collections.abc import Iterator
+
+from actors.facts import Outstanding, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Steal, ZeroFrames
-from actors.operations import advise_hole, discard, object_chain, range_scan, shootdown
+from actors.operations import (
+    advice_range,
+    advise_hole,
+    advised_range,
+    discard,
+    object_chain,
+    range_errors,
+    range_scan,
+    shootdown,
+)
+from actors.operations.advised_range import advised
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene
+from actors.operations.zero_grant import grant
 from actors.settings import KERNEL_LANE
 from actors.vm_state import Phase, VmState, idle_if
-from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import Page
-from kernel.policy import Grant, HoleRecord, NotStarted, Zeroing, zero_may_skip
-from kernel.units import ASID_SHIFT, VPN_MASK
-from kernel.vm_map import HOLE
+from kernel.page import DIRTY, NOBODY, Page
+from kernel.policy import Zeroing, defers, zero_may_skip
 from kernel.vmspace import VmSpace
 
 #: states in which the zeroing thread holds the page
 _ZEROERS = frozenset({HoleState.ZEROING, HoleState.STEALING})
+#: states in which some TLB may hold the old entry
+_OUTSTANDING = frozenset({HoleState.FLUSHING, HoleState.DEFERRED})
 
 
 def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
-    """Make a hole of a page that is not in one; leave the others to `claim`."""
+    """Make a hole of a page that is not in one; leave the others to `claim`.
+
+    Where ZERO need not wait for invalidations, and does not for those left to other cores, there is
+    nothing to take access away for: it is given back at once.
+    """
+    vm = scene.vm
+    if page.hole is HoleState.DEFERRED and not vm.zeroes_now:
+        return _recall(scene, key, page)
     if page.hole is not HoleState.LIVE:
         return False
-    return advise_hole.make_hole(scene, key, page)
+    closed = not (vm.zeroes_now and defers(vm.settings.policy))
+    return advise_hole.make_hole(scene, key, page, closed=closed)
+
+
+def _recall(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Take a page whose invalidation was left to other cores: ZERO flushes it itself."""
+    vm, op = scene.vm, scene.op
+    if page.busy != NOBODY:
+        return True
+    after, _ = vm.hole_event(key, HoleEvent.RECALL, op)
+    assert after is not None
+    vm.put(key, after.with_busy(op.op))
+    scene.found.gone += [vm.must_flush(va, page.pfn) for va in page.mappings]
+    scene.found.pages.append((key, scene.vpn))
+    scene.out.append(Note(Outstanding(op.op, recalled=True)))
+    return False
 
 
 def _none_live(vm: VmState, space: VmSpace, op: Op) -> bool:
-    return not any(_is_out(vm, space, v) for v in vm.held_in(space, op.cursor, op.end))
+    return not any(_is_out(vm, space, v) for v in _resident(vm, space, op))
+
+
+def _resident(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
+    return vm.resident_in(space, op.cursor, op.end, lambda e: advised(vm, e))
 
 
 @idle_if(_none_live)
 def hole_live_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: ZERO without HOLE does the HOLE first, page by page."""
-    return range_scan.scan(vm, space, op, out, hole_first)
+    return range_scan.scan(vm, space, op, out, hole_first, lambda e: advised(vm, e))
 
 
 @idle_if(lambda _vm, _space, op: not op.pages)
@@ -72,7 +110,7 @@ def _event(scene: Scene, page: Page) -> HoleEvent:
     policy = scene.vm.settings.policy
     if page.hole in _ZEROERS and policy.zeroing is Zeroing.BACKGROUND_STEAL:
         return HoleEvent.STEAL
-    if page.hole is HoleState.FLUSHING and policy.zero_not_started is NotStarted.ZERO_THEN_REPERMIT:
+    if page.hole in _OUTSTANDING and scene.vm.zeroes_now:
         return HoleEvent.ZERO_NOW
     trusted = zero_may_skip(policy) or (
         scene.vm.settings.hazards & Hazard.KNOWN_ZERO_WHILE_WRITABLE
@@ -105,6 +143,9 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     if Action.ZERO_INLINE in actions:
         scene.out.append(Note(ZeroCase(op.op, "inline", 1)))
         scene.found.todo += (scene.vpn, 0)
+    if page.hole is HoleState.DEFERRED:
+        scene.out.append(Note(Outstanding(op.op, recalled=False)))
+        after = after.with_flags(on=DIRTY)  # a TLB may have the dirty bit that the entry had
     vm.put(key, after.with_busy(op.op))
     scene.found.pages.append((key, scene.vpn))
     return False
@@ -115,38 +156,52 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range, ascending.
 
     A page that is out of the hole again (another ZERO that this one waited for has granted it, a
-    fault has made it) sends the operation back to HOLE's part from that page on.
+    fault has made it) sends the operation back to HOLE's part from that page on. What a fault has
+    made below meanwhile is left: to want it now, with pages above in hand, would be a deadlock.
     """
-    stop = next((v for v in vm.held_in(space, op.cursor, op.end) if _is_out(vm, space, v)), -1)
+    op = replace(op, cursor=max(op.cursor, op.claimed))
+    stop = next((v for v in _resident(vm, space, op) if _is_out(vm, space, v)), -1)
     if stop < 0:
-        return range_scan.scan(vm, space, op, out, claim)
-    after = range_scan.scan(vm, space, replace(op, end=stop), out, claim)
+        return range_scan.scan(vm, space, op, out, claim, lambda e: advised(vm, e))
+    upto = replace(op, end=stop)
+    after = range_scan.scan(vm, space, upto, out, claim, lambda e: advised(vm, e))
     after = replace(after, end=op.end)
     if after.phase == op.phase:
         return after
-    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop)
+    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop, claimed=stop)
 
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
     found = vm.page_at(space, vpn)
-    return found is not None and found[1].hole is HoleState.LIVE and not found[1].wired
+    if found is None or vm.is_wired(*found):
+        return False
+    hole = found[1].hole
+    return hole is HoleState.LIVE or (hole is HoleState.DEFERRED and not vm.zeroes_now)
 
 
 @idle_if(lambda _vm, _space, op: not op.wanted)
 def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: have the zeroing thread give up what it holds of the range."""
+    """Phase: have the zeroing threads give up what they hold of the range, one after another."""
     if not op.wanted:
         return advance(op)
-    keys = tuple(key for key, _ in op.wanted)
-    zeroer = vm.settings.zeroer_of(op.asid)
+    zeroers = [_zeroer_of(vm, key) for key, _ in op.wanted]
+    zeroer = zeroers[0]
+    keys = tuple(key for (key, _), its in zip(op.wanted, zeroers, strict=True) if its == zeroer)
     out.append(Send(zeroer, Steal(KERNEL_LANE + zeroer, op.op, keys)))
     return replace(op, state=OpState.ZEROING)
 
 
+def _zeroer_of(vm: VmState, key: PageKey) -> int:
+    page = vm.get(key)
+    assert page is not None, "it is in the hands of a zeroing thread"
+    return vm.settings.zeroer_of(page.pfn)
+
+
 def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list[Effect]) -> Op:
     """Take over what the zeroing thread ceded; the rest of each page is zeroed inline."""
-    held = list(op.pages)
-    for (key, done), (_, vpn) in zip(pages, op.wanted, strict=True):
+    held, wanted = list(op.pages), dict(op.wanted)
+    for key, done in pages:
+        vpn = wanted.pop(key)
         after, actions = vm.hole_event(key, HoleEvent.CEDED, op)
         assert after is not None
         vm.put(key, after.with_busy(op.op))
@@ -154,7 +209,9 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
         if Action.ZERO_INLINE in actions:
             op = replace(op, todo=(*op.todo, vpn, done))
     out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
-    return advance(replace(op, pages=tuple(held), wanted=(), state=OpState.READY))
+    left = tuple(wanted.items())
+    op = replace(op, pages=tuple(held), wanted=left, state=OpState.READY)
+    return op if left else advance(op)
 
 
 @idle_if(lambda _vm, _space, op: not op.todo)
@@ -170,51 +227,20 @@ def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return replace(op, state=OpState.WORK, phase=op.phase + 1, ns=0)
 
 
-def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: the pages are usable again; nothing stored from here on may be lost."""
-    settings = vm.settings
-    op = discard.with_gap_error(vm, space, op)
-    late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
-    if settings.policy.hole_state is HoleRecord.MAP_ENTRY:
-        space.map.change(op.start, op.end, lambda e: e.with_flags(off=HOLE))
-    ns = 0
-    for key, vpn in op.pages:
-        page = vm.get(key)
-        assert page is not None
-        if page.hole is HoleState.INLINE:
-            vm.hole_event(key, HoleEvent.INLINE_DONE, op)
-        after, _ = vm.hole_event(key, HoleEvent.GRANT, op)
-        assert after is not None
-        if settings.policy.grant is Grant.EAGER:
-            ns += settings.costs.pte_ns
-            after = _enter(vm, space, op.asid << ASID_SHIFT | vpn, key, after)
-        vm.unbusy(key, after, out)
-    out.append(Note(Granted(op.op, op.asid, op.start, op.end)))
-    return advance(replace(op, pages=op.pages if late else ()), ns)
-
-
-def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Page:
-    entry = space.map.lookup(va & VPN_MASK)
-    if entry is None or not entry.prot & 1:
-        return page
-    bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
-    # an entry that stayed may be cached with its dirty bit: to clear it needs a shootdown
-    bits |= space.pmap.ptes.get(va & VPN_MASK, 0) & (pte_bits.A | pte_bits.D)
-    vm.enter(va, key, page, bits)
-    return vm.objects[key[0]].pages[key[1]]
-
-
 def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: unlock; what is still held (hazard) goes."""
-    vm.unlock_map(space, op, out)
-    return advance(replace(op, pages=()))
+    return advice_range.unlock(vm, space, replace(op, pages=()), out)
 
 
 #: HOLE's part, for pages that are not in a hole
 _FIRST: tuple[Phase, ...] = (
-    discard.lock(advise_hole.clips),
+    discard.lock(advise_hole.clips, advised_range.punched),
+    range_errors.check(range_errors.wired),
+    advice_range.claim_range,
+    advised_range.refuse,
     *discard.PUNCH_PHASES,
     hole_live_pages,
+    shootdown.join_flushes,
     *shootdown.PHASES,
     own_flushed,
 )
@@ -225,6 +251,7 @@ PHASES: tuple[Phase, ...] = (
     ask_zeroer,
     zero_inline,
     grant,
+    *shootdown.PHASES,
     release_pages,
     object_chain.settle,
 )
@@ -235,6 +262,7 @@ PHASES_GRANT_FIRST: tuple[Phase, ...] = (
     claim_pages,
     ask_zeroer,
     grant,
+    *shootdown.PHASES,
     zero_inline,
     release_pages,
     object_chain.settle,

@@ -9,7 +9,7 @@ Source: FreeBSD vm_pageout_scan_active (act_scan_laundry_weight: a clean page co
 from actors.machine import Effect
 from actors.operations import page_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState
 from kernel.page_queue import ACT_ADVANCE, ACT_DECLINE, ACT_MAX, Queue
 from kernel.vmspace import VmSpace

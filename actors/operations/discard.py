@@ -3,6 +3,8 @@
     lock; page by page: leave the object, remove the entry; remove the entries of pages that others
     have, too; shoot down; free the frames; change the map; unlock; settle objects
 
+Pages of shared memory stay as long as their object does: mremap(2) may show them again.
+
 The frames are free only when no TLB can map them. FreeBSD's vm_map_delete does the same under the
 map write lock; Linux's zap_page_range works under the shared lock.
 """
@@ -12,16 +14,23 @@ from collections.abc import Callable
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
-from actors.operations import object_chain, range_scan, shootdown
+from actors.operations import (
+    advised_range,
+    object_chain,
+    range_errors,
+    range_scan,
+    shootdown,
+)
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if, named
+from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
-from kernel.policy import Errors
+from kernel.policy import Errors, ReadFill
 from kernel.units import ASID_SHIFT, VPN_LIMIT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
@@ -59,7 +68,7 @@ def private(_vm: VmState, entry: MapEntry) -> bool:
     return not entry.flags & SHARED
 
 
-def punched(vm: VmState, entry: MapEntry) -> bool:
+def older_copies(vm: VmState, entry: MapEntry) -> bool:
     """Choose entries behind whose pages an older copy may lie."""
     return vm.shadowed(entry)
 
@@ -119,6 +128,22 @@ def drop_entries(choice: Choice) -> Phase:
     return idle_if(idle)(named("drop_entries", phase))
 
 
+def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op) -> bool:
+    return vm.settings.policy.read_fill is ReadFill.OWN_PAGE
+
+
+@idle_if(_without_zero_page)
+def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: entries for the zero page go, as those of pages do."""
+    if _without_zero_page(vm, space, op):
+        return advance(op)
+    base, ptes = op.asid << ASID_SHIFT, space.pmap.ptes
+    found = space.pmap.mapped_in(op.start, op.end)
+    shared = [v for v in found if vm.settings.is_zero_page(pte_bits.pfn_of(ptes[v]))]
+    gone = [one for vpn in shared if (one := vm.take_entry(base | vpn)) is not None]
+    return advance(replace(op, gone=op.gone + tuple(gone)), len(gone) * vm.settings.costs.pte_ns)
+
+
 @idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.FREE_BEFORE_ACKS)
 def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the frames are given back before the shootdown."""
@@ -144,26 +169,26 @@ def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
     return replace(op, frames=())
 
 
-def let_go_of(entries: Choice, pages: Choice) -> tuple[Phase, ...]:
-    """Give the phases in which entries of the page table go, and pages; the frames at the end."""
+def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Phase, ...]:
+    """Give the phases in which entries of the page table go, and pages; the frames at the end.
+
+    last: the operation has no shootdown after this one.
+    """
     return (
         let_pages_go(pages),
         drop_entries(entries),
         free_early,
+        *([shootdown.join_flushes] if last else []),
         *shootdown.PHASES,
         free_frames,
     )
 
 
-@idle_if(lambda vm, space, op: with_gap_error(vm, space, op) is op)
-def check_gaps(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: an unmapped gap in the range is an error, or nothing, as the policy says."""
-    return advance(with_gap_error(vm, space, op))
-
-
 def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
     """Give the operation with the error that it returns if its range has a gap; it goes on."""
-    if vm.settings.policy.errors is Errors.LINUX and space.map.has_gap(op.start, op.end):
+    if op.error or vm.settings.policy.errors is not Errors.LINUX:
+        return op
+    if space.map.has_gap(op.start, op.end):
         return replace(op, error=Errno.ENOMEM)
     return op
 
@@ -171,6 +196,7 @@ def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
 def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the range leaves the map."""
     gone = space.map.remove(op.start, op.end)
+    space.holes.remove(op.start, op.end)
     drops = dict.fromkeys((*op.drops, *(entry.oid for entry in gone)))
     return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
 
@@ -204,37 +230,47 @@ def _grows(vm: VmState, below: MapEntry, prot: int, start: int) -> bool:
     return alone and below.prot == prot and not below.flags and below.pindex(start) == top.size
 
 
-@idle_if(lambda vm, space, op: not any(map(vm.shadowed, space.map.pieces(op.start, op.end))))
-def punch(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: where an older copy may lie below, an object of its own takes the place of all.
+def punch(choice: Choice, *, to_zero: bool = False) -> Phase:
+    """Give the phase in which an object of its own takes the place of all that an entry shows.
 
-    So what was discarded stays discarded. A private mapping of a file shows the file again.
+    So what was discarded stays discarded. A private mapping of a file shows the file again, unless
+    it is to be zero.
     """
-    drops = dict.fromkeys(op.drops)
-    for piece in list(space.map.pieces(op.start, op.end)):
-        if not vm.shadowed(piece):
-            continue
-        drops[piece.oid] = None
-        bottom, index = vm.bottom(piece)
-        if vm.objects[bottom].anonymous:
-            bottom, index = vm.make_object(op.op, piece.end - piece.start), 0
-            flags = piece.flags & ~NEEDS_COPY
-        else:
-            flags = piece.flags | NEEDS_COPY
-        fresh = MapEntry(piece.start, piece.end, piece.prot, bottom, index, flags)
-        space.map.change(piece.start, piece.end, _always(fresh))
-    return advance(replace(op, drops=tuple(drops)))
+
+    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+        drops = dict.fromkeys(op.drops)
+        for piece in list(space.map.pieces(op.start, op.end)):
+            if not choice(vm, piece):
+                continue
+            drops[piece.oid] = None
+            fresh = _punched(vm, piece, op.op, to_zero=to_zero)
+            space.map.change(piece.start, piece.end, _always(fresh))
+        return advance(replace(op, drops=tuple(drops)))
+
+    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+        return not any(choice(vm, e) for e in space.map.overlapping(op.start, op.end))
+
+    return idle_if(idle)(named("punch", phase))
+
+
+def _punched(vm: VmState, piece: MapEntry, lane: int, *, to_zero: bool) -> MapEntry:
+    bottom, index = vm.bottom(piece)
+    flags = piece.flags | NEEDS_COPY
+    if to_zero or vm.objects[bottom].anonymous:
+        bottom, index = vm.make_object(lane, piece.end - piece.start), 0
+        flags = piece.flags & ~NEEDS_COPY
+    return MapEntry(piece.start, piece.end, piece.prot, bottom, index, flags)
 
 
 def _always(entry: MapEntry) -> Callable[[MapEntry], MapEntry]:
     return lambda _: entry
 
 
-def lock(clips: Callable[[VmState], bool]) -> Phase:
+def lock(clips: Callable[[VmState], bool], punches: Choice = older_copies) -> Phase:
     """Phase: take the map lock, exclusively if the operation clips or is to punch something."""
 
     def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-        write = clips(vm) or any(vm.shadowed(e) for e in space.map.overlapping(op.start, op.end))
+        write = clips(vm) or any(punches(vm, e) for e in space.map.overlapping(op.start, op.end))
         if write and space.lock.held_by(op.op) and space.lock.writer != op.op:
             vm.unlock_map(space, op, out)  # it was forked while we waited
         return vm.lock_map(space, op, out, write=write) or advance(op, vm.settings.costs.map_ns)
@@ -249,26 +285,34 @@ def whole_space(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op
 
 MUNMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *let_go_of(everything, everything),
+    *let_go_of(everything, private),
     unmap,
     range_scan.unlock,
     object_chain.settle,
 )
 MMAP_PHASES: tuple[Phase, ...] = (
     range_scan.lock_exclusive,
-    *let_go_of(everything, everything),
+    *let_go_of(everything, private),
     unmap,
     map_memory,
     range_scan.unlock,
     object_chain.settle,
 )
-#: what comes first where older copies must not show again: HOLE, ZERO
-PUNCH_PHASES: tuple[Phase, ...] = (*let_go_of(punched, punched), punch)
+#: what comes first where older copies must not show again: HOLE, ZERO; MADV_FREE
+PUNCH_PHASES: tuple[Phase, ...] = (
+    drop_zero_page,
+    *let_go_of(advised_range.punched, advised_range.punched, last=False),
+    punch(advised_range.punched, to_zero=True),
+)
+FREE_PUNCH_PHASES: tuple[Phase, ...] = (
+    *let_go_of(advised_range.freed_by_punching, advised_range.freed_by_punching, last=False),
+    punch(advised_range.freed_by_punching),
+)
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
-    check_gaps,
+    range_errors.check(range_errors.wired),
     *let_go_of(everything, private),
-    punch,
+    punch(older_copies),
     range_scan.unlock,
     object_chain.settle,
 )

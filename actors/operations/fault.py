@@ -1,43 +1,50 @@
 """A page fault.
 
-    lock the map shared; look up: fatal, sleep on a busy page, resident, copied from an older copy,
-    or a new page (busy, no frame yet); frame; zero or copy it; flush what it replaces; enter it in
-    the page table; unlock
+    lock the map shared; look up: fatal, sleep on a busy page, resident, read from a file, copied
+    from an older copy, or a new page (busy, no frame yet); frame; zero or copy it; flush what it
+    replaces; enter it in the page table; unlock
 
 Source: FreeBSD vm_fault: the page is allocated busy in the first object, zero-filled or copied,
 entered and unbusied; who meets a busy page drops everything, sleeps and starts over from the map
 lookup. A read maps the older copy where it is; FreeBSD allocates a page for it first, and frees it.
 """
 
-from actors.facts import Faulted, Segv, Stalled, SwapRead
+from actors.facts import Faulted, Segv
 from actors.machine import Effect, Note, Send
 from actors.message import Message, PageKey
 from actors.messages import (
-    Allocate,
     CopyFrame,
     Frame,
-    PageIn,
     Resolved,
     Signal,
-    Sleep,
     Translation,
     ZeroFrames,
 )
-from actors.operations import shootdown
-from actors.operations.operation import Op, OpState, advance, replace
+from actors.operations import advice_range, frame_wait, pager, shootdown
+from actors.operations.operation import (
+    POPULATES,
+    USER,
+    Op,
+    OpKind,
+    OpState,
+    advance,
+    replace,
+)
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
-from kernel.errors import FaultCause, SegvCode
+from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import NOBODY, Page
-from kernel.policy import HoleAccess, Rogue
+from kernel.page import KNOWN_ZERO, NOBODY, Page
+from kernel.policy import HoleAccess, Rogue, TrackClean
 from kernel.units import ASID_SHIFT
-from kernel.vm_map import HOLE, NEEDS_COPY, MapEntry
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
 _READ, _WRITE = 1, 2
+#: of an entry for loads only
+_READS = pte_bits.P | pte_bits.U | pte_bits.A
 
 
 def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -48,13 +55,13 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: find the entry and the page, and decide."""
     entry = space.map.lookup(op.start)
-    if entry is None or space.killed:
-        code = SegvCode.KILLED if space.killed else SegvCode.MAPERR
-        return _fatal(vm, space, op, code, out)
-    if not entry.prot & (_WRITE if op.args[0] else _READ):
-        return _fatal(vm, space, op, SegvCode.ACCERR, out)
-    if entry.flags & HOLE and vm.settings.policy.hole_access is HoleAccess.FATAL:
-        return _fatal(vm, space, op, SegvCode.HOLE, out)
+    denied = _denial(vm, space, entry, op)
+    if denied is not None:
+        return _fatal(vm, space, op, denied, out)
+    assert entry is not None, "that would be denied"
+    if (holder := advice_range.under_zero(vm, op.asid, entry, op.start)) >= 0:
+        vm.unlock_map(space, op, out)
+        return advice_range.sleep(vm, replace(op, phase=0), holder, out)
     if entry.flags & NEEDS_COPY and op.args[0]:
         vm.unlock_map(space, op, out)
         return replace(op, phase=_UPGRADE)
@@ -62,19 +69,25 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     top = vm.objects[entry.oid]
     page = top.pages.get(key[1])
     if page is None:
-        return _not_resident(vm, space, op, entry, out)
+        return _not_here(vm, space, op, key, out)
     if vm.must_wait(page, _touch_event(vm)):
         return _sleep(vm, space, op, key, out)
     return _resident(vm, space, op, key, page)
 
 
-def _not_resident(vm: VmState, space: VmSpace, op: Op, entry: MapEntry, out: list[Effect]) -> Op:
-    key, top = (entry.oid, entry.pindex(op.start)), vm.objects[entry.oid]
-    if key[1] in top.swap:
-        return _page_in(vm, op, key, out)
-    if top.backing != NONE:
-        return _older_copy(vm, space, op, key, out)
-    return _new_page(vm, op, entry, key, out)
+def _denial(vm: VmState, space: VmSpace, entry: MapEntry | None, op: Op) -> SegvCode | None:
+    """Say why the access is not permitted, if it is not."""
+    if space.killed:
+        return SegvCode.KILLED
+    if entry is None:
+        return SegvCode.MAPERR
+    if not entry.prot & (_WRITE if op.args[0] else _READ):
+        return SegvCode.ACCERR
+    fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
+    if fatal and vm.in_hole(space, entry, op.start):
+        return SegvCode.HOLE
+    beyond = entry.pindex(op.start) >= vm.objects[entry.oid].size
+    return SegvCode.OBJECT if beyond else None
 
 
 def _sleep(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
@@ -101,10 +114,26 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
     vm.unlock_map(space, op, out)
-    if code is not SegvCode.KILLED:
+    if op.args[1] == POPULATES:
+        return replace(op, phase=len(PHASES), error=_error_of(op.kind, code))
+    ns = op.ns + vm.settings.costs.fault_ns
+    if op.args[1] == USER and code is not SegvCode.KILLED:
         out.append(Note(Segv(op.op, op.asid, op.start, code)))
-    out.append(Send(op.by, Signal(op.op, op.start, code, op.ns + vm.settings.costs.signal_ns)))
+        ns = op.ns + vm.settings.costs.signal_ns
+    out.append(Send(op.by, Signal(op.op, op.start, code, ns)))
     return replace(op, phase=len(PHASES), error=-1)
+
+
+def _error_of(kind: OpKind, code: SegvCode) -> Errno:
+    """Say what a call that populates returns for a page that can not be.
+
+    Source: Linux __mlock_posix_error_return; madvise_populate.
+    """
+    if code is SegvCode.KILLED:
+        return Errno.EINTR
+    if kind is OpKind.MLOCK or code is SegvCode.MAPERR:
+        return Errno.ENOMEM
+    return Errno.EFAULT if code is SegvCode.OBJECT else Errno.EINVAL
 
 
 def _touch_event(vm: VmState) -> HoleEvent:
@@ -115,58 +144,53 @@ def _touch_event(vm: VmState) -> HoleEvent:
 def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effect]) -> Op:
     """Begin a zero-filled page, or one that is to be copied (op.wanted) to."""
     stays = vm.settings.policy.rogue is Rogue.STAY_HOLE
-    hole = HoleState.IDLE if entry.flags & HOLE and stays else HoleState.LIVE
+    stays = stays and vm.in_hole(vm.spaces[op.asid], entry, op.start)
+    hole = HoleState.IDLE if stays else HoleState.LIVE
     vm.put(key, Page(-1, op.op, hole))
-    memory = vm.settings.memories[vm.settings.domain_of(op.by)]
-    out.append(Send(memory, Allocate(op.op)))
     ns = op.ns + vm.settings.costs.fault_ns
-    return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
+    return frame_wait.ask(vm, replace(op, pages=((key, op.start),), ns=ns), out)
 
 
-def _page_in(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
-    """Begin to read a page from swap, into the object whose copy it is."""
-    vm.put(key, Page(-1, op.op))
-    memory = vm.settings.memories[vm.settings.domain_of(op.by)]
-    out.append(Send(memory, Allocate(op.op)))
-    ns = op.ns + vm.settings.costs.fault_ns
-    return replace(op, state=OpState.FRAME, pages=((key, op.start),), ns=ns)
+def _behind(vm: VmState, top_key: PageKey) -> tuple[PageKey, Page | None]:
+    """Look down the chain for a page that is not in its first object.
 
-
-def paged_in(vm: VmState, op: Op, out: list[Effect]) -> Op:
-    """Take in that the page was read; the fault starts over and finds it."""
-    ((key, _),) = op.pages
-    page = vm.get(key)
-    assert page is not None, "it is busy"
-    vm.activate(page)
-    vm.wake(op.op, out)
-    vm.unbusy(key, page, out)
-    out.append(Note(SwapRead(op.op)))
-    return replace(op, pages=(), value=FaultCause.PAGE_IN)
-
-
-def _older_copy(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
-    """Look down the chain: read an older copy where it is, write to a new one of one's own."""
+    Gives it; or where its copy in swap is, else the end of the chain, and None.
+    """
     oid, index = top_key
-    top = vm.objects[oid]
-    page: Page | None = None
-    while page is None and vm.objects[oid].backing != NONE:
-        index += vm.objects[oid].offset
-        oid = vm.objects[oid].backing
-        behind = vm.objects[oid]
-        if index < behind.size:
-            page = behind.pages.get(index)
-            if page is None and index in behind.swap:
-                return _page_in(vm, op, (oid, index), out)
+    one = vm.objects[oid]
+    while index not in one.swap and one.backing != NONE:
+        index += one.offset
+        oid = one.backing
+        one = vm.objects[oid]
+        page = one.pages.get(index) if index < one.size else None
+        if page is not None:
+            return (oid, index), page
+    return (oid, index), None
+
+
+def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
+    """Read an older copy where it is, write to a new one of one's own; or have it read in."""
+    key, page = _behind(vm, top_key)
+    if page is None and key[1] in vm.objects[key[0]].swap:
+        return pager.page_in(vm, op, key, out)
+    if page is None and pager.is_read(vm, key):
+        return pager.read_file(vm, space, op, key, out)
     entry = space.map.lookup(op.start)
     assert entry is not None
+    zero_page = vm.settings.zero_page(op.by)
+    if page is None and zero_page >= 0 and not op.args[0] and not entry.flags & SHARED:
+        pte = space.pmap.ptes[op.start] = pte_bits.make(zero_page, _READS)
+        ns = op.ns + vm.settings.costs.fault_ns
+        return _entered(vm, space, replace(op, value=FaultCause.ZERO_PAGE, ns=ns), pte, out)
     if page is None:
         return _new_page(vm, op, entry, top_key, out)
-    key = (oid, index)
     if page.busy != NOBODY:
         return _sleep(vm, space, op, key, out)
     if not op.args[0]:
         return _resident(vm, space, op, key, page)
-    if oid == top.backing and vm.refs(oid) == 1 and vm.objects[oid].anonymous:
+    oid = key[0]
+    sole = oid == vm.objects[top_key[0]].backing and vm.refs(oid) == 1
+    if sole and vm.objects[oid].anonymous:
         # nobody else can see it: it moves up instead of being copied
         return _resident(vm, space, op, top_key, vm.rename(key, top_key))
     vm.put(key, page.with_busy(op.op))
@@ -188,21 +212,17 @@ def upgrade(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 
 def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Take the frame that memory gave: copy the older page to it, or zero it unless it is zero.
+    """Take the frame that a memory gave: copy the older page to it, or zero it unless it is zero.
 
-    Or read it from swap: nothing is locked meanwhile, only the page is busy.
+    Or read a page of a file or of swap: nothing is locked meanwhile, only the page is busy.
     """
     ((key, _),) = op.pages
     page = vm.get(key)
     assert page is not None, "it is busy"
     vm.give_frame(key, page, frame.pfn)
-    slot = vm.objects[key[0]].swap.get(key[1])
-    if slot is not None:
-        (swap,) = vm.settings.swaps
-        out.append(Send(swap, PageIn(op.op, slot, frame.pfn)))
-        out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
-        vm.unlock_map(space, op, out)
-        return replace(op, state=OpState.PAGER, phase=0, ns=0)
+    reading = pager.read(vm, space, op, key, frame.pfn, _FILE_READ, out)
+    if reading is not None:
+        return reading
     cause = op.value or (FaultCause.COPY if op.wanted else FaultCause.ZERO_FILL)
     op = replace(op, state=OpState.READY, value=cause, phase=_REPLACE)
     if op.wanted:
@@ -210,35 +230,13 @@ def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effec
         assert source is not None, "it is busy"
         out.append(Send(op.by, CopyFrame(op.op, source.pfn, frame.pfn, op.ns)))
         return replace(op, state=OpState.WORK, ns=0)
+    if vm.settings.policy.track_clean is TrackClean.ON:
+        vm.put(key, vm.objects[key[0]].pages[key[1]].with_flags(on=KNOWN_ZERO))
     hazards = vm.settings.hazards
     if frame.zeroed or (hazards and hazards & Hazard.FOREIGN_FRAME):
         return op
     out.append(Send(op.by, ZeroFrames(op.op, ((frame.pfn, 0),), op.ns)))
     return replace(op, state=OpState.WORK, ns=0)
-
-
-def no_frame(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Give everything up and sleep until frames are free; then the fault starts over.
-
-    Source: FreeBSD vm_fault_allocate: unlock_and_deallocate, vm_waitpfault.
-    """
-    ((key, _),) = op.pages
-    del vm.objects[key[0]].pages[key[1]]
-    vm.wake_page(key, out)
-    for held, _ in op.wanted:
-        found = vm.get(held)
-        assert found is not None, "it is busy"
-        vm.unbusy(held, found, out)
-    vm.unlock_map(space, op, out)
-    out.append(Note(Stalled(op.op)))
-    out.append(Send(op.by, Sleep(op.op, OpState.LOW_MEMORY, op.ns)))
-    return replace(op, state=OpState.LOW_MEMORY, phase=0, pages=(), wanted=(), ns=0)
-
-
-def wake_up(vm: VmState, op: Op, out: list[Effect]) -> None:
-    """Wake an operation that sleeps for frames; once, whoever says so first."""
-    vm.ops[op.op] = replace(op, state=OpState.READY)
-    vm.wake(op.op, out)
 
 
 def replace_entry(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -280,7 +278,15 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         found = vm.get(held)
         assert found is not None, "it is busy"
         vm.unbusy(held, found, out)
+    return _entered(vm, space, replace(op, pages=(), wanted=()), pte, out)
+
+
+def _entered(vm: VmState, space: VmSpace, op: Op, pte: int, out: list[Effect]) -> Op:
+    """Unlock, and let the access go on."""
+    vpn = op.start
     vm.unlock_map(space, op, out)
+    if op.args[1] == POPULATES:
+        return replace(op, phase=len(PHASES), cursor=vpn + 1)
     out.append(Note(Faulted(op.op, op.asid, vpn, op.value, op.ns)))
     reply: Message
     if vm.settings.fine:
@@ -298,8 +304,10 @@ PHASES: tuple[Phase, ...] = (
     replace_entry,
     *shootdown.PHASES,
     enter,
+    pager.file_read,
 )
 _LOOK_UP = PHASES.index(look_up)
 _UPGRADE = PHASES.index(upgrade)
 _REPLACE = PHASES.index(replace_entry)
 _ENTER = PHASES.index(enter)
+_FILE_READ = PHASES.index(pager.file_read)

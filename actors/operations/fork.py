@@ -1,8 +1,8 @@
 """fork(2): the child's map shows what the parent's shows, copied when somebody writes.
 
-    lock the parent's map; take W from entries of private memory; shoot down; entry by entry: an
-    object of its own where others use the same one, both then need a copy; entries for the child's
-    reads; unlock
+    lock the parent's map; do what `fork_hole` says of holes; take W from entries of private memory;
+    shoot down; entry by entry: an object of its own where others use the same one, both then need a
+    copy; entries for the child's reads; unlock
 
 After the shootdown no core of the parent can store to what the child sees. What the entries of the
 map say of inheritance (SHARED, INHERITED_ZERO, NOT_INHERITED) is honoured.
@@ -12,20 +12,65 @@ by entry, here it is once, as on Linux; the map stays locked, so nobody can see 
 
 from collections.abc import Iterator
 
-from actors.machine import Effect
-from actors.operations import object_chain, range_scan, shootdown
+from actors.facts import Granted
+from actors.machine import Effect, Note
+from actors.operations import discard, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.page import NOBODY
+from kernel.policy import ForkHole, HoleRecord
 from kernel.units import ASID_SHIFT, VPN_LIMIT
-from kernel.vm_map import INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, WIRED, MapEntry
+from kernel.vm_map import HOLE, INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, WIRED, MapEntry
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
 #: entries with one of these have no page that the child is to see a copy of
 _NOT_COPIED = SHARED | NOT_INHERITED | INHERITED_ZERO
+#: values of fork_hole with which the pages of the parent's hole go
+_LET_GO = frozenset({ForkHole.PUNCH_BOTH, ForkHole.ZERO_FIRST})
+
+
+def in_hole(_vm: VmState, entry: MapEntry) -> bool:
+    """Choose private memory in a hole."""
+    return bool(entry.flags & HOLE)
+
+
+def _goes(vm: VmState, entry: MapEntry) -> bool:
+    """Choose private memory in a hole whose pages fork lets go of."""
+    return in_hole(vm, entry) and vm.settings.policy.fork_hole in _LET_GO
+
+
+def _has_holes(vm: VmState, space: VmSpace) -> bool:
+    return vm.settings.policy.fork_hole is not ForkHole.COW_SHARE and (
+        bool(space.holes.starts) or any(entry.flags & HOLE for entry in space.map.entries)
+    )
+
+
+@idle_if(lambda vm, space, _op: not _has_holes(vm, space))
+def clip_holes(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: while the map is locked its entries say where holes are, whatever the record is."""
+    if _has_holes(vm, space):
+        for low, high in list(space.holes.inside(0, op.end)):
+            space.map.change(low, high, lambda e: e if e.flags & SHARED else e.with_flags(on=HOLE))
+    return advance(op, vm.settings.costs.map_ns)
+
+
+@idle_if(lambda vm, space, _op: not _has_holes(vm, space))
+def end_holes(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: zero-first ends the holes; a record beside the map needs no flags in the map."""
+    if not _has_holes(vm, space):
+        return advance(op)
+    policy = vm.settings.policy
+    zeroes = policy.fork_hole is ForkHole.ZERO_FIRST
+    for entry in [e for e in space.map.entries if e.flags & HOLE]:
+        if zeroes:
+            out.append(Note(Granted(op.op, op.asid, entry.start, entry.end)))
+            space.holes.remove(entry.start, entry.end)
+        if zeroes or policy.hole_state is HoleRecord.RANGE_LIST:
+            space.map.change(entry.start, entry.end, lambda e: e.with_flags(off=HOLE))
+    return advance(op, vm.settings.costs.map_ns)
 
 
 def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -97,12 +142,17 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
     entry = entry.with_flags(off=WIRED)
     if entry.flags & INHERITED_ZERO:
         oid = vm.make_object(op.op, entry.end - entry.start)
-        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY))
+        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED))
         return op
     if entry.flags & SHARED:
         vm.objects[entry.oid].one_mapping = False
         child.insert(entry)
         return op
+    if entry.flags & HOLE and vm.settings.policy.fork_hole is not ForkHole.COW_SHARE:
+        return _new_for_child(vm, entry, op, out)
+    holes = _child(vm, op).holes
+    for low, high in space.holes.inside(entry.start, entry.end):
+        holes.add(low, high)
     top = vm.objects[entry.oid]
     if not entry.flags & NEEDS_COPY and top.one_mapping and vm.refs(entry.oid) > 1:
         return _split(vm, space, entry, op, out)
@@ -112,6 +162,22 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
     space.map.change(entry.start, entry.end, lambda e: e.with_flags(on=NEEDS_COPY))
     child.insert(entry.with_flags(on=NEEDS_COPY))
     return _copy_ptes(vm, space, entry, op)
+
+
+def _new_for_child(vm: VmState, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
+    """Give the child fresh memory where the parent has a hole; also a hole if both are punched."""
+    space = _child(vm, op)
+    oid = vm.make_object(op.op, entry.end - entry.start)
+    fresh = entry.with_object(oid, 0).with_flags(off=HOLE | NEEDS_COPY)
+    if vm.settings.policy.fork_hole is not ForkHole.PUNCH_BOTH:
+        child = vm.settings.process_of[op.args[0]]
+        out.append(Note(Granted(op.op, child, entry.start, entry.end)))
+    elif vm.settings.policy.hole_state is HoleRecord.RANGE_LIST:
+        space.holes.add(entry.start, entry.end)
+    else:
+        fresh = fresh.with_flags(on=HOLE)
+    space.map.insert(fresh)
+    return op
 
 
 def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
@@ -148,6 +214,9 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
         pte = space.pmap.ptes[vpn]
         if not pte & pte_bits.U:
             continue
+        if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
+            vm.spaces[base >> ASID_SHIFT].pmap.ptes[vpn] = pte
+            continue
         key = vm.frames[pte_bits.pfn_of(pte)]
         page = vm.objects[key[0]].pages[key[1]]
         vm.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))
@@ -156,9 +225,13 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
 
 PHASES: tuple[Phase, ...] = (
     lock,
+    clip_holes,
+    *discard.let_go_of(_goes, _goes, last=False),
+    discard.punch(_goes, to_zero=True),
     write_protect,
     *shootdown.PHASES,
     copy_entries,
+    end_holes,
     range_scan.unlock,
     object_chain.settle,
 )

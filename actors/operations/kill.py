@@ -10,12 +10,13 @@ Source: FreeBSD vm_pageout_oom (swap and resident pages count), killproc.
 
 from actors.facts import Killed
 from actors.machine import Effect, Note, Send
-from actors.messages import Die, GaveUp, Kill
-from actors.operations import fault
+from actors.messages import Die, Kill
+from actors.operations import frame_wait
 from actors.operations.operation import Op, OpKind, OpState
+from actors.settings import DOMAIN_SHIFT
 from actors.vm_state import VmState
 from kernel.hole import HoleState
-from kernel.units import VPN_LIMIT
+from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
 #: process, pages resident, pages in swap
@@ -27,15 +28,30 @@ def sizes(vm: VmState) -> tuple[Size, ...]:
     return tuple(_size(vm, asid, space) for asid, space in vm.spaces.items() if not space.killed)
 
 
+def frames(vm: VmState, domain: int) -> tuple[int, int]:
+    """Count the frames of a domain that pages hold: those that may be freed, those of files."""
+    mine = [oid for pfn, (oid, _) in vm.frames.items() if pfn >> DOMAIN_SHIFT == domain]
+    kept = sum(not vm.objects[oid].anonymous for oid in mine)
+    return len(mine) - kept, kept
+
+
 def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
-    resident = swapped = 0
-    for vpn in vm.held_in(space, 0, VPN_LIMIT):
-        found = vm.page_at(space, vpn)
-        if found is None:
-            swapped += 1
-        else:
-            resident += found[1].hole is HoleState.LIVE
-    return asid, resident, swapped
+    """Count what the process sees of anonymous memory, down the chains of objects."""
+    where: dict[int, str] = {}
+    for entry in space.map.entries:
+        oid, shift = entry.oid, entry.start - entry.offset
+        while oid != NONE:
+            one = vm.objects[oid]
+            for index in one.pages.keys() | one.swap.keys() if one.anonymous else ():
+                vpn = index + shift
+                if entry.start <= vpn < entry.end and index < one.size:
+                    page = one.pages.get(index)
+                    live = page is not None and page.hole is HoleState.LIVE
+                    where.setdefault(vpn, "memory" if live else "hole" if page else "swap")
+            shift -= one.offset
+            oid = one.backing
+    found = list(where.values())
+    return asid, found.count("memory"), found.count("swap")
 
 
 def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op:
@@ -50,6 +66,5 @@ def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op:
             out.append(Send(settings.core_of[thread], Die(thread)))
     for op in list(vm.ops.values()):
         if op.asid == m.asid and op.state is OpState.LOW_MEMORY:
-            out.append(Send(settings.memories[settings.domain_of(op.by)], GaveUp(op.op)))
-            fault.wake_up(vm, op, out)
+            frame_wait.give_up(vm, op, out)
     return Op(m.op, by, OpKind.EXIT, m.asid, 0, 0)

@@ -12,16 +12,16 @@ swp_pager_async_iodone (vm_page_undirty, vm_page_deactivate_noreuse).
 from actors.facts import SwapWritten
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
-from actors.messages import PageOut
+from actors.messages import PageOut, Sleep
 from actors.operations import page_scan, shootdown
-from actors.operations.operation import Op, OpState, advance, replace
+from actors.operations.operation import Op, OpKind, OpState, advance, replace
 from actors.swap import NO_SLOT
-from actors.vm_pages import NO_FRAME, Gone
+from actors.vm_entries import NO_FRAME, Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import HoleState
-from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
+from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
 from kernel.page_queue import Queue
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
@@ -34,7 +34,7 @@ def protect_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> O
     while op.wanted and _unflushed(gone) < room:
         op, key, page, _ = page_scan.next_page(vm, op)
         ns += vm.settings.costs.flag_page_ns
-        if page is not None and _is_written(vm, key, page, gone):
+        if page is not None and _is_written(vm, op, key, page, gone):
             vm.put(key, page.with_busy(op.op).with_flags(on=DIRTY))
             held.append((key, 0))
             gone += _write_protected(vm, page)
@@ -50,7 +50,7 @@ def _unflushed(gone: list[Gone]) -> int:
     return len({pfn for _, pfn in gone if pfn != NO_FRAME})
 
 
-def _is_written(vm: VmState, key: PageKey, page: Page, gone: list[Gone]) -> bool:
+def _is_written(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -> bool:
     """Decide one page of the batch; one that is not written goes where it belongs."""
     if page.busy != NOBODY:
         if page.pfn not in vm.queues.where:
@@ -62,7 +62,8 @@ def _is_written(vm: VmState, key: PageKey, page: Page, gone: list[Gone]) -> bool
         return False
     references, flushes = vm.take_references(page)
     gone += flushes
-    if references or not page_scan.may_go(vm, key, page):
+    used = references and not page_scan.is_asked_for(op)
+    if used or not page_scan.may_go(vm, key, page):
         vm.activate(page)
         return False
     if not vm.dirtied(page):
@@ -84,20 +85,23 @@ def _write_protected(vm: VmState, page: Page) -> list[Gone]:
 
 
 @idle_if(lambda _vm, _space, op: not op.wanted)
-def more(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def more(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the next pages of the batch, before all are written."""
-    return replace(op, phase=_PROTECT) if op.wanted else advance(op)
+    return _back(vm, op, more, protect_pages) if op.wanted else advance(op)
 
 
 def write_out(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: nobody can store to the pages; have memory send them to swap."""
     if not op.pages:
-        return replace(op, phase=0)
+        return _back(vm, op, write_out, page_scan.collect)
     assert not op.wanted or vm.settings.hazards, "a cluster is written at once"
     pages = [(key, page) for key, _ in op.pages if (page := vm.get(key)) is not None]
     pfns = tuple(page.pfn for _, page in pages)
     slots = tuple(vm.objects[oid].swap.get(index, NO_SLOT) for (oid, index), _ in pages)
     out.append(Send(vm.settings.memory_of(pfns[0]), PageOut(op.op, pfns, slots)))
+    if op.by < vm.settings.cores:
+        out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
+        op = replace(op, ns=0)
     return replace(op, state=OpState.PAGER)
 
 
@@ -119,12 +123,12 @@ def written(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
             continue
         done += 1
         vm.objects[key[0]].swap[key[1]] = slot
-        vm.unbusy(key, page.with_flags(off=DIRTY | LAZY_FREE), out)
+        vm.unbusy(key, page.with_flags(off=DIRTY | LAZY_FREE | KNOWN_ZERO), out)
         vm.enqueue(page.pfn, Queue.NOREUSE if page.hole is HoleState.LIVE else Queue.HOLES)
     if done:
         out.append(Note(SwapWritten(op.op, done)))
     op = page_scan.count(replace(op, pages=()), moved=done)
-    return replace(op, phase=_PROTECT if op.wanted else 0)
+    return _back(vm, op, written, protect_pages if op.wanted else page_scan.collect)
 
 
 PHASES: tuple[Phase, ...] = (
@@ -143,4 +147,15 @@ PHASES_WRITE_FIRST: tuple[Phase, ...] = (
     *shootdown.PHASES,
     written,
 )
-_PROTECT = PHASES.index(protect_pages)
+
+
+def phases(vm: VmState, op: Op) -> tuple[Phase, ...]:
+    """Give the phases in which pages are written."""
+    early = op.kind is OpKind.LAUNDER and vm.settings.hazards & Hazard.PAGE_OUT_BEFORE_ACKS
+    return PHASES_WRITE_FIRST if early else PHASES
+
+
+def _back(vm: VmState, op: Op, here: Phase, there: Phase) -> Op:
+    """Go back from one of the phases to another, wherever they are among the operation's."""
+    among = phases(vm, op)
+    return replace(op, phase=op.phase - among.index(here) + among.index(there))

@@ -27,9 +27,31 @@ class OpKind(IntEnum):
     SWITCH = 10
     FORK = 11
     EXIT = 12
+    EXEC = 13
+    MREMAP = 14
+    MLOCK = 15
+    MUNLOCK = 16
+    MINCORE = 17
+    MINHERIT = 18
+    #: advice that moves nothing and discards nothing
+    ADVISE_HINT = 19
+    ADVISE_COLD = 20
+    ADVISE_PAGEOUT = 21
+    ADVISE_REMOVE = 22
+    POPULATE = 23
+    #: advice that no kernel knows
+    ADVISE_UNKNOWN = 24
+    #: read(2) and the like: the kernel stores to the caller's memory
+    COPYOUT = 25
+    #: write(2) and the like: the kernel loads from the caller's memory
+    COPYIN = 26
+    #: the deadline of invalidations that were left to other cores
+    CATCH_UP = 27
+    #: MADV_FREE_REUSE as XNU has it
+    REUSE = 28
     #: of the page daemon, as RECLAIM: dirty pages to swap, activity of active pages
-    LAUNDER = 20
-    AGE = 21
+    LAUNDER = 29
+    AGE = 30
 
 
 class OpState(IntEnum):
@@ -48,14 +70,19 @@ class OpState(IntEnum):
     FRAME = 5
     #: its initiator works (charges time, or zeroes frames) and sends Step
     WORK = 6
-    #: the swap device
-    PAGER = 10
-    #: frames: the allocation found none, everything was given up
-    LOW_MEMORY = 11
+    #: the pager, which reads a page of a file, or the swap device
+    PAGER = 7
+    #: frames: no domain had any, everything was given up
+    LOW_MEMORY = 8
 
 
 #: states in which the thread is off its core
 SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY, OpState.PAGER, OpState.LOW_MEMORY})
+
+
+#: second argument of a fault, besides whether it is for a store: of a user's access, of one that
+#: the kernel makes for a system call, or of no access at all (mlock, MADV_POPULATE_*)
+USER, KERNEL, POPULATES = 0, 1, 2
 
 
 class Op(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +116,12 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     drops: tuple[int, ...] = ()
     #: pages that ZERO zeroes inline: vpn, chunks done by the zeroing thread, vpn, chunks, ...
     todo: tuple[int, ...] = ()
+    #: number of the invalidation that it left to other cores; -1: none was to do it
+    deferral: int = 0
+    #: cores that need no interrupt in its next shootdown (a mask)
+    spared: int = 0
+    #: ZERO: pages below have been decided
+    claimed: int = 0
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
     seen: tuple[int, ...] = ()
 

@@ -17,9 +17,9 @@ from kernel.page import Page
 from kernel.page_queue import QUEUES, Queue
 from kernel.vmspace import VmSpace
 
-_BATCH = 7
+BATCH = 7
 #: pages of one write to swap (FreeBSD's vm_pageout_page_count)
-_CLUSTER = 32
+CLUSTER = 32
 KINDS = {
     Queue.HOLES: OpKind.RECLAIM,
     Queue.NOREUSE: OpKind.RECLAIM,
@@ -54,6 +54,11 @@ def queue_of(op: Op) -> Queue:
     return Queue(op.args[0] % QUEUES)
 
 
+def is_asked_for(op: Op) -> bool:
+    """Say whether a call asks for these pages to go (MADV_PAGEOUT), used or not."""
+    return op.kind is OpKind.ADVISE_PAGEOUT
+
+
 def count(op: Op, *, looked: int = 0, freed: int = 0, moved: int = 0) -> Op:
     """Add to the tally: pages looked at, frames freed, pages that got nearer to being freed."""
     a, b, c = op.todo
@@ -71,13 +76,15 @@ def collect(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     left = op.args[2] - op.todo[0]
     found: list[tuple[int, int]] = []
     if left > 0 and not met(op):
-        most = _CLUSTER if op.kind is OpKind.LAUNDER else _BATCH
+        most = CLUSTER if op.kind is OpKind.LAUNDER else BATCH
         found = vm.queues.take(op.args[0], 1 if vm.settings.fine else min(most, left))
     if not found:
         return report(vm, op, out)
     op = count(op, looked=len(found))
     wanted = tuple((vm.frames[pfn], pfn) for pfn, _ in found)
-    return replace(op, wanted=wanted, seen=tuple(activity for _, activity in found), phase=1)
+    return replace(
+        op, wanted=wanted, seen=tuple(activity for _, activity in found), phase=op.phase + 1
+    )
 
 
 def report(vm: VmState, op: Op, out: list[Effect]) -> Op:
@@ -112,6 +119,6 @@ def next_page(
 def may_go(vm: VmState, key: PageKey, page: Page) -> bool:
     """Say whether a page that is in no hole may be taken at all.
 
-    A wired page stays, and one of a file: there is no pager for files.
+    A wired page stays, and one of a file: there is no pager that writes files.
     """
-    return not page.wired and vm.objects[key[0]].anonymous
+    return not vm.is_wired(key, page) and vm.objects[key[0]].anonymous

@@ -11,7 +11,7 @@ no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has n
 from actors.machine import Effect
 from actors.operations import discard, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.units import ASID_SHIFT, VPN_MASK
@@ -32,11 +32,11 @@ def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     return advance(op)
 
 
-def change_map(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: the entries of the range get the new protection."""
+def change_map(_vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the entries of the range get the new protection; `map_ns` has paid for the clips."""
     prot = op.args[0]
     space.map.change(op.start, op.end, lambda e: e.with_prot(prot))
-    return advance(op, vm.settings.costs.map_ns)
+    return advance(op)
 
 
 @idle_if(lambda vm, space, op: not _concerned(vm, space, op))

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from actors.machine import Effect
 from actors.message import PageKey
 from actors.operations.operation import Op, OpKind, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import VmState
+from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.page import NOBODY, Page
-from kernel.units import ASID_SHIFT
+from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vm_map import MapEntry
 from kernel.vmspace import VmSpace
+
+_USED = pte_bits.A | pte_bits.D
 
 
 class Found:
@@ -68,6 +71,26 @@ class Scene:
         if gone is not None:
             self.found.gone.append(gone)
 
+    def take_entries(self, page: Page, *, keep: bool) -> None:
+        """Take away all entries of the page that is visited, in every space that maps it."""
+        for va in page.mappings:
+            self.found.ns += self.vm.settings.costs.pte_ns
+            gone = self.vm.take_entry(va, keep=keep)
+            if gone is not None:
+                self.found.gone.append(gone)
+
+    def forget_use(self, page: Page) -> None:
+        """Clear the accessed and dirty bits of all entries of the page that is visited.
+
+        TLBs have them cached, and would not set them again: that needs a flush.
+        """
+        vm = self.vm
+        self.found.ns += vm.settings.costs.pte_ns
+        for va, pte in vm.entries_of(page):
+            if pte & (pte_bits.A | pte_bits.D):
+                vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~_USED
+                self.found.gone.append(vm.must_flush(va, page.pfn))
+
 
 _HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
 
@@ -82,17 +105,21 @@ def scan(
     out: list[Effect],
     visit: Visitor,
     only: Callable[[MapEntry], bool] | None = None,
+    *,
+    keeps: bool = False,
 ) -> Op:
     """Visit the resident pages of top objects from the cursor on, then go to the next phase.
 
-    Whatever is called scans to discard, so a page that is in swap only goes there and then. One
-    that is on its way in is resident, and busy.
+    Most scan to discard, so a page that is in swap only goes there and then. One that is on its way
+    in is resident, and busy.
 
     only: of those entries of the map for which this is true.
+    keeps: contents stay, so copies in swap do.
     """
     scene = Scene(vm, space, op, out)
     fine = vm.settings.fine
-    for vpn in list(vm.held_in(space, op.cursor, op.end, only)):
+    find = vm.resident_in if keeps else vm.held_in
+    for vpn in list(find(space, op.cursor, op.end, only)):
         at = vm.page_at(space, vpn)
         if at is None:
             drop_copy(scene, vpn)

@@ -14,13 +14,13 @@ from actors.message import PageKey
 from actors.messages import Free
 from actors.operations import page_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
 from kernel.page_queue import Queue
-from kernel.policy import zero_may_skip
+from kernel.policy import AdviceKind, zero_may_skip
 from kernel.vmspace import VmSpace
 
 _FREES = frozenset({Action.FREE_FRAME, Action.FREE_ZEROED})
@@ -67,23 +67,45 @@ def _may_take(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -
     if page.busy != NOBODY and page.hole not in IN_HANDS:
         vm.enqueue(page.pfn, page_scan.queue_of(op))
         return False
-    if page.hole is not HoleState.LIVE and not page.wired:
-        if _is_free_hole(vm, page):
-            return True
-        vm.enqueue(page.pfn, Queue.HOLES)
-        return False
+    if page.hole is not HoleState.LIVE and not vm.is_wired(key, page):
+        return _may_take_hole(vm, op, key, page)
     if not page_scan.may_go(vm, key, page) or page_scan.queue_of(op) is Queue.HOLES:
         vm.activate(page)
         return False
     references, flushes = vm.take_references(page)
     gone += flushes
-    if references:
+    if references and not page_scan.is_asked_for(op):
         vm.activate(page)
         return False
     if vm.dirtied(page):
         vm.enqueue(page.pfn, Queue.LAUNDRY)
         return False
     return True
+
+
+def _may_take_hole(vm: VmState, op: Op, key: PageKey, page: Page) -> bool:
+    if _is_reused(vm, page):
+        _leaves_hole(vm, op, key)
+        return False
+    if _is_free_hole(vm, page):
+        return True
+    vm.enqueue(page.pfn, Queue.HOLES)
+    return False
+
+
+def _is_reused(vm: VmState, page: Page) -> bool:
+    """Say whether a page of a hole was stored to, where that means that it is in use again.
+
+    Source: XNU vm_pageout_scan, which takes the page out of the reusable ones then.
+    """
+    reusable = vm.settings.policy.advice is AdviceKind.REUSABLE_REUSE
+    return reusable and page.hole is not HoleState.LIVE and vm.dirtied(page)
+
+
+def _leaves_hole(vm: VmState, op: Op, key: PageKey) -> None:
+    after, _ = vm.hole_event(key, HoleEvent.ROGUE, op)
+    assert after is not None, "it stays"
+    vm.activate(after)
 
 
 def _goes(vm: VmState, op: Op, page: Page) -> bool:
@@ -97,6 +119,10 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     for key, _ in op.pages:
         page = vm.get(key)
         assert page is not None
+        if _is_reused(vm, page):
+            _leaves_hole(vm, op, key)
+            vm.unbusy(key, vm.objects[key[0]].pages[key[1]], out)
+            continue
         if not _goes(vm, op, page):
             vm.unbusy(key, page.with_flags(off=LAZY_FREE), out)
             vm.enqueue(page.pfn, Queue.LAUNDRY)
@@ -108,14 +134,15 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
         if not _FREES.intersection(actions):
             continue
         trusted = zero_may_skip(vm.settings.policy) or not page.flags & DIRTY
-        known = Action.FREE_ZEROED in actions and trusted
+        known = (Action.FREE_ZEROED in actions and trusted) or vm.known_zero(page)
         frames.setdefault((vm.settings.memory_of(page.pfn), known), []).append(page.pfn)
     out.extend(Send(m, Free(op.op, tuple(p), zeroed=z)) for (m, z), p in sorted(frames.items()))
     freed = sum(len(p) for p in frames.values())
     if freed:
         out.append(Note(Reclaimed(op.op, freed, holes, free)))
     op = page_scan.count(replace(op, pages=()), freed=freed)
-    return replace(op, phase=_TAKE if op.wanted else 0)
+    # back to take_pages, or to what gives the next batch
+    return replace(op, phase=op.phase - _FROM_TAKE - (0 if op.wanted else 1))
 
 
 PHASES: tuple[Phase, ...] = (
@@ -124,4 +151,4 @@ PHASES: tuple[Phase, ...] = (
     *shootdown.PHASES,
     free_pages,
 )
-_TAKE = PHASES.index(take_pages)
+_FROM_TAKE = PHASES.index(free_pages) - PHASES.index(take_pages)

@@ -13,14 +13,34 @@ from actors.facts import EntriesGone
 from actors.machine import Effect, Note, Send
 from actors.messages import Shoot
 from actors.operations.operation import Op, OpState, advance, replace
+from actors.vm_entries import Gone
 from actors.vm_state import VmState, idle_if
 from kernel.hazards import Hazard
+from kernel.policy import Invalidate
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import Pmap, VmSpace
 
 
 def _nothing_gone(_vm: VmState, _space: VmSpace, op: Op) -> bool:
     return not op.gone
+
+
+def _orphans(vm: VmState, op: Op) -> list[Gone]:
+    if not vm.unflushed:
+        return []
+    own = {va for va, _ in op.gone}
+    return [one for one in vm.orphans_in(op.asid, op.start, op.end) if one[0] not in own]
+
+
+@idle_if(lambda vm, _space, op: not _orphans(vm, op))
+def join_flushes(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: what others have discarded from the range and not flushed yet is flushed here as well.
+
+    An operation that found nothing there may not return before no TLB gives it any more.
+    Source: Linux tlb_finish_mmu flushes when another flush of the mm is pending.
+    """
+    joined = tuple(vm.must_flush(*one) for one in _orphans(vm, op))
+    return advance(replace(op, gone=op.gone + joined))
 
 
 @idle_if(_nothing_gone)
@@ -34,7 +54,8 @@ def zero_generations(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) ->
     word_ns = vm.settings.costs.pte_ns
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
         return advance(replace(op, value=pmap.active), word_ns)
-    _zero_generations(pmap, op)
+    if vm.settings.policy.invalidate is not Invalidate.BROADCAST:  # which reaches every TLB
+        _zero_generations(pmap, op)
     return advance(op, word_ns)
 
 
@@ -59,14 +80,14 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) ->
     pmap = vm.spaces[asid].pmap
     active = pmap.active
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
-        active = op.value
+        active, op = op.value, replace(op, value=0)
         _zero_generations(pmap, op)
+    active &= ~op.spared
     targets = tuple(c for c in range(active.bit_length()) if active >> c & 1 and c != op.by)
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()
     out.append(Send(op.by, Shoot(op.op, op.round, asid, vpns, targets, op.ns)))
-    value = 0 if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK else op.value
-    return replace(op, state=OpState.ACKS, ns=0, value=value)
+    return replace(op, state=OpState.ACKS, ns=0)
 
 
 def invalidated(vm: VmState, op: Op) -> Op:

@@ -70,7 +70,7 @@ class Scanned(Message, frozen=True, tag=39):
     ns: int
 
 
-class PassEnded(Message, frozen=True, tag=51):
+class PassEnded(Message, frozen=True, tag=68):
     """memory <- pagedaemon: a pass is over, in vain or not: how short are you?
 
     Answered by Pressure. With no shortage, or in vain and nobody waiting, the page daemon sleeps;
@@ -81,26 +81,28 @@ class PassEnded(Message, frozen=True, tag=51):
     gives_up: bool = False
 
 
-class Census(Message, frozen=True, tag=64):
+class Census(Message, frozen=True, tag=70):
     """vm <- pagedaemon: how large are your processes?"""
 
 
-class Sizes(Message, frozen=True, tag=65):
-    """pagedaemon <- vm: so large: process, pages resident, pages in swap; frames `held` in all.
+class Sizes(Message, frozen=True, tag=71):
+    """pagedaemon <- vm: so large: process, pages resident, pages in swap.
 
-    More frames than pages: holes, which do not count, or a process that is going.
+    Of your domain's frames, `held` may be free some time, `kept` (pages of files) not. More of them
+    held than pages: holes, which do not count, or a process that is going.
     """
 
     sizes: tuple[tuple[int, int, int], ...]
     held: int
+    kept: int
 
 
-class Kill(Message, frozen=True, tag=66):
+class Kill(Message, frozen=True, tag=72):
     """vm <- pagedaemon: memory is out, with `free` frames free: kill this process."""
 
     asid: int
     free: int
 
 
-class Rescan(Message, frozen=True, tag=52):
+class Rescan(Message, frozen=True, tag=69):
     """pagedaemon <- pagedaemon (timer): the pause after a pass in vain is over."""

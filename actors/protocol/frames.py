@@ -7,6 +7,22 @@ class Allocate(Message, frozen=True, tag=25):
     """memory <- vm: a frame, please; answered by Frame or NoFrame."""
 
 
+class NoFrame(Message, frozen=True, tag=51):
+    """vm <- memory: none is free here."""
+
+
+class AwaitFrames(Message, frozen=True, tag=52):
+    """memory <- vm: no domain had a frame, the operation sleeps: say when some are free."""
+
+
+class FramesFree(Message, frozen=True, tag=53):
+    """vm <- memory: frames are free again: allocate anew."""
+
+
+class GaveUp(Message, frozen=True, tag=54):
+    """memory <- vm: the operation does not wait for frames any more."""
+
+
 class Frame(Message, frozen=True, tag=26):
     """vm <- memory: the frame, and whether it is known to be zero."""
 
@@ -73,16 +89,33 @@ class ChunkCopied(Message, frozen=True, tag=50):
     chunk: int
 
 
-class NoFrame(Message, frozen=True, tag=53):
-    """vm <- memory: there is none for now; FramesFree follows when there are."""
+class ReadPage(Message, frozen=True, tag=55):
+    """core <- vm: have a page of a file read into frame `pfn`, then Step; the thread sleeps.
+
+    `contents` is what the page holds, a stamp.
+    """
+
+    pfn: int
+    contents: int
+    ns: int
 
 
-class FramesFree(Message, frozen=True, tag=54):
-    """vm <- memory: frames are free again: allocate anew."""
+class PageRead(Message, frozen=True, tag=56):
+    """core <- core (timer): the device has read the page."""
+
+    pfn: int
+    contents: int
 
 
-class GaveUp(Message, frozen=True, tag=55):
-    """memory <- vm: the operation does not wait for a frame any more."""
+class FillFrame(Message, frozen=True, tag=57):
+    """memory <- core: the frame holds this page of a file."""
+
+    pfn: int
+    contents: int
+
+
+class FrameFilled(Message, frozen=True, tag=58):
+    """core <- memory: it does."""
 
 
 class Pressure(Message, frozen=True, tag=31):

@@ -8,11 +8,12 @@ class Go(Message, frozen=True, tag=1):
 
 
 class Walk(Message, frozen=True, tag=2):
-    """vm <- core: the hardware walks the page table for an access."""
+    """vm <- core: the hardware walks the page table for an access, of user code or the kernel."""
 
     asid: int
     vpn: int
     write: bool
+    kernel: bool
 
 
 class Translation(Message, frozen=True, tag=3):
@@ -36,6 +37,7 @@ class SetDirty(Message, frozen=True, tag=5):
     asid: int
     vpn: int
     pfn: int
+    kernel: bool
 
 
 class Load(Message, frozen=True, tag=6):
@@ -73,9 +75,16 @@ class SwitchIn(Message, frozen=True, tag=40):
 
 
 class Switched(Message, frozen=True, tag=41):
-    """core <- vm: bit set; `keep` if the generation says that cached entries are good."""
+    """core <- vm: bit set; `keep` if the generation says that cached entries are good.
 
+    Or good but for `vpns`, whose invalidation was left to the core; if `upto` is not 0 it answers
+    CaughtUp.
+    """
+
+    asid: int
     keep: bool
+    vpns: tuple[int, ...]
+    upto: int
 
 
 class SwitchOut(Message, frozen=True, tag=42):
@@ -106,3 +115,7 @@ class Reached(Message, frozen=True, tag=45):
 
 class Wake(Message, frozen=True, tag=46):
     """core <- core (timer): the thread has thought enough."""
+
+
+class Tick(Message, frozen=True, tag=67):
+    """core <- core (timer): the running thread's time slice is over."""

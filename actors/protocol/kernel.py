@@ -4,11 +4,12 @@ from actors.message import Message
 
 
 class Fault(Message, frozen=True, tag=11):
-    """vm <- core: page-fault exception."""
+    """vm <- core: page-fault exception, in user code or in the kernel for a system call."""
 
     asid: int
     vpn: int
     write: bool
+    kernel: bool
 
 
 class Resolved(Message, frozen=True, tag=12):
@@ -19,7 +20,7 @@ class Resolved(Message, frozen=True, tag=12):
 
 
 class Signal(Message, frozen=True, tag=13):
-    """core <- vm: the fault is fatal: SIGSEGV (`code` MAPERR or ACCERR) at `vpn`."""
+    """core <- vm: the fault is fatal: SIGSEGV at `vpn` (`code`, a SegvCode), or EFAULT."""
 
     vpn: int
     code: int
@@ -41,7 +42,7 @@ class Call(Message, frozen=True, tag=14):
 
 
 class Return(Message, frozen=True, tag=15):
-    """core, pagedaemon <- vm: the operation is done."""
+    """core, pagedaemon, zeroer <- vm: the operation is done."""
 
     error: int
     value: int
@@ -49,11 +50,11 @@ class Return(Message, frozen=True, tag=15):
 
 
 class Step(Message, frozen=True, tag=16):
-    """vm <- vm, core, pagedaemon: the operation goes on."""
+    """vm <- vm, core, pagedaemon, zeroer: the operation goes on."""
 
 
 class Work(Message, frozen=True, tag=17):
-    """core, pagedaemon <- vm: charge `ns` of kernel work, then send Step."""
+    """core, pagedaemon, zeroer <- vm: charge `ns` of kernel work, then send Step."""
 
     ns: int
 
@@ -70,7 +71,7 @@ class Wakeup(Message, frozen=True, tag=19):
 
 
 class Shoot(Message, frozen=True, tag=20):
-    """core, pagedaemon <- vm: invalidate these pages at `targets` and at oneself, then Invalidated.
+    """core, pagedaemon, zeroer <- vm: invalidate these pages at `targets` and oneself, Invalidated.
 
     No pages means the whole address space.
     """
@@ -83,7 +84,7 @@ class Shoot(Message, frozen=True, tag=20):
 
 
 class Ipi(Message, frozen=True, tag=21):
-    """core <- core, pagedaemon: inter-processor interrupt: invalidate, and acknowledge."""
+    """core <- core, pagedaemon, zeroer: inter-processor interrupt: invalidate, and acknowledge."""
 
     round: int
     asid: int
@@ -91,7 +92,7 @@ class Ipi(Message, frozen=True, tag=21):
 
 
 class IpiAck(Message, frozen=True, tag=22):
-    """core, pagedaemon <- core: no user instruction here will use the old entries any more."""
+    """core, pagedaemon, zeroer <- core: no user instruction here uses the old entries any more."""
 
     round: int
 
@@ -104,10 +105,58 @@ class Flush(Message, frozen=True, tag=23):
 
 
 class Invalidated(Message, frozen=True, tag=24):
-    """vm <- core, pagedaemon: every target of the round has acknowledged."""
+    """vm <- core, pagedaemon, zeroer: every target of the round has acknowledged."""
 
     round: int
 
 
-class Die(Message, frozen=True, tag=67):
+class CatchUp(Message, frozen=True, tag=59):
+    """core <- vm: you entered the kernel: invalidate `vpns` (none: all), then CaughtUp."""
+
+    asid: int
+    vpns: tuple[int, ...]
+    upto: int
+
+
+class CaughtUp(Message, frozen=True, tag=60):
+    """vm <- core: I have invalidated what was left to me, up to that number."""
+
+    asid: int
+    upto: int
+
+
+class Watch(Message, frozen=True, tag=61):
+    """zeroer <- vm: an invalidation was left to other cores; see to its deadline."""
+
+    number: int
+
+
+class Deadline(Message, frozen=True, tag=62):
+    """zeroer <- zeroer (timer): invalidations watched before the timer was armed are late."""
+
+
+class Overdue(Message, frozen=True, tag=63):
+    """vm <- zeroer: interrupt the cores that have not invalidated up to that number, by me."""
+
+    upto: int
+
+
+class Tlbi(Message, frozen=True, tag=64):
+    """core <- core, pagedaemon, zeroer: broadcast invalidation: no interrupt, the hardware does it.
+
+    No pages means the whole address space.
+    """
+
+    round: int
+    asid: int
+    vpns: tuple[int, ...]
+
+
+class TlbiDone(Message, frozen=True, tag=65):
+    """core, pagedaemon, zeroer <- core: accesses through the old entries are complete."""
+
+    round: int
+
+
+class Die(Message, frozen=True, tag=66):
     """core <- vm: the process was killed: the thread ends at its next instruction boundary."""

@@ -12,7 +12,9 @@ from cluster.scenario import load
 from cluster.shipped import shipped
 from cluster.workload import Workload
 from kernel.hazards import CATALOGUE
-from kernel.policy import NUMBERS, PRESET_ABOUT, PRESETS, Policy, concerned
+from kernel.policy import Policy, concerned
+from kernel.policy_text import KEY_ABOUT, VALUE_ABOUT
+from kernel.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
 from kernel.promises import Property, promises
 
 #: what each promise says, in one line (DESIGN, section 4)
@@ -55,10 +57,10 @@ def scenarios_command() -> None:
     out.print(table)
 
 
-@click.command("policies", short_help="List the policies, or explain one.")
+@click.command("policies", short_help="List the policies, or explain one, or a key.")
 @click.argument("name", required=False)
 def policies_command(name: str | None) -> None:
-    """List the policies (variants of the protocol), or explain one.
+    """List the policies (variants of the protocol), or explain one, or one of their keys.
 
     Any key of a policy can be changed by `--set key=value`; combinations that make no sense are
     refused with the reason.
@@ -66,15 +68,19 @@ def policies_command(name: str | None) -> None:
     \b
     holezero policies
     holezero policies fatal-hole
+    holezero policies invalidate
     """  # noqa: D301 - click's mark for lines that stay as they are
     if name is None:
         _list_policies()
         return
-    if name not in PRESETS:
-        close = get_close_matches(name, PRESETS, 1)
+    if name in KEY_ABOUT:
+        _explain_key(name)
+    elif name in PRESETS:
+        _explain_policy(name)
+    else:
+        close = get_close_matches(name, [*PRESETS, *KEY_ABOUT], 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PRESETS)}"
-        raise InputError(f"no policy {name!r}; {hint}")
-    _explain_policy(name)
+        raise InputError(f"no policy or key {name!r}; {hint}")
 
 
 def _list_policies() -> None:
@@ -84,8 +90,8 @@ def _list_policies() -> None:
         table.add_row(name, PRESET_ABOUT[name], " ".join(sorted(promises(policy))))
     out.print(table)
     table = plain_table(out, "key", "meaning", "values")
-    for key in Policy.__struct_fields__:
-        table.add_row(key, about_key(key), " ".join(values_of_key(key)))
+    for key, about in KEY_ABOUT.items():
+        table.add_row(key, about, values_of(key))
     out.print(table)
 
 
@@ -93,14 +99,15 @@ def _explain_policy(name: str) -> None:
     out = console()
     policy = PRESETS[name]
     out.print(Text(f"{name}: {PRESET_ABOUT[name]}", style="bold"))
-    table = plain_table(out, "key", "value", "meaning", "other values")
-    for key in Policy.__struct_fields__:
-        value = str(getattr(policy, key))
-        if key not in concerned(policy):
-            continue
-        others = " ".join(other for other in values_of_key(key) if other != value)
-        table.add_row(key, value, about_key(key), others)
+    table = plain_table(out, "key", "value", "what it does, and whose it is")
+    for key in KEY_ABOUT:
+        if key in concerned(policy):
+            value = str(getattr(policy, key))
+            table.add_row(key, value, VALUE_ABOUT.get((key, value), KEY_ABOUT[key]))
     out.print(table)
+    open_ = PRESET_OPEN.get(name, ())
+    for one in open_:
+        out.print(Text(f"leaves open: {one}"))
     kept = promises(policy)
     table = plain_table(out, "promised", "property", "meaning")
     for one in Property:
@@ -108,18 +115,25 @@ def _explain_policy(name: str) -> None:
     out.print(table)
 
 
-def values_of_key(key: str) -> list[str]:
-    """List the values that a key of a policy may have."""
-    kind = type(getattr(Policy(), key))
-    return [str(one) for one in kind] if issubclass(kind, StrEnum) else [NUMBERS[key][0]]
+def _explain_key(key: str) -> None:
+    out = console()
+    out.print(Text(f"{key}: {KEY_ABOUT[key]}", style="bold"))
+    table = plain_table(out, "value", "what it does, and whose it is", "presets")
+    for (of, value), about in VALUE_ABOUT.items():
+        if of == key:
+            users = [
+                name
+                for name, policy in PRESETS.items()
+                if key in concerned(policy) and str(getattr(policy, key)) == value
+            ]
+            table.add_row(value, about, " ".join(users))
+    out.print(table)
 
 
-def about_key(key: str) -> str:
-    """Give what a key means: the first line of its enumeration's documentation."""
+def values_of(key: str) -> str:
+    """List the values that a key may have."""
     kind = type(getattr(Policy(), key))
-    if not issubclass(kind, StrEnum):
-        return NUMBERS[key][1]
-    return (kind.__doc__ or "").strip().splitlines()[0]
+    return " ".join(kind) if issubclass(kind, StrEnum) else "a number"
 
 
 @click.command("hazards", short_help="List the steps that a variant could get wrong.")

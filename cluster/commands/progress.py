@@ -1,13 +1,23 @@
-"""Progress of a run on standard error, if somebody watches."""
+"""Progress of a run, or of reading a file, on standard error, if somebody watches."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from cluster.commands.rows import duration
+from cluster.importers.lines import Progress as ShowProgress
+from cluster.importers.lines import no_progress
 from cluster.judged_run import Watch
 from cluster.results import Results
 
@@ -40,3 +50,16 @@ def progress(title: str, *, quiet: bool) -> Iterator[tuple[Watch, ...]]:
             bar.update(task, description=text)
 
         yield (watch,)
+
+
+@contextmanager
+def progress_bar(name: str, *, quiet: bool) -> Iterator[ShowProgress]:
+    """Show how far a file is read; gives a function of bytes done and bytes to do."""
+    watched = Console(stderr=True)
+    if quiet or not watched.is_terminal:
+        yield no_progress
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=watched, transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

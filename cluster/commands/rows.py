@@ -63,6 +63,12 @@ def _counts(
             yield key.replace("_", " "), [f"{one.get(key, 0):,}" for one in found]
 
 
+def _if_any(label: str, counts: Sequence[int]) -> Iterator[Row]:
+    """Give a row, unless it is all 0."""
+    if any(counts):
+        yield label, [f"{count:,}" for count in counts]
+
+
 def _end(one: Summary) -> str:
     if one.interrupted:
         return "interrupted"
@@ -146,6 +152,7 @@ def _memory(runs: Sequence[Summary]) -> Section:
         ("zeroed after a steal", [f"{m.pages_zeroed['stolen']:,}" for m in metrics]),
         ("zeroed inline by ZERO", [f"{m.pages_zeroed['inline']:,}" for m in metrics]),
         ("found zero by ZERO", [f"{m.pages_zeroed['skipped']:,}" for m in metrics]),
+        *_if_any("known zero at HOLE", [m.pages_zeroed.get("clean", 0) for m in metrics]),
         (
             "reclaimed (out of holes)",
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],

@@ -8,6 +8,7 @@ import msgspec
 
 from cluster.commands.context import Composition, MetricsServer, feed
 from cluster.commands.progress import progress
+from cluster.commands.recording import compare_faults, is_recording
 from cluster.commands.run_options import Choices, run_options
 from cluster.commands.tables import print_runs
 from cluster.commands.target import Target, find
@@ -50,7 +51,11 @@ def run_command(context: click.Context, /, scenario: str, **given: object) -> No
 @run_options
 @click.pass_context
 def compare_command(context: click.Context, /, scenario: str, **given: object) -> None:
-    """Run a scenario under several presets and print them side by side.
+    """Run a scenario under several presets and print them side by side, or compare a recording.
+
+    SCENARIO may be a recording of page faults (.ft, .ft.gz): the simulated kernel then makes the
+    recorded calls, children included, and every recorded fault on anonymous memory is looked for.
+    Exits with 1 if fewer than 95 % of them agree, or 80 % of a cause with more than 100.
 
     Without --preset: fatal-hole, flag-only, madv-free and dontneed-linux. Exits with the worst
     of their exit codes.
@@ -58,8 +63,18 @@ def compare_command(context: click.Context, /, scenario: str, **given: object) -
     \b
     holezero compare main-job
     holezero compare my.hzw --preset fatal-hole --preset unmap --json
+    holezero compare my.ft.gz
     """  # noqa: D301 - click's mark for lines that stay as they are
     choices = msgspec.convert(given, Choices)
+    if is_recording(Path(scenario)):
+        context.exit(
+            compare_faults(
+                Path(scenario),
+                seed=choices.seed or 0,
+                as_json=choices.as_json,
+                quiet=choices.quiet,
+            )
+        )
     _run_all(context, find(scenario), choices, tuple(dict.fromkeys(choices.presets)) or COMPARED)
 
 

@@ -44,6 +44,14 @@ class AddressSpace(IntervalMap[Mapping]):
         #: the page behind the heap, once a brk told
         self.break_page: int | None = None
 
+    def copy(self) -> "AddressSpace":
+        """Copy it, for a child."""
+        twin = AddressSpace()
+        for start, end, mapping in self.all():
+            twin.assign(start, end, mapping)
+        twin.break_page = self.break_page
+        return twin
+
     def implied_block(self, page: int) -> tuple[int, int]:
         """Give the unmapped pages around an unmapped `page` that are taken to be mapped."""
         low = page - page % IMPLIED_PAGES

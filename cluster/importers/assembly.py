@@ -12,7 +12,7 @@ from cluster.importers.lines import RecordingLines
 from cluster.importers.memory_calls import translate_call
 from cluster.importers.options import ImportOptions, ReuseRange
 from cluster.importers.process_memory import ProcessMemory
-from cluster.importers.recorded import Birth, Call, Death, Event, Touch
+from cluster.importers.recorded import Birth, Call, Death, Event, Exec, Fork, Touch
 from cluster.importers.report import ImportReport
 from cluster.importers.tally import Tally, ordered
 from cluster.importers.thread_streams import ThreadStreams
@@ -53,11 +53,15 @@ class Translation:
 
     def __init__(self, writer: WorkloadWriter, plan: Plan) -> None:
         process, self._witness = plan.process, plan.witness
-        concurrent = len(process.threads) > 1 or bool(process.births)
+        concurrent = len(process.threads) > 1 or bool(process.births) or plan.options.children
         self.tally = Tally()
         self.streams = ThreadStreams(writer, concurrent=concurrent)
         self.order = IssueOrder(self._perform)
-        self._memory = ProcessMemory(self.streams, self.tally, plan.options, plan.witness)
+        #: by process
+        self._memories = [ProcessMemory(self.streams, self.tally, plan.options, plan.witness)]
+        self._children = plan.options.children
+        #: tids of children that live in their parent's memory
+        self._borrowers: set[int] = set()
         program = Path(process.program).name
         self.streams.start(process.pid, program, max(0, process.begin_ns))
 
@@ -66,17 +70,40 @@ class Translation:
         if tally.begin_ns < 0:
             tally.begin_ns = event.start_ns
         tally.end_ns = max(tally.end_ns, event.start_ns)
+        memory = self._memories[self.streams.process(event.tid)]
         if self._witness is not None:
-            self._witness.event(event, self._memory)
+            self._witness.event(event, memory)
         if isinstance(event, Touch):
-            self._memory.touch(event)
+            memory.touch(event)
         elif isinstance(event, Call):
             tally.end_ns = max(tally.end_ns, event.end_ns)
-            translate_call(self._memory, event)
+            translate_call(memory, event)
+        elif isinstance(event, Fork | Exec):
+            self._begin_process(event, memory)
         elif isinstance(event, Birth):
             self.streams.born(event.tid, event.child, event.start_ns)
         elif isinstance(event, Death):
             self.streams.died(event.tid, event.start_ns)
+
+    def _begin_process(self, event: Fork | Exec, memory: ProcessMemory) -> None:
+        """Begin another process, or one anew."""
+        if not self._children:
+            return
+        tid, streams = event.tid, self.streams
+        if isinstance(event, Fork):
+            if event.borrows:
+                streams.born(tid, event.child, event.start_ns)
+                self._borrowers.add(event.child)
+                return
+            process = streams.forked(tid, event.child, event.start_ns)
+        else:
+            borrowed = tid in self._borrowers
+            self._borrowers.discard(tid)
+            process = streams.begins_anew(tid, event.start_ns, borrowed=borrowed)
+        anew = memory.fork(process, empty=isinstance(event, Exec))
+        self._memories[process : process + 1] = [anew]
+        if self._witness is not None:
+            self._witness.forked(memory.process if isinstance(event, Fork) else process, process)
 
 
 class Reading(msgspec.Struct, kw_only=True):

@@ -24,6 +24,15 @@ class Process(msgspec.Struct):
     program: str = ""
     execs: int = 0
     forked: bool = False
+    #: key of the process that forked it, and the line
+    parent: Hashable = None
+    born_line: int = 0
+    #: lines on which it forked a process: the child's tid
+    forks: dict[int, int] = {}
+    #: ... those of which the child lived in its memory until it did an exec, or ended (vfork)
+    lends: set[int] = set()
+    #: threads that it created in all its life, as `births`
+    all_births: dict[int, int] = {}
     #: lines on which it created a thread, with the new tid
     births: dict[int, int] = {}
     #: distinct threads with events since the last exec
@@ -92,6 +101,15 @@ class Census(Generic[K]):
             events[process.pid] += process.events
         listed = ", ".join(f"{pid} ({count:,} events)" for pid, count in events.most_common(8))
         raise InputError(f"{name}: no process {wanted} with memory events. It has {listed}.")
+
+    def descendants(self, main: K) -> set[K]:
+        """Give a process, the children that it forked since its last exec, theirs, and so on."""
+        found = {main}
+        first_line = self.processes[main].exec_line
+        for key, process in self.processes.items():  # a parent comes before its children
+            if process.parent in found and process.born_line > first_line:
+                found.add(key)
+        return found
 
     def warnings(self, main: K) -> list[str]:
         """Say what the choice of a process leaves out."""

@@ -1,18 +1,15 @@
 """`holezero import`: recordings of real programs become workload files."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cluster.commands.progress import progress_bar
 from cluster.commands.tables import console
 from cluster.importers.faults import import_faults
 from cluster.importers.lines import Progress as ShowProgress
-from cluster.importers.lines import no_progress
 from cluster.importers.options import AssumedTouch, ImportOptions, ReuseRange
 from cluster.importers.report import ImportReport, report_table
 from cluster.importers.strace import import_strace
@@ -133,22 +130,9 @@ def _options(choices: dict[str, object]) -> ImportOptions:
 def _run(
     import_recording: _Import, recording: Path, out: Path, options: ImportOptions, *, as_json: bool
 ) -> None:
-    with _progress_bar(recording.name) as show:
+    with progress_bar(recording.name, quiet=False) as show:
         report = import_recording(recording, out, options, show)
     if as_json:
         click.echo(report.to_json())
     else:
         console().print(report_table(report))
-
-
-@contextmanager
-def _progress_bar(name: str) -> Iterator[ShowProgress]:
-    """Show a bar on standard error if somebody watches; standard output is for the report."""
-    watched = Console(stderr=True)
-    if not watched.is_terminal:
-        yield no_progress
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=watched, transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

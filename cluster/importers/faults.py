@@ -12,20 +12,23 @@ import msgspec
 
 from cluster.importers import linux
 from cluster.importers.assembly import Plan, Reading, Translation, write_workload
-from cluster.importers.census import Census
+from cluster.importers.census import Census, Process
 from cluster.importers.issue_order import counts_from_entry
 from cluster.importers.lines import ForeignLineError, Progress, RecordingLines, open_recording
 from cluster.importers.options import AssumedTouch, ImportOptions
-from cluster.importers.recorded import Birth, Call, Death, Fork, Touch
+from cluster.importers.recorded import Birth, Call, Death, Exec, Flush, Fork, Touch
 from cluster.importers.recording_kind import SAMPLE_LINES, require_recording
 from cluster.importers.report import ImportReport
 from cluster.importers.witness import Witness
 
 _WRITE, _PRESENT = 2, 1
+_COPYING = _WRITE | _PRESENT
 #: Fields that a line of each kind has at least.
 _FIELDS = {
     b"N": 5, b"F": 5, b"K": 5, b"S": 4, b"R": 5, b"T": 5, b"P": 4, b"E": 4, b"Q": 3,
 }  # fmt: skip
+#: kinds of lines that a thread which waits for a child does not make
+_ACTS = frozenset({b"F", b"K", b"S", b"R", b"P", b"E", b"Q"})
 _TIME_LIMIT_US = 1 << 50
 _NUMBER_LIMIT = 1 << 64
 _TID_LIMIT = 1 << 31
@@ -60,7 +63,7 @@ def import_faults(
     def read(translation: Translation) -> Reading:
         lines = RecordingLines(source, lambda done: progress(size + done, 2 * size))
         reading = Reading(lines=lines, warnings=census.warnings(main))
-        _SecondReading(translation, main, process.exec_line, process.births).read(reading)
+        _SecondReading(translation, census, main, children=options.children).read(reading)
         return reading
 
     return write_workload(Plan(source, out, "faults", process, options, witness), read)
@@ -112,6 +115,7 @@ class _Lives:
 def _take_census(source: Path, lines: RecordingLines) -> Census[_Key]:
     census: Census[_Key] = Census()
     lives = _Lives()
+    lenders = _Lenders()
     #: children whose `N` has not come: line and creator
     unborn: dict[int, tuple[int, _Key]] = {}
     for line in lines:
@@ -124,12 +128,14 @@ def _take_census(source: Path, lines: RecordingLines) -> Census[_Key]:
                 _note_birth(census, unborn.pop(tid, None), tid, key)
             elif (key_of := lives.of.get(tid)) is not None:
                 process = census.processes[key_of]
+                lenders.take(tid, kind, process, fields)
                 if kind in (b"F", b"K", b"S"):
                     process.saw(tid, now_us * 1000)
                 elif kind == b"E":
                     process.exec(lines.lines, now_us * 1000, _text(fields[3]))
                 elif kind == b"P":
                     unborn[_decimal(fields[3])] = (lines.lines, key_of)
+                    lenders.made(tid, _decimal(fields[3]), lines.lines)
                 elif kind == b"Q":
                     lives.ended(tid)
             census.recognised += 1
@@ -147,11 +153,44 @@ def _note_birth(
     if creation is None:
         return
     line, creator = creation
+    process, maker = census.processes[key], census.processes[creator]
     if creator == key:
-        census.processes[key].births[line] = tid
+        process.births[line] = process.all_births[line] = tid
     elif key[0] == tid:
-        census.processes[key].forked = True
-        census.processes[key].program = census.processes[creator].program
+        process.forked = True
+        process.program = maker.program
+        process.parent, process.born_line = creator, line
+        maker.forks[line] = tid
+
+
+class _Lenders:
+    """Tells a vfork from a fork: its caller does nothing until the child did an exec, or ended.
+
+    A child by fork copies its parent's stack at once: it faults on a page that is present.
+    """
+
+    def __init__(self) -> None:
+        #: by caller: child and line
+        self._waiting: dict[int, tuple[int, int]] = {}
+        self._left: set[int] = set()
+        self._copies: set[int] = set()
+
+    def made(self, tid: int, child: int, line: int) -> None:
+        """Take in a `P` line."""
+        self._left.discard(child)
+        self._copies.discard(child)
+        self._waiting[tid] = (child, line)
+
+    def take(self, tid: int, kind: bytes, process: Process, fields: list[bytes]) -> None:
+        """Take in another line of a thread of a process."""
+        if kind in _ACTS and tid in self._waiting:
+            child, line = self._waiting.pop(tid)
+            if child in self._left and child not in self._copies:
+                process.lends.add(line)
+        if kind in (b"E", b"Q"):
+            self._left.add(tid)
+        elif kind in (b"F", b"K") and int(fields[4], 16) & _COPYING == _COPYING:
+            self._copies.add(tid)
 
 
 def _decimal(field: bytes) -> int:
@@ -169,14 +208,16 @@ class _SecondReading:
     """Turn the lines of the chosen process into events."""
 
     def __init__(
-        self, translation: Translation, main: _Key, exec_line: int, births: dict[int, int]
+        self, translation: Translation, census: Census[_Key], main: _Key, *, children: bool
     ) -> None:
         self._order = translation.order
         self._streams = translation.streams
         self._left_out = translation.tally.left_out
+        self._processes = census.processes
         self._main = main
-        self._exec_line = exec_line
-        self._births = births
+        self._exec_line = census.processes[main].exec_line
+        self._imported = census.descendants(main) if children else {main}
+        self._children = children
         self._lives = _Lives()
         #: by tid: the call that it is in
         self._entered: dict[int, Call] = {}
@@ -206,25 +247,45 @@ class _SecondReading:
     def _take(self, number: int, now_ns: int, tid: int, kind: bytes, fields: list[bytes]) -> None:
         if kind == b"T":
             self._left_out["tlb_flush"] += 1
+            self._flush(number, now_ns, tid, fields)
             return
         if kind == b"N":
-            key = self._lives.named(tid, _decimal(fields[3]))
-            if key == self._main and number > self._exec_line:
+            named = self._lives.named(tid, _decimal(fields[3]))
+            if named == self._main and number > self._exec_line:
                 self._streams.rename(tid, _text(fields[4]))
             return
-        mine = self._lives.of.get(tid) == self._main
-        if mine and number > self._exec_line:
+        key = self._lives.of.get(tid)
+        mine = key in self._imported
+        if key is not None and mine and number > self._exec_line:
             if kind in self._kinds:
                 self._kinds[kind](now_ns, tid, fields)
-            elif number in self._births:
-                self._order.put(Birth(tid, self._births[number], now_ns))
             elif kind == b"P":
-                self._order.put(Fork(tid, now_ns))
+                self._made(number, now_ns, tid, self._processes[key])
+            elif kind == b"E" and self._children:
+                self._drop_entered(tid)
+                self._order.put(Exec(tid, now_ns))
         elif kind in (b"F", b"K", b"S"):
             why = "before_exec" if mine else "other_process"
             self._left_out[f"{why}.{_text(fields[3]) if kind == b'S' else 'fault'}"] += 1
         if kind == b"Q":
             self._lives.ended(tid)
+
+    def _made(self, number: int, now_ns: int, tid: int, process: Process) -> None:
+        """Take in a `P` line: a thread of the process, or another process."""
+        born = process.all_births.get(number)
+        if born is not None:
+            self._order.put(Birth(tid, born, now_ns))
+            return
+        child = process.forks.get(number)
+        if child is not None or not self._children:
+            self._order.put(Fork(tid, now_ns, child or 0, number in process.lends))
+
+    def _flush(self, number: int, now_ns: int, tid: int, fields: list[bytes]) -> None:
+        imported = self._children and self._lives.of.get(tid) in self._imported
+        if imported and number > self._exec_line:
+            call = self._entered.get(tid)
+            context = call.name if call is not None else "fault"
+            self._order.put(Flush(tid, now_ns, int(fields[4]), context))
 
     def _fault(self, now_ns: int, tid: int, fields: list[bytes]) -> None:
         code = int(fields[4], 16)

@@ -26,6 +26,8 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     #: the process to import; None: the one with most memory events that is no fork without exec
     process: int | None = None
+    #: import the children that it forks, and theirs, as processes of their own (faults only)
+    children: bool = False
     reuse: ReuseRange = ReuseRange.RANGE
     #: keep faults in file mappings (faults only)
     file_touches: bool = True

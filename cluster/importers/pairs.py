@@ -44,6 +44,13 @@ class Releases:
         #: by thread: the release that its last memory call made
         self._latest: dict[int, Stretch] = {}
 
+    def copy(self) -> "Releases":
+        """Copy it, for a child."""
+        twin = Releases()
+        twin._map = self._map.copy()
+        twin._serial = self._serial
+        return twin
+
     def release(self, thread: int, index: int, start: int, end: int, how: int) -> None:
         """Note the release that became instruction `index` of `thread`.
 

@@ -31,7 +31,10 @@ class ProcessMemory:
         tally: Tally,
         options: ImportOptions,
         witness: Witness | None = None,
+        process: int = 0,
     ) -> None:
+        self.process = process
+        self._options = options
         self.streams = streams
         self.tally = tally
         self.space = AddressSpace()
@@ -42,6 +45,14 @@ class ProcessMemory:
         self._fault_ns = options.fault_ns
         self._witness = witness
 
+    def fork(self, process: int, *, empty: bool) -> "ProcessMemory":
+        """Give the memory of a process that begins with a copy of this one, or with nothing."""
+        child = ProcessMemory(self.streams, self.tally, self._options, self._witness, process)
+        if not empty:
+            child.space = self.space.copy()
+            child.releases = self.releases.copy()
+        return child
+
     def operate(self, call: Call, instruction: Instruction, start: int, end: int) -> int:
         """Add an operation of `call` on the pages `[start, end)`; give its index."""
         thread = self.streams.thread(call.tid)
@@ -50,7 +61,9 @@ class ProcessMemory:
     def map(self, call: Call, start: int, end: int, mapping: Mapping) -> None:
         """Map zero-filled memory, whatever was there."""
         va, length = start << PAGE_SHIFT, (end - start) << PAGE_SHIFT
-        self.operate(call, Map(va, length, mapping.prot), start, end)
+        # alone, a process can not tell what others would see
+        shared = mapping.kind is Kind.SHARED and self._options.children
+        self.operate(call, Map(va, length, mapping.prot, shared), start, end)
         self.space.assign(start, end, mapping)
         self.releases.end(start, end)
 

@@ -43,11 +43,30 @@ class Death(msgspec.Struct, frozen=True, gc=False):
 class Fork(msgspec.Struct, frozen=True, gc=False):
     """The process made a child process; from now on they share what is private, until written.
 
-    A vfork looks the same in a faults recording. The strace importer tells of none.
+    `borrows`: it lives in its parent's memory until it does an exec (vfork). The strace importer
+    tells of no forks.
     """
+
+    tid: int
+    start_ns: int
+    child: int
+    borrows: bool = False
+
+
+class Exec(msgspec.Struct, frozen=True, gc=False):
+    """The process goes on with nothing in its memory."""
 
     tid: int
     start_ns: int
 
 
-Event = Touch | Call | Birth | Death | Fork
+class Flush(msgspec.Struct, frozen=True, gc=False):
+    """The kernel flushed a TLB for the thread; `context` is the call that it is in, or a fault."""
+
+    tid: int
+    start_ns: int
+    reason: int
+    context: str
+
+
+Event = Touch | Call | Birth | Death | Fork | Exec | Flush

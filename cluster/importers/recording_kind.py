@@ -32,7 +32,7 @@ def require_recording(path: Path, kind: str, recognised: int, read: RecordingLin
     message = f"{path}: not a {kind} recording: of {read.lines:,} lines {recognised:,} make sense"
     if read.truncated:
         message += ", and its compression is damaged"
-    other = _guess(path)
+    other = kind_of(path)
     if other is None or other == kind:
         raise InputError(f"{message}. Expected {_EXPECTED[kind]}.")
     raise InputError(
@@ -40,7 +40,12 @@ def require_recording(path: Path, kind: str, recognised: int, read: RecordingLin
     )
 
 
-def _guess(path: Path) -> str | None:
+def kind_of(path: Path) -> str | None:
+    """Guess by its first lines which kind of recording a file is; None: it is none.
+
+    Raises:
+        InputError: it can not be read.
+    """
     hits = dict.fromkeys(_LOOKS, 0)
     recording = RecordingLines(path, lambda _done: None)
     for line in recording:

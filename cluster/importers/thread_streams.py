@@ -1,8 +1,20 @@
 """The guest threads of an import: time between operations, waits, births and deaths."""
 
-from actors.guest.program import Access, Await, Create, Exit, Instruction, Think, ThreadInfo
+from actors.guest.program import (
+    Access,
+    Await,
+    Create,
+    Exec,
+    Exit,
+    Fork,
+    Instruction,
+    Quit,
+    Think,
+    ThreadInfo,
+)
 from cluster.importers.edges import Edges, Waits
 from cluster.workload_writer import WorkloadWriter
+from kernel.units import VPN_LIMIT
 
 
 class ThreadStreams:
@@ -19,23 +31,32 @@ class ThreadStreams:
         self._program = ""
         self._begin_ns = 0
         # A single thread waits for nobody, and most recordings have a single one.
-        self._edges = Edges() if concurrent else None
+        self._concurrent = concurrent
+        self._edges_of: list[Edges | None] = [Edges() if concurrent else None]
+        #: by thread: its process; by process: threads that have not ended
+        self._process_of: list[int] = []
+        self._alive: list[set[int]] = [set()]
 
     @property
     def waits_forgotten(self) -> int:
         """Ranges whose last operation was forgotten for lack of room."""
-        return self._edges.forgotten if self._edges else 0
+        return sum(edges.forgotten for edges in self._edges_of if edges)
+
+    def process(self, tid: int) -> int:
+        """Give the process that a tid's thread belongs to; a tid not seen yet is the main one's."""
+        thread = self._thread_of.get(tid)
+        return 0 if thread is None else self._process_of[thread]
 
     def start(self, tid: int, program: str, start_ns: int) -> None:
         """Begin with the thread that the process begins with."""
         self._program, self._begin_ns = program, start_ns
-        self._thread_of[tid] = self._add(tid, start_ns, initial=True)
+        self._thread_of[tid] = self._add(tid, start_ns, 0, initial=True)
 
     def thread(self, tid: int) -> int:
         """Give the guest thread of a tid; one whose creation was not seen runs from the start."""
         thread = self._thread_of.get(tid)
         if thread is None:
-            thread = self._thread_of[tid] = self._add(tid, self._begin_ns, initial=True)
+            thread = self._thread_of[tid] = self._add(tid, self._begin_ns, 0, initial=True)
         return thread
 
     def born(self, tid: int, child: int, start_ns: int) -> None:
@@ -43,16 +64,66 @@ class ThreadStreams:
         if child in self._thread_of:
             return
         parent = self.thread(tid)
-        number = self._thread_of[child] = self._add(child, start_ns, initial=False)
+        process = self._process_of[parent]
+        number = self._thread_of[child] = self._add(child, start_ns, process, initial=False)
         index = self._append(parent, Create(number), start_ns, start_ns, [])
-        if self._edges:
-            self._edges.follows(number, parent, index)
+        edges = self._edges_of[process]
+        if edges:
+            edges.follows(number, parent, index)
+
+    def forked(self, tid: int, child: int, start_ns: int) -> int:
+        """Add the `Fork` of a process to the stream of its parent; give the process.
+
+        It is behind all that other threads of the parent have done, and before all that they do
+        after it.
+        """
+        parent = self.thread(tid)
+        process = self._new_process()
+        number = self._thread_of[child] = self._add(child, start_ns, process, initial=False)
+        self._everything(parent, Fork(number), start_ns)
+        return process
+
+    def begins_anew(self, tid: int, start_ns: int, *, borrowed: bool) -> int:
+        """Let a thread go on in an empty address space; give its process.
+
+        borrowed: it has lived in its parent's, which goes on without it.
+        """
+        thread = self.thread(tid)
+        if not borrowed:
+            self._everything(thread, Exec(), start_ns)
+            process = self._process_of[thread]
+            self._edges_of[process] = Edges() if self._concurrent else None
+            return process
+        process = self._new_process()
+        number = self._thread_of[tid] = self._add(tid, start_ns, process, initial=False)
+        self._append(thread, Create(number), start_ns, start_ns, [])
+        self._ended(thread)
+        self._append(thread, Exit(), start_ns, start_ns, [])
+        return process
 
     def died(self, tid: int, start_ns: int) -> None:
-        """End the stream of a thread, if it has one."""
+        """End the stream of a thread, if it has one; the last of a forked process ends that."""
         thread = self._thread_of.pop(tid, None)
-        if thread is not None:
+        if thread is None:
+            return
+        self._ended(thread)
+        process = self._process_of[thread]
+        if process and not self._alive[process]:
+            self._everything(thread, Quit(), start_ns)
+        else:
             self._append(thread, Exit(), start_ns, start_ns, [])
+
+    def _new_process(self) -> int:
+        self._edges_of.append(Edges() if self._concurrent else None)
+        self._alive.append(set())
+        return len(self._alive) - 1
+
+    def _ended(self, thread: int) -> None:
+        self._alive[self._process_of[thread]].discard(thread)
+
+    def _everything(self, thread: int, instruction: Instruction, start_ns: int) -> None:
+        """Add an operation on the whole address space of a thread."""
+        self.call(thread, instruction, (0, VPN_LIMIT), start_ns, start_ns)
 
     def rename(self, tid: int, name: str) -> None:
         """Call a thread by its command name as recorded last."""
@@ -62,20 +133,22 @@ class ThreadStreams:
 
     def touch(self, thread: int, access: Access, page: int, start_ns: int, end_ns: int) -> int:
         """Add an access to one page; give its index."""
-        if self._edges is None:
+        edges = self._edges_of[self._process_of[thread]]
+        if edges is None:
             return self._append(thread, access, start_ns, end_ns, [])
-        waits = self._edges.before_touch(thread, page)
+        waits = edges.before_touch(thread, page)
         index = self._append(thread, access, start_ns, end_ns, waits)
-        self._edges.touched(thread, index, page)
+        edges.touched(thread, index, page)
         return index
 
     def touch_again(self, thread: int, access: Access, page: int, behind: tuple[int, int]) -> int:
         """Add an access that takes no time, behind operation `behind` of any thread."""
-        if self._edges is None:
+        edges = self._edges_of[self._process_of[thread]]
+        if edges is None:
             return self._append(thread, access, 0, 0, [])
-        waits = self._edges.before_touch(thread, page) + self._edges.behind(thread, *behind)
+        waits = edges.before_touch(thread, page) + edges.behind(thread, *behind)
         index = self._append(thread, access, 0, 0, waits)
-        self._edges.touched(thread, index, page)
+        edges.touched(thread, index, page)
         return index
 
     def call(
@@ -87,11 +160,12 @@ class ThreadStreams:
         end_ns: int,
     ) -> int:
         """Add an operation on a range of pages; give its index."""
-        if self._edges is None:
+        edges = self._edges_of[self._process_of[thread]]
+        if edges is None:
             return self._append(thread, instruction, start_ns, end_ns, [])
-        waits = self._edges.before_call(thread, *pages)
+        waits = edges.before_call(thread, *pages)
         index = self._append(thread, instruction, start_ns, end_ns, waits)
-        self._edges.called(thread, index, *pages)
+        edges.called(thread, index, *pages)
         return index
 
     def amend(self, thread: int, index: int, instruction: Instruction, end_ns: int) -> bool:
@@ -101,10 +175,14 @@ class ThreadStreams:
         self._idle_since_ns[thread] = max(self._idle_since_ns[thread], end_ns)
         return True
 
-    def _add(self, tid: int, start_ns: int, *, initial: bool) -> int:
+    def _add(self, tid: int, start_ns: int, process: int, *, initial: bool) -> int:
         self._idle_since_ns.append(start_ns)
         name = f"{self._program}/{tid}" if self._program else str(tid)
-        return self._writer.add_thread(ThreadInfo(name, process=0, core=-1, initial=initial))
+        info = ThreadInfo(name, process=process, core=-1, initial=initial)
+        thread = self._writer.add_thread(info)
+        self._process_of.append(process)
+        self._alive[process].add(thread)
+        return thread
 
     def _append(
         self, thread: int, instruction: Instruction, start_ns: int, end_ns: int, waits: Waits

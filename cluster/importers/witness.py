@@ -16,6 +16,11 @@ class RecordedMemory(Protocol):
         ...
 
     @property
+    def process(self) -> int:
+        """Give the number of the process among those that are imported; the main one's is 0."""
+        ...
+
+    @property
     def space(self) -> AddressSpace:
         """Give the mappings as recorded so far."""
         ...
@@ -27,6 +32,9 @@ class Witness(Protocol):
     def event(self, event: Event, memory: RecordedMemory) -> None:
         """`event` is about to be translated; `memory` is as it was before."""
         ...
+
+    def forked(self, parent: int, child: int) -> None:
+        """Process `child` begins with what `parent` has (its number if it has nothing: an exec)."""
 
     def touched(
         self, touch: Touch, mapping: Mapping, place: tuple[int, int], memory: RecordedMemory

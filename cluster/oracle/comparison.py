@@ -1,25 +1,29 @@
 """Compare the page faults of a simulated run with those of the recording that it comes from.
 
 The simulated kernel makes the recorded calls (`mapping = recorded`) under `dontneed-linux`, the
-policy of the recorded kernel. Compared are the faults on private anonymous memory of one process;
-what is not compared is counted by reason. Beside it stands a null model that ignores advice.
+policy of the recorded kernel, with its zero page. Compared are the faults on private anonymous
+memory of one process and of its children; what is not compared is counted by reason. Beside it
+stands a null model that ignores advice.
 """
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from actors.guest.program import Guest, Instruction, Release, ThreadInfo
 from actors.wiring import build
+from cluster.host import Listener
 from cluster.importers.faults import import_faults
-from cluster.importers.lines import no_progress
+from cluster.importers.lines import Progress, no_progress
 from cluster.importers.options import ImportOptions
 from cluster.importers.report import ImportReport
 from cluster.inline import InlineHost
 from cluster.oracle.attribution import SIGSEGV, FaultWatch
 from cluster.oracle.expected import Expectations, Label
+from cluster.oracle.flushes import Flushes, FlushWatch, beside
 from cluster.scenario import MachineTable, Scenario, WorkloadTable
 from cluster.setup import prepare
 from cluster.workload import Workload
@@ -36,9 +40,9 @@ COMPARED = (
     Label.ZERO_PAGE_WRITE,
     Label.AFTER_PROTECT,
     Label.ALREADY_PRESENT,
+    Label.COPY_AFTER_FORK,
 )
-_MODELLED = tuple(label for label in COMPARED if label is not Label.ZERO_PAGE_WRITE)
-EXCLUDED = (Label.FILE, Label.SHARED, Label.IMPLIED, Label.COPY_AFTER_FORK, Label.UNSURE)
+EXCLUDED = (Label.FILE, Label.SHARED, Label.IMPLIED, Label.UNSURE)
 
 
 class Agreement(msgspec.Struct, frozen=True, gc=False):
@@ -74,15 +78,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return faulted / max(recorded, 1)
 
     @property
-    def recall_modelled(self) -> float:
-        """The recall without writes to the zero page, which the model does not have.
-
-        FreeBSD gives a page of its own to the first read, as the simulation does.
-        """
-        recorded, faulted = self._sum(_MODELLED)
-        return faulted / max(recorded, 1)
-
-    @property
     def false_faults(self) -> int:
         """Re-touches of present pages that faulted."""
         return self._sum((Label.RETOUCH,))[1]
@@ -98,6 +93,8 @@ class Oracle(msgspec.Struct, frozen=True, kw_only=True):
     """A recording, what of it was compared, and with what result."""
 
     report: ImportReport
+    #: that were imported, the main one included
+    processes: int
     model: Comparison
     #: the same with every advice ignored
     null: Comparison
@@ -105,6 +102,7 @@ class Oracle(msgspec.Struct, frozen=True, kw_only=True):
     excluded: dict[str, int]
     #: recorded faults that left no present page to touch again
     undrawn: int
+    flushes: Flushes
 
 
 class AdviceIgnored:
@@ -125,7 +123,13 @@ class AdviceIgnored:
         return Release(found.va, found.length, 0) if isinstance(found, Release) else found
 
 
-def compare_recording(source: Path, *, seed: int = 0, process: int | None = None) -> Oracle:
+def compare_recording(
+    source: Path,
+    *,
+    seed: int = 0,
+    process: int | None = None,
+    progress: Progress = no_progress,
+) -> Oracle:
     """Run a faults recording against the simulated kernel and compare every fault.
 
     seed: which present pages are touched again.
@@ -137,33 +141,48 @@ def compare_recording(source: Path, *, seed: int = 0, process: int | None = None
     expected = Expectations(seed)
     with tempfile.TemporaryDirectory(prefix="holezero-oracle-") as folder:
         out = Path(folder) / "w.hzw"
-        options = ImportOptions(process=process)
-        report = import_faults(source, out, options, no_progress, expected)
+        options = ImportOptions(process=process, children=True)
+        report = import_faults(source, out, options, progress, expected)
         # One reader runs, another attributes: two places in each thread.
         runs, reads = Workload.open(out), Workload.open(out)
-        model = run_beside(runs, FaultWatch(reads, expected.labels))
+        watches: list[FlushWatch] = []
+
+        def watch_flushes(core_of: tuple[int, ...]) -> Listener:
+            watches.append(FlushWatch(core_of))
+            return watches[0]
+
+        model = run_beside(runs, FaultWatch(reads, expected.labels), watch_flushes)
         null = run_beside(AdviceIgnored(runs), FaultWatch(reads, expected.labels))
+        processes = 1 + max(info.process for info in runs.threads)
         runs.close()
         reads.close()
     return Oracle(
         report=report,
+        processes=processes,
         model=model,
         null=null,
         excluded=_excluded(report, expected.labels.counts),
         undrawn=expected.undrawn,
+        flushes=beside(expected.flushes, watches[0]),
     )
 
 
-def run_beside(guest: Guest, watch: FaultWatch) -> Comparison:
-    """Run a guest that makes the recorded calls, and sum up what `watch` saw."""
+def run_beside(
+    guest: Guest, watch: FaultWatch, flushes: Callable[[tuple[int, ...]], Listener] | None = None
+) -> Comparison:
+    """Run a guest that makes the recorded calls, and sum up what `watch` saw.
+
+    flushes: makes another listener of the run, given the core of each thread.
+    """
     scenario = Scenario(
         machine=MachineTable(cores=_CORES),
-        policy={"preset": "dontneed-linux"},
+        policy={"preset": "dontneed-linux", "read_fill": "zero-page"},
         workload=WorkloadTable(mapping="recorded"),
     )
     setup = prepare(scenario, "oracle", guest)
     machines = build(setup.wiring, setup.settings, setup.guest)
-    host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(watch,))
+    more = () if flushes is None else (flushes(setup.settings.core_of),)
+    host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(watch, *more))
     host.start()
     host.run()
     outcome = host.outcome()

@@ -11,7 +11,7 @@ from random import Random
 
 from actors.guest.program import Access, Prot
 from cluster.importers.address_space import Kind, Mapping
-from cluster.importers.recorded import Call, Event, Fork, Touch
+from cluster.importers.recorded import Call, Event, Flush, Fork, Touch
 from cluster.importers.witness import RecordedMemory
 from cluster.oracle.recorded_pages import MAPPED, Cause, Page, RecordedPages, State
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
@@ -71,6 +71,26 @@ class Labels:
         self.counts[label] += 1
 
 
+class _Process:
+    """What is known of one process, and from which of its pages re-touches are drawn."""
+
+    def __init__(self, pages: RecordedPages) -> None:
+        self.pages = pages
+        #: pages to draw from, each once; one that is gone is dropped when it is drawn
+        self.pool: list[int] = []
+        self.pooled: set[int] = set()
+
+    def add(self, page: int) -> None:
+        if page not in self.pooled:
+            self.pooled.add(page)
+            self.pool.append(page)
+
+    def fork(self) -> "_Process":
+        child = _Process(self.pages.copy())
+        child.pool, child.pooled = self.pool.copy(), self.pooled.copy()
+        return child
+
+
 class Expectations:
     """A witness of an import that labels accesses and adds re-touches of present pages."""
 
@@ -79,19 +99,25 @@ class Expectations:
         self.labels = Labels()
         #: recorded faults after which no present page was found to touch again
         self.undrawn = 0
-        self._pages = RecordedPages()
+        #: recorded TLB flushes by context and reason
+        self.flushes: Counter[tuple[str, int]] = Counter()
+        self._processes = {0: _Process(RecordedPages())}
         self._random = Random(seed)
         self._retouch = retouch
-        #: pages to draw from, each once; one that is gone is dropped when it is drawn
-        self._pool: list[int] = []
-        self._pooled: set[int] = set()
 
     def event(self, event: Event, memory: RecordedMemory) -> None:
         """Take in what happened to the pages."""
         if isinstance(event, Call):
-            self._pages.call(event, memory)
-        elif isinstance(event, Fork):
-            self._pages.fork()
+            self._processes[memory.process].pages.call(event, memory)
+        elif isinstance(event, Fork) and not event.borrows:
+            self._processes[memory.process].pages.fork()
+        elif isinstance(event, Flush):
+            self.flushes[event.context, event.reason] += 1
+
+    def forked(self, parent: int, child: int) -> None:
+        """Begin with a copy of what is known of the parent, or with nothing."""
+        begun = _Process(RecordedPages())
+        self._processes[child] = begun if parent == child else self._processes[parent].fork()
 
     def touched(
         self, touch: Touch, mapping: Mapping, place: tuple[int, int], memory: RecordedMemory
@@ -100,24 +126,26 @@ class Expectations:
         if mapping.kind not in _ANONYMOUS:
             self.labels.add(place, _OF_KIND[mapping.kind])
             return
-        self.labels.add(place, Label(self._pages.fault(touch, place)))
-        page = touch.va >> PAGE_SHIFT
+        process = self._processes[memory.process]
+        self.labels.add(place, Label(process.pages.fault(touch, place)))
         if self._retouch:
-            self._touch_again(place[0], page, memory)
-            if page not in self._pooled:
-                self._pooled.add(page)
-                self._pool.append(page)
+            page = touch.va >> PAGE_SHIFT
+            self._touch_again(place[0], page, process, memory)
+            process.add(page)
 
-    def _touch_again(self, thread: int, just: int, memory: RecordedMemory) -> None:
+    def _touch_again(
+        self, thread: int, just: int, process: _Process, memory: RecordedMemory
+    ) -> None:
         """Add an access of `thread` to a present page other than `just`, if one is drawn."""
-        for _ in range(min(_DRAWS, len(self._pool))):
-            drawn = self._random.randrange(len(self._pool))
-            number = self._pool[drawn]
-            page = self._pages.get(number)
+        pool = process.pool
+        for _ in range(min(_DRAWS, len(pool))):
+            drawn = self._random.randrange(len(pool))
+            number = pool[drawn]
+            page = process.pages.get(number)
             if page is None or page.state not in MAPPED:
-                self._pool[drawn] = self._pool[-1]
-                self._pool.pop()
-                self._pooled.discard(number)
+                pool[drawn] = pool[-1]
+                pool.pop()
+                process.pooled.discard(number)
             elif number != just and (chosen := self._permitted(number, page, memory)):
                 label, write = chosen
                 access = Access(number << PAGE_SHIFT, 1, PAGE_SIZE, write)

@@ -82,6 +82,12 @@ class RecordedPages:
     def __init__(self) -> None:
         self._chunks: dict[int, dict[int, Page]] = {}
 
+    def copy(self) -> "RecordedPages":
+        """Copy it, for a child: what is known of its pages is what is known of the parent's."""
+        twin = RecordedPages()
+        twin._chunks = {number: pages.copy() for number, pages in self._chunks.items()}
+        return twin
+
     def get(self, page: int) -> Page | None:
         """Give what is known of a page; None before its first fault."""
         return self._chunks.get(page >> _CHUNK_SHIFT, {}).get(page)

@@ -24,6 +24,8 @@ def recount(vm: Vm, reports: Reports) -> None:
     for asid, space in vm.spaces.items():
         counted = 0
         for pte in space.pmap.ptes.values():
+            if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
+                continue
             key = vm.frames.get(pte_bits.pfn_of(pte))
             page = None if key is None else vm.get(key)
             counted += page is None or page.hole is HoleState.LIVE
@@ -89,7 +91,7 @@ def no_hole_goes_out(vm: Vm, m: PageOut, reports: Reports) -> None:
 
 def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Reports) -> None:
     """A run that is quiet has no operation, lock, busy page, interrupt or request left."""
-    starved = sum(len(m.waiters) for m in machines if isinstance(m, Memory))
+    starved = len({one for m in machines if isinstance(m, Memory) for one in m.waiters})
     if starved:
         text = (
             f"out of memory: {starved} allocations wait for a frame and nothing is left to "

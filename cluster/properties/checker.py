@@ -4,17 +4,18 @@ It sees what every message says and when, in any order that respects happens-bef
 not depend on which. It reads a machine's state only right after that machine's own delivery.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
-from actors.facts import EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
-from actors.machine import Effect, Machine, Note, Send, Timer
+from actors.facts import CoresCaughtUp, EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
+from actors.machine import Effect, Machine, Note, Send
 from actors.message import Message
 from actors.messages import (
     Call,
     ChunkCopied,
     ChunkData,
     CopyChunk,
+    FillFrame,
     Frame,
     Free,
     Invalidated,
@@ -29,64 +30,23 @@ from actors.messages import (
     ZeroChunk,
 )
 from actors.vm import Vm
-from actors.wiring import build
 from cluster.properties import account
-from cluster.properties.call_effects import CallEffects
-from cluster.properties.clocks import At, Clock, Clocks, canonical
-from cluster.properties.contents import Contents
+from cluster.properties.checker_state import CheckerState
+from cluster.properties.clocks import At, Clock
 from cluster.properties.frames import ORDERS
-from cluster.properties.reports import Reports
 from cluster.properties.swap_contents import SwapContents
-from cluster.properties.translation import Translations
-from cluster.properties.violation import Violation
-from cluster.setup import Setup
 from kernel import pte as pte_bits
-from kernel.policy import Invalidate
-from kernel.promises import promises
-from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.units import ASID_SHIFT
 
 #: timed runs recount the resident sets once in so many deliveries to a vm
 _RECOUNT_EVERY = 1 << 14
 
 
-class Checker:
+class Checker(CheckerState):
     """Judges one run; `violations` are broken promises, `broken_unpromised` the rest, counted."""
 
-    def __init__(self, setup: Setup, machines: list[Machine] | None = None) -> None:
-        """Watch a run of `setup`; `machines` are those that run (they are read, never changed)."""
-        settings = setup.settings
-        self.setup = setup
-        self.machines: list[Machine] = machines or []
-        self.reports = Reports(promises(settings.policy), setup.lane_name)
-        self.clocks = Clocks(len(setup.wiring.names))
-        processes = len(settings.vm_of)
-        effects = CallEffects(settings.process_of, processes)
-        forks = 1 < processes < len(settings.process_of)
-        self.contents = Contents(self.reports, effects, forks=forks)
-        self.translations = Translations(self.reports, setup.wiring.names)
-        self.watches_background = settings.policy.invalidate is not Invalidate.NONE
-        self._vm_deliveries = 0
-        self.livelock = account.Livelock()
-        for machine in build(setup.wiring, settings, setup.guest):
-            self._sent(machine.me, machine.start(), self.clocks.zero)
-
-    @property
-    def violations(self) -> list[Violation]:
-        """List the broken promises, in the order found; at most 20 a property."""
-        return [v for v in self.reports.found if v.promised]
-
-    @property
-    def broken_unpromised(self) -> dict[str, int]:
-        """Count what was broken without being promised."""
-        promised = self.reports.promised
-        return {p: n for p, n in sorted(self.reports.counts.items()) if p not in promised}
-
-    def attach(self, machines: list[Machine]) -> None:
-        """Name the machines of the run, if they were not known at first."""
-        self.machines = machines
-
     def noted(self, when: int, actor: int, fact: Fact) -> None:
-        """Facts are taken from the effects of the delivery that states them."""
+        """Do nothing: facts are taken from the effects of the delivery that states them."""
 
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
@@ -116,22 +76,10 @@ class Checker:
         if self.setup.wiring.roles[dst] == "vm":
             self._recount(dst)
 
-    def _sent(self, actor: int, effects: Sequence[Effect], clock: Clock) -> None:
-        for effect in effects:
-            if effect.__class__ is Send:
-                self.clocks.send(actor, effect.dst, clock)
-            elif effect.__class__ is Timer:
-                self.clocks.send(actor, actor, clock)
-
     def _recount(self, dst: int) -> None:
         self._vm_deliveries += 1
         if self.setup.settings.fine or self._vm_deliveries % _RECOUNT_EVERY == 0:
             account.recount(self._vm(dst), self.reports)
-
-    def _vm(self, actor: int) -> Vm:
-        machine = self.machines[actor]
-        assert isinstance(machine, Vm)
-        return machine
 
     def finish(self, machines: list[Machine], *, complete: bool) -> None:
         """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
@@ -163,6 +111,11 @@ class Checker:
         self, _dst: int, _src: int, m: ZeroChunk, _e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
         self.contents.zero(m)
+
+    def _fill_frame(
+        self, _dst: int, _src: int, m: FillFrame, _e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.frames.check_work(m.op, m.pfn, "filled from a file")
 
     def _copy_chunk(
         self, _dst: int, _src: int, m: CopyChunk, e: list[Effect], _clock: Clock, _sent: Clock
@@ -198,15 +151,17 @@ class Checker:
         self, dst: int, _src: int, m: Invalidated, effects: list[Effect], clock: Clock, _sent: Clock
     ) -> None:
         vm = self._vm(dst)
+        self.contents.effects.protected(m.op, At(dst, clock[dst]))
         asid = self.translations.removed.get(m.op, (0, ()))[0]
         if asid in vm.spaces:
             # taken away once more, here or by another operation: the shootdown of that follows
-            facts = [e.fact for e in effects if isinstance(e, Note)]
-            again = {v for f in facts if isinstance(f, EntriesGone) for v in f.vpns}
-            for op in vm.ops.values():
-                if op.op != m.op:
-                    again.update(va & VPN_MASK for va, _ in op.gone if va >> ASID_SHIFT == asid)
-            self.translations.completed(m.op, vm, clock, frozenset(again))
+            again = {
+                vpn
+                for effect in effects
+                if isinstance(effect, Note) and isinstance(effect.fact, EntriesGone)
+                for vpn in effect.fact.vpns
+            }
+            self.translations.completed(m.op, vm, clock, again)
 
     # What is sent.
 
@@ -222,8 +177,7 @@ class Checker:
         m = send.message
         assert isinstance(m, Switched)
         if not m.keep:
-            asid = self.setup.settings.process_of[m.op]
-            self.translations.must_flush(send.dst, asid, At(vm, clock[vm]))
+            self.translations.must_flush(send.dst, m.asid, At(vm, clock[vm]))
 
     def _taken(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
@@ -257,7 +211,7 @@ class Checker:
     def _frame_arrived(
         self, _dst: int, _src: int, m: Frame, _e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
-        self.contents.frames.arrived(m.op, m.pfn)
+        self.contents.frames.arrived(m.pfn)
 
     def _return(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
@@ -273,9 +227,12 @@ class Checker:
     def _flushed(self, core: int, fact: Flushed, clock: Clock) -> None:
         self.translations.flushed(core, fact.asid, fact.vpns, clock)
 
-    def _entries_gone(self, vm: int, fact: EntriesGone, clock: Clock) -> None:
+    def _entries_gone(self, _vm: int, fact: EntriesGone, _clock: Clock) -> None:
         self.translations.gone(fact.op, fact.asid, fact.vpns)
-        self.contents.effects.protected(fact.op, At(vm, clock[vm]))
+
+    def _cores_caught_up(self, vm: int, fact: CoresCaughtUp, clock: Clock) -> None:
+        self.translations.gone(fact.op, fact.asid, fact.vpns)
+        self.translations.completed(fact.op, self._vm(vm), clock, set())
 
     def _hole_settled(self, vm: int, fact: HoleSettled, clock: Clock) -> None:
         at = At(vm, clock[vm])
@@ -285,37 +242,6 @@ class Checker:
         at = At(vm, clock[vm])
         self.contents.effects.granted(fact.op, fact.asid, fact.start, fact.end, at)
 
-    # For exploring.
-
-    def copy(self, machines: list[Machine]) -> "Checker":
-        """Copy the containers, for another continuation of the run with these machines."""
-        twin = object.__new__(Checker)
-        twin.setup = self.setup
-        twin.machines = machines
-        twin.reports = self.reports.copy()
-        twin.clocks = self.clocks.copy()
-        twin.contents = self.contents.copy(twin.reports)
-        twin.translations = self.translations.copy(twin.reports)
-        twin.watches_background = self.watches_background
-        twin._vm_deliveries = self._vm_deliveries
-        twin.livelock = account.Livelock(self.livelock.deliveries)
-        return twin
-
-    def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
-        """Give, canonically, all that a later verdict may depend on.
-
-        in_flight: (src, dst, seq) of all messages in flight, in an order that the caller's own
-        state decides.
-        """
-        return canonical(
-            (
-                self.clocks.retained(in_flight),
-                self.contents.retained(),
-                self.translations.retained(),
-                tuple(sorted(self.reports.counts)),
-            )
-        )
-
     # Routing.
 
     _JUDGES: ClassVar[dict[type, Callable[..., None]]] = {
@@ -323,6 +249,7 @@ class Checker:
         Store: _store,
         ZeroChunk: _zero_chunk,
         CopyChunk: _copy_chunk,
+        FillFrame: _fill_frame,
         ChunkData: _chunk_data,
         Free: _freed,
         Call: _call,
@@ -346,4 +273,5 @@ class Checker:
         EntriesGone: _entries_gone,
         HoleSettled: _hole_settled,
         Granted: _granted,
+        CoresCaughtUp: _cores_caught_up,
     }

@@ -6,7 +6,7 @@ executes it (it may wait in the store buffer) and *performed* when memory does i
 """
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from actors.messages import CopyChunk, Load, Store, ZeroChunk
@@ -15,7 +15,7 @@ from cluster.properties.clocks import At, Clock
 from cluster.properties.frames import Frames
 from cluster.properties.history import PageHistory
 from cluster.properties.lines import INITIAL, Line, Stored
-from cluster.properties.places import NO_FILE, SHARED, Shown, page_text
+from cluster.properties.places import MAPPING_SHIFT, NO_FILE, SHARED, Shown, page_text
 from cluster.properties.reports import Reports
 from cluster.properties.swap_contents import Origin, SwapContents
 from kernel.promises import Property
@@ -45,14 +45,21 @@ class Access(NamedTuple):
 class Contents:
     """Who stored what, and what loads may give."""
 
-    def __init__(self, reports: Reports, effects: CallEffects, *, forks: bool) -> None:
+    def __init__(
+        self,
+        reports: Reports,
+        effects: CallEffects,
+        *,
+        forks: bool,
+        zero_pages: Iterable[int] = (),
+    ) -> None:
         """Start with empty memory; `forks` if a guest forks while other threads store."""
         self.reports = reports
         self.effects = effects
         self.forks = forks
         #: what was stored last at (frame, granule)
         self.origin: dict[tuple[int, int], Origin] = {}
-        self.frames = Frames(reports)
+        self.frames = Frames(reports, zero_pages)
         self.swap = SwapContents(self.frames)
         #: stores executed and not performed yet, of each core: (first stamp, clock)
         self.executed: dict[int, deque[tuple[int, Clock]]] = {}
@@ -176,7 +183,7 @@ class Contents:
     def _is_initial(self, a: Access) -> bool:
         """Say whether a value is what was there before any store of the line."""
         if a.value == ZERO:
-            return a.shown.file == NO_FILE or bool(a.line.history.at(a.key >> CELL_SHIFT).zeros)
+            return a.shown.file == NO_FILE or self._reads_as_zero(a)
         if a.shown.file == NO_FILE:
             return False
         page = a.shown.file_page(a.vpn)
@@ -184,8 +191,20 @@ class Contents:
             return True
         return self.origin.get(a.granule) == (SHARED, page << CELL_SHIFT | a.granule[1])
 
+    def _reads_as_zero(self, a: Access) -> bool:
+        """Say whether a page over a file may be zero: it was zeroed, or the file has a hole there.
+
+        The latter by MADV_REMOVE, of any mapping of the file.
+        """
+        if a.line.history.at(a.key >> CELL_SHIFT).zeros:
+            return True
+        of_file = self.effects.lines[SHARED].history.at(a.shown.file_page(a.vpn))
+        return bool(of_file.zeros or of_file.discards)
+
     def _wrong(self, a: Access, found: list[Stored | None]) -> None:
         origin = self.origin.get(a.granule)
+        if origin is not None and _is_uncertain(a, origin):
+            return
         if origin is None or origin[1] != a.key or origin[0] not in a.line.ancestors:
             self._foreign(a, origin)
         elif origin[0] != a.number:
@@ -274,6 +293,14 @@ _LOW = (1 << 48) - 1
 def _instead(a: Access, latest: Stored | None) -> str:
     was = "none" if latest is None else stamp_text(latest.stamp)
     return f"a load gave {stamp_text(a.value)}, the latest store was {was}"
+
+
+def _is_uncertain(a: Access, origin: Origin) -> bool:
+    """Say whether a store meant the page perhaps: its thread's map was being changed there."""
+    line, key = origin
+    return not key >> CELL_SHIFT + MAPPING_SHIFT and (
+        a.number == SHARED or line in a.line.ancestors
+    )
 
 
 def _undone(history: PageHistory, stored: Stored, clock: Clock) -> bool:

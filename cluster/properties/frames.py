@@ -7,7 +7,7 @@ the life that the frame had when the vm gave them, and for no later one.
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from actors.messages import CopyFrame, Load, PageIn, PageOut, Store, Taken, ZeroFrames
+from actors.messages import CopyFrame, Load, PageIn, PageOut, ReadPage, Store, Taken, ZeroFrames
 from cluster.properties.reports import Reports
 from kernel.promises import Property
 from kernel.units import ASID_SHIFT
@@ -19,20 +19,21 @@ ORDERS: dict[type, Callable[[Any], Iterable[int]]] = {
     CopyFrame: lambda m: (m.src, m.dst),
     PageOut: lambda m: m.pfns,
     PageIn: lambda m: (m.pfn,),
+    ReadPage: lambda m: (m.pfn,),
 }
 
 
 class Frames:
     """Lives of frames, and for which of them translations and orders were given."""
 
-    def __init__(self, reports: Reports) -> None:
-        """Start with every frame free."""
+    def __init__(self, reports: Reports, zero_pages: Iterable[int] = ()) -> None:
+        """Start with every frame free, but for those that are zero for ever."""
         self.reports = reports
         #: lives that each frame has begun
-        self.begun: dict[int, int] = {}
+        self.begun = dict.fromkeys(zero_pages, 0)
         #: frames that are not free
-        self.alive: set[int] = set()
-        #: the life of the frame that is on its way to each lane
+        self.alive = set(self.begun)
+        #: frames on their way to a vm, and the life that each begins there
         self.coming: dict[int, int] = {}
         #: the latest life of each frame that its vm knows of
         self.known: dict[int, int] = {}
@@ -50,7 +51,7 @@ class Frames:
             text = f"frame {pfn:#x} is handed out twice"
             self.reports.add(Property.ACCOUNT, text, 0, -1, (op,))
         self.alive.add(pfn)
-        self.begun[pfn] = self.coming[op] = self.begun.get(pfn, 0) + 1
+        self.begun[pfn] = self.coming[pfn] = self.begun.get(pfn, 0) + 1
 
     def freed(self, op: int, pfn: int) -> None:
         """Memory takes a frame back."""
@@ -65,9 +66,9 @@ class Frames:
 
     # The vm.
 
-    def arrived(self, op: int, pfn: int) -> None:
+    def arrived(self, pfn: int) -> None:
         """A vm takes a frame in."""
-        self.known[pfn] = self.coming.pop(op)
+        self.known[pfn] = self.coming.pop(pfn)
 
     def ordered(self, lane: int, pfns: Iterable[int]) -> None:
         """A vm tells a lane to work on frames."""

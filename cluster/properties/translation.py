@@ -15,6 +15,7 @@ from cluster.properties.clocks import At, Clock
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
 from kernel.promises import Property
+from kernel.units import ASID_SHIFT, VPN_MASK
 
 
 class Fill(NamedTuple):
@@ -29,11 +30,13 @@ class Fill(NamedTuple):
     #: the vm's word, later, that the core must flush before it uses anything
     ordered: At | None = None
     dirty: bool = False
+    #: user code may use it, not only the kernel
+    user: bool = True
 
     def is_good(self, pte: int) -> bool:
         """Say whether the page table, as it is now, gives all that the fill gives."""
         return (
-            pte_bits.permits(pte, write=self.writable)
+            pte_bits.permits(pte, write=self.writable, kernel=not self.user)
             and pte_bits.pfn_of(pte) == self.pfn
             and not (self.dirty and not pte & pte_bits.D)
         )
@@ -47,9 +50,16 @@ def will_flush(vm: Vm, asid: int) -> int:
     pmap = vm.spaces[asid].pmap
     switching = 0
     for op in vm.ops.values():
-        if op.kind is OpKind.SWITCH and op.asid == asid:
+        if op.kind is OpKind.SWITCH and op.asid == asid and not op.args[0]:
             switching |= 1 << op.by
     return ~pmap.gens & (~pmap.active | switching)
+
+
+def _owed(vm: Vm, lane: int, asid: int) -> set[int]:
+    """Give the pages whose entries others have taken away, too, and not flushed yet."""
+    owed = [op.gone for op in vm.ops.values() if op.op != lane]
+    owed += [one.gone for one in vm.deferrals.values()]
+    return {va & VPN_MASK for gone in owed for va, _ in gone if va >> ASID_SHIFT == asid}
 
 
 class Translations:
@@ -67,9 +77,10 @@ class Translations:
 
     def filled(self, asid: int, core: int, m: Translation, vm: int, clock: Clock) -> None:
         """A vm sends a translation to a core."""
-        writable = pte_bits.permits(m.pte, write=True)
+        user = bool(m.pte & pte_bits.U)
+        writable = pte_bits.permits(m.pte, write=True, kernel=True)
         dirty = bool(m.pte & pte_bits.D)
-        fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]), dirty=dirty)
+        fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]), dirty=dirty, user=user)
         self.fills.setdefault((asid, m.vpn), {})[core] = fill
         self.places.setdefault(fill.pfn, {})[asid, m.vpn] = None
 
@@ -93,13 +104,14 @@ class Translations:
         """An operation took entries away; its shootdown follows."""
         self.removed[op] = (asid, vpns)
 
-    def completed(self, op: int, vm: Vm, clock: Clock, again: frozenset[int]) -> None:
+    def completed(self, op: int, vm: Vm, clock: Clock, again: set[int]) -> None:
         """A shootdown is complete, so its initiator says: nobody may hold the entries.
 
         Entries that were made anew meanwhile (by a fault, or by a walk that set A again) are good.
-        again: pages whose entries were taken away once more; the shootdown of those follows.
+        again: pages whose entries the same operation has taken away once more.
         """
         asid, vpns = self.removed.pop(op, (0, ()))
+        again = again | _owed(vm, op, asid)
         for vpn in vpns:
             if vpn in again:
                 continue

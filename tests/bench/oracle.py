@@ -30,8 +30,8 @@ def show(name: str, found: Oracle, wall_s: float) -> None:
     echo(f"   accesses {total:,}; recorded anonymous faults compared {model.recorded:,}")
     for title, run in (("simulated", model), ("null: advice ignored", null)):
         echo(
-            f"   {title:21} recall {run.recall:9.4%} ({run.recall_modelled:.4%} without zero-page"
-            f" writes)  precision {run.precision:.4%}  re-touches that faulted {run.false_faults:,}"
+            f"   {title:21} recall {run.recall:9.4%}  precision {run.precision:.4%}"
+            f"  re-touches that faulted {run.false_faults:,}"
         )
     echo(f"   {'always faulting':21} recall 100.0000%  precision {always(model):.4%}")
     echo(f"   {'':22}{'recorded':>9} {'faulted':>9} {'null':>9}  simulated causes")

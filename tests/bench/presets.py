@@ -24,7 +24,7 @@ from cluster.results import Metrics, Results
 from cluster.scenario import MachineTable, Scenario, WorkloadTable
 from cluster.setup import prepare
 from cluster.workload import Workload
-from kernel.policy import PRESETS
+from kernel.presets import PRESETS
 
 _ORDER = ("fatal-hole", "flag-only", "madv-free", "dontneed-linux", "unmap")
 

@@ -1,0 +1,134 @@
+"""`holezero calibrate`: profiles against published measurements, and a profile of this machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from rich.text import Text
+
+from cluster.calibration.experiments import Finding, check
+from cluster.calibration.host_profile import measure_host
+from cluster.commands.tables import console, plain_table
+from cluster.input_error import InputError
+from cluster.profile import load_profile
+from cluster.shipped import shipped
+
+OUTSIDE = 1
+
+
+@click.command("calibrate", short_help="Check cost profiles, or measure this machine.")
+@click.option("--check", "checks", is_flag=True, help="Run the experiments V1 to V6 on profiles.")
+@click.option("--host", is_flag=True, help="Measure this Linux machine and write a profile.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    show_default="all that ship",
+    help="With --check: a shipped profile or a TOML file; may be given several times.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --host: where the profile goes; without, to standard output.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --check: print the result as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.pass_context
+def calibrate_command(
+    context: click.Context,
+    /,
+    *,
+    checks: bool,
+    host: bool,
+    profiles: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare cost profiles with published measurements, or measure this machine.
+
+    --check runs small programs on simulated machines and holds what they cost against what was
+    measured on real ones. A figure speaks for machines of some profiles: on the others it is not
+    run. --host measures this Linux machine (some seconds, no root, a C compiler) and writes a cost
+    profile: what can be measured here, the rest from x86-ipi, the source beside each value.
+
+    \b
+    holezero calibrate --check
+    holezero calibrate --host -o my-machine.toml
+    holezero compare main-job --set machine.profile=my-machine.toml
+
+    Exit codes: 0 within tolerance, 1 something is not, 2 bad input, or it can not be measured.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    if checks == host:
+        raise InputError("calibrate: give either --check or --host")
+    _refuse_idle(checks=checks, profiles=profiles, output=output, as_json=as_json)
+    if host:
+        _measure(output, quiet=quiet)
+        return
+    known = shipped("profiles", ".toml")
+    findings = [
+        finding for name in profiles or known for finding in check(load_profile(name), known)
+    ]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode({"findings": findings}), indent=2))
+    else:
+        _print(findings)
+    context.exit(OUTSIDE if any(one.within is False for one in findings) else 0)
+
+
+def _refuse_idle(
+    *, checks: bool, profiles: tuple[str, ...], output: Path | None, as_json: bool
+) -> None:
+    """Refuse options that the chosen half does not know."""
+    if checks and output is not None:
+        raise InputError("calibrate: --output goes with --host")
+    if not checks and (profiles or as_json):
+        raise InputError("calibrate: --profile and --json go with --check")
+
+
+def _measure(output: Path | None, *, quiet: bool) -> None:
+    def tell(text: str) -> None:
+        if not quiet:
+            click.echo(text, err=True)
+
+    text = measure_host(tell)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise InputError(f"--output {output}: can not be written: {e.strerror}") from e
+    tell(f"written: {output}; use it with --set machine.profile={output}")
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    out = console()
+    headings = ("experiment", "what", "expected", "measured", "tolerance", "verdict", "source")
+    for name in dict.fromkeys(one.profile for one in findings):
+        out.print(Text(name, style="bold"))
+        table = plain_table(out, *headings)
+        for one in findings:
+            if one.profile == name:
+                low, high = one.expected
+                expected = f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
+                table.add_row(
+                    one.experiment,
+                    one.about,
+                    f"{expected} {one.unit}",
+                    "-" if one.measured is None else f"{one.measured:,g} {one.unit}",
+                    f"{one.tolerance_percent} %",
+                    _verdict(one),
+                    one.source,
+                )
+        out.print(table)
+
+
+def _verdict(one: Finding) -> Text:
+    if one.within is None:
+        return Text(f"not run: {one.not_run}", style="dim")
+    return Text("within", style="green") if one.within else Text("NOT WITHIN", style="bold red")

@@ -1,0 +1,101 @@
+"""What the checker knows of a run: clocks, contents, translations, reports; it can be copied."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Self
+
+from actors.machine import Effect, Machine, Send, Timer
+from actors.vm import Vm
+from actors.wiring import build
+from cluster.properties import account
+from cluster.properties.call_effects import CallEffects
+from cluster.properties.clocks import Clock, Clocks, canonical
+from cluster.properties.contents import Contents
+from cluster.properties.reports import Reports
+from cluster.properties.translation import Translations
+from cluster.properties.violation import Violation
+from cluster.setup import Setup
+from kernel.policy import Invalidate
+from kernel.promises import promises
+
+
+class CheckerState:
+    """The fields; `cluster/properties/checker.py` routes deliveries to what they concern."""
+
+    def __init__(self, setup: Setup, machines: list[Machine] | None = None) -> None:
+        """Watch a run of `setup`; `machines` are those that run (they are read, never changed)."""
+        settings = setup.settings
+        self.setup = setup
+        self.machines: list[Machine] = machines or []
+        self.reports = Reports(promises(settings.policy), setup.lane_name)
+        self.clocks = Clocks(len(setup.wiring.names))
+        processes = len(settings.vm_of)
+        effects = CallEffects(
+            settings.process_of, processes, keeps_dontneed=settings.keeps_dontneed
+        )
+        forks = 1 < processes < len(settings.process_of)
+        zero = {settings.zero_page(core) for core in range(settings.cores)} - {-1}
+        self.contents = Contents(self.reports, effects, forks=forks, zero_pages=zero)
+        self.translations = Translations(self.reports, setup.wiring.names)
+        self.watches_background = settings.policy.invalidate is not Invalidate.NONE
+        self._vm_deliveries = 0
+        self.livelock = account.Livelock()
+        for machine in build(setup.wiring, settings, setup.guest):
+            self._sent(machine.me, machine.start(), self.clocks.zero)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """List the broken promises, in the order found; at most 20 a property."""
+        return [v for v in self.reports.found if v.promised]
+
+    @property
+    def broken_unpromised(self) -> dict[str, int]:
+        """Count what was broken without being promised."""
+        promised = self.reports.promised
+        return {p: n for p, n in sorted(self.reports.counts.items()) if p not in promised}
+
+    def attach(self, machines: list[Machine]) -> None:
+        """Name the machines of the run, if they were not known at first."""
+        self.machines = machines
+
+    def _vm(self, actor: int) -> Vm:
+        machine = self.machines[actor]
+        assert isinstance(machine, Vm)
+        return machine
+
+    def _sent(self, actor: int, effects: Sequence[Effect], clock: Clock) -> None:
+        for effect in effects:
+            if effect.__class__ is Send:
+                self.clocks.send(actor, effect.dst, clock)
+            elif effect.__class__ is Timer:
+                self.clocks.send(actor, actor, clock)
+
+    # For exploring.
+
+    def copy(self, machines: list[Machine]) -> Self:
+        """Copy the containers, for another continuation of the run with these machines."""
+        twin = object.__new__(type(self))
+        twin.setup = self.setup
+        twin.machines = machines
+        twin.reports = self.reports.copy()
+        twin.clocks = self.clocks.copy()
+        twin.contents = self.contents.copy(twin.reports)
+        twin.translations = self.translations.copy(twin.reports)
+        twin.watches_background = self.watches_background
+        twin._vm_deliveries = self._vm_deliveries
+        twin.livelock = account.Livelock(self.livelock.deliveries)
+        return twin
+
+    def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
+        """Give, canonically, all that a later verdict may depend on.
+
+        in_flight: (src, dst, seq) of all messages in flight, in an order that the caller's own
+        state decides.
+        """
+        return canonical(
+            (
+                self.clocks.retained(in_flight),
+                self.contents.retained(),
+                self.translations.retained(),
+                tuple(sorted(self.reports.counts)),
+            )
+        )
