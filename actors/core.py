@@ -32,6 +32,7 @@ from actors.messages import (
     CatchUp,
     ChunkCopied,
     ChunkZeroed,
+    Claim,
     CopyFrame,
     Die,
     Drain,
@@ -44,6 +45,7 @@ from actors.messages import (
     Loaded,
     PageFault,
     PageRead,
+    Poll,
     Reached,
     ReadPage,
     Resolved,
@@ -60,6 +62,8 @@ from actors.messages import (
     Translation,
     Wake,
     Wakeup,
+    WordsLoaded,
+    WordsStored,
     Work,
     ZeroFrames,
 )
@@ -75,6 +79,7 @@ class Core(CoreKill):
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | ReadPage | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
         | Spawn | AwaitIndex | Reached | Wake | Tick | Die
+        | Claim | WordsStored | WordsLoaded | Poll
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -207,7 +212,7 @@ class Core(CoreKill):
         self.expect(m, Phase.LOAD)
         return self._goes_on([])
 
-    def _stored(self, _src: int, _m: Stored) -> list[Effect]:
+    def _stored(self, _src: int, _m: Stored | WordsStored) -> list[Effect]:
         out: list[Effect] = []
         self.buffer.popleft()
         self.store_in_flight = False
@@ -226,6 +231,8 @@ class Core(CoreKill):
         """Go on if what waited for the store buffer to be empty can."""
         if self.buffer:
             return out
+        if self.claiming:
+            self.claim_fence(out)
         if self.phase is Phase.DRAIN:
             return self._goes_on(out)
         if self.thread == NO_THREAD:
@@ -248,6 +255,10 @@ class Core(CoreKill):
         PageFault: _page_fault,
         Loaded: _loaded,
         Stored: _stored,
+        WordsStored: _stored,
+        Claim: CoreSchedule.claim,
+        WordsLoaded: CoreSchedule.words_loaded,
+        Poll: CoreSchedule.poll,
         Drain: _drain,
         Resolved: _resolved,
         Signal: _signal,

@@ -26,6 +26,7 @@ from actors.messages import (
     GaveUp,
     Load,
     Loaded,
+    LoadWords,
     NoFrame,
     PagedIn,
     PageOut,
@@ -33,8 +34,11 @@ from actors.messages import (
     Pressure,
     Store,
     Stored,
+    StoreWords,
     SwapData,
     SwapWrite,
+    WordsLoaded,
+    WordsStored,
     ZeroChunk,
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
@@ -50,7 +54,7 @@ class Memory(Machine):
     ROLE = "memory"
     RECEIVES = (
         Load | Store | Allocate | AwaitFrames | GaveUp | Free | ZeroChunk | CopyChunk | ChunkData
-        | FillFrame | PassEnded | PageOut | SwapData
+        | FillFrame | PassEnded | PageOut | SwapData | StoreWords | LoadWords
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
@@ -63,6 +67,8 @@ class Memory(Machine):
         if settings.policy.read_fill is ReadFill.ZERO_PAGE:
             frame = self.domain << DOMAIN_SHIFT | settings.frames
             self.contents[frame] = filled(settings.chunks, ZERO)
+        #: claim words by (side, frame)
+        self.words: dict[tuple[int, int], int] = {}
         #: frames never handed out yet: numbers from here on
         self.fresh = 0
         self.freed: deque[int] = deque()
@@ -79,6 +85,7 @@ class Memory(Machine):
                 (pfn, c.bases, tuple(sorted(c.cells.items())))
                 for pfn, c in sorted(self.contents.items())
             ),
+            tuple(sorted(self.words.items())),
             self.fresh,
             tuple(self.freed),
             tuple(self.freed_zeroed),
@@ -227,6 +234,15 @@ class Memory(Machine):
         self.waiters = deque(one for one in self.waiters if one != (src, m.op))
         return []
 
+    def _store_words(self, src: int, m: StoreWords) -> list[Effect]:
+        for pfn, value in m.words:
+            self.words[m.side, pfn] = value
+        return [Send(src, WordsStored(m.op))]
+
+    def _load_words(self, src: int, m: LoadWords) -> list[Effect]:
+        values = tuple(self.words.get((m.side, pfn), 0) for pfn in m.pfns)
+        return [Send(src, WordsLoaded(m.op, values))]
+
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Load: _load,
         Store: _store,
@@ -237,6 +253,8 @@ class Memory(Machine):
         SwapData: _swap_data,
         PassEnded: _pass_ended,
         GaveUp: _gave_up,
+        StoreWords: _store_words,
+        LoadWords: _load_words,
         FillFrame: _fill,
         Allocate: _allocate,
         AwaitFrames: _await_frames,

@@ -7,6 +7,7 @@ from typing import Any
 from actors.message import LoadItem, Message, PageKey, StoreItem
 from actors.operations.operation import OpKind, OpState
 from kernel import pte as pte_bits
+from kernel.claim_word import Side, word_text
 from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.page_queue import Queue
 from kernel.stamp import stamp_text
@@ -74,6 +75,10 @@ class MessageText:
             "bases": lambda v: listed(map(self.stamp, v)),
             "cells": self._granules,
             "contents": self._contents,
+            "claims": lambda v: listed(f"{self.key(key)}:{pfn:x}" for key, pfn, _ in v),
+            "side": _names(Side),
+            "words": lambda v: listed(f"f{pfn:x}={word_text(value)}" for pfn, value in v),
+            "values": lambda v: listed(map(word_text, v)),
         }
 
     def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:

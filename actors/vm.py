@@ -14,6 +14,7 @@ from actors.messages import (
     CaughtUp,
     Ceded,
     Census,
+    Claimed,
     Fault,
     Frame,
     FramesFree,
@@ -68,7 +69,7 @@ class Vm(VmDaemons):
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | FramesFree | Take
         | PageZeroed | Ceded | Scan | PagedOut | PagedIn | Census | Kill | SwitchIn | SwitchOut
-        | CaughtUp | Overdue
+        | CaughtUp | Overdue | Claimed
     )  # fmt: skip
 
     # Hardware.
@@ -91,10 +92,7 @@ class Vm(VmDaemons):
         return self._begin_fault(src, m, write=int(m.write))
 
     def _beyond_user(self, m: Walk | SetDirty) -> bool:
-        """Say whether an entry without user access permits this access of the kernel all the same.
-
-        An entry that HOLE leaves is not valid for anybody, with the hazard not for user code only.
-        """
+        """Say whether an entry without U permits a kernel access (a hazard; else it does not)."""
         return m.kernel and bool(self.settings.hazards & Hazard.USER_BIT_ONLY)
 
     def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
@@ -189,6 +187,7 @@ class Vm(VmDaemons):
         Take: VmDaemons.take,
         PageZeroed: VmDaemons.page_zeroed,
         Ceded: VmDaemons.ceded,
+        Claimed: VmDaemons.claimed,
         Scan: VmDaemons.scan,
         Census: VmDaemons.census,
         Kill: VmDaemons.kill,

@@ -1,9 +1,7 @@
-"""What memories, swap, the page daemons and the zeroing threads tell a `vm`."""
+"""What memories, swap and the page daemons tell a `vm`."""
 
-from actors.facts import BackgroundZeroed
-from actors.machine import Effect, Note, Send
+from actors.machine import Effect, Send
 from actors.messages import (
-    Ceded,
     Census,
     Frame,
     FramesFree,
@@ -11,21 +9,16 @@ from actors.messages import (
     NoFrame,
     PagedIn,
     PagedOut,
-    PageZeroed,
     Scan,
     Sizes,
-    Take,
-    Taken,
 )
-from actors.operations import advise_zero, fault, frame_wait, kill, launder, page_scan, pager
-from actors.operations.operation import Op, OpKind, OpState
-from actors.vm_run import VmRun
-from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
-from kernel.page import NOBODY
+from actors.operations import fault, frame_wait, kill, launder, page_scan, pager
+from actors.operations.operation import OpState
+from actors.vm_zeroing import VmZeroing
 from kernel.page_queue import Queue
 
 
-class VmDaemons(VmRun):
+class VmDaemons(VmZeroing):
     """Their messages; each finds its operation, or begins one."""
 
     # Memories.
@@ -88,42 +81,3 @@ class VmDaemons(VmRun):
         """Go through a queue of pages."""
         queue = Queue(m.queue)
         return self.begin(page_scan.begin(self, m.op, src, queue, m.target, m.short))
-
-    # The zeroing thread.
-
-    def take(self, src: int, m: Take) -> list[Effect]:
-        """Busy the pages that are still queued; the others are not to be had any more."""
-        out: list[Effect] = []
-        pages = []
-        for key in m.keys:
-            page = self.get(key)
-            if page is None or Action.REFUSE in self.table_says(page, HoleEvent.TAKE):
-                continue
-            if page.busy != NOBODY and page.hole not in IN_HANDS:
-                continue
-            if not self.may_offer(page):
-                continue
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.TAKE, op)
-            assert after is not None
-            self.put(key, after.with_busy(m.op))
-            pages.append((key, page.pfn))
-        out.append(Send(src, Taken(m.op, tuple(pages))))
-        return out
-
-    def page_zeroed(self, src: int, m: PageZeroed) -> list[Effect]:
-        """Pages are zero; unbusy those that nobody wants meanwhile."""
-        out: list[Effect] = [Note(BackgroundZeroed(m.op, len(m.keys)))]
-        for key in m.keys:
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.DONE, op)
-            assert after is not None
-            if after.hole is HoleState.ZEROED:
-                self.unbusy(key, after, out)
-        return out
-
-    def ceded(self, _src: int, m: Ceded) -> list[Effect]:
-        """Go on with a ZERO that takes pages over."""
-        op = self.in_flight(m, m.thief, OpState.ZEROING)
-        out: list[Effect] = []
-        return self.run(advise_zero.ceded(self, op, m.pages, out), out)

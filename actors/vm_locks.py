@@ -59,6 +59,9 @@ class VmLocks(Machine):
         self.deferrals: dict[int, Deferral] = {}
         self.deferred: dict[PageKey, tuple[int, int, int]] = {}
         self.last_deferral = 0
+        #: takes of the zeroing thread, and which one each page that it has belongs to
+        self.takes = 0
+        self.taken: dict[PageKey, int] = {}
 
     def clone(self) -> Self:
         """Copy the containers."""
@@ -83,6 +86,8 @@ class VmLocks(Machine):
             tuple(self.deferrals.items()),
             tuple(sorted(self.deferred.items())),
             self.last_deferral,
+            self.takes,
+            tuple(sorted(self.taken.items())),
         )
 
     def waiting(self) -> list[str]:
@@ -128,7 +133,11 @@ class VmLocks(Machine):
         out.append(Send(self.ops[waiter].by, Wakeup(waiter)))
 
     def sleep_on_page(self, op: Op, key: PageKey, out: list[Effect]) -> Op:
-        """Put the operation to sleep until the page is no longer busy."""
+        """Put the operation to sleep until the page is no longer busy.
+
+        Lock order: of several pages those below first (`cursor` is where the operation is).
+        """
+        assert all(vpn <= op.cursor for _, vpn in op.pages), f"lock order: {op} wants {key}"
         self.busy_waiters[key] = (*self.busy_waiters.get(key, ()), op.op)
         out.append(Send(op.by, Sleep(op.op, OpState.PAGE_BUSY, op.ns)))
         return replace(op, state=OpState.PAGE_BUSY, ns=0)
@@ -142,6 +151,7 @@ class VmLocks(Machine):
         space.lock, taken = space.lock.acquire(op.op, write=write)
         if taken:
             return None
+        assert not op.pages, f"lock order: {op} holds pages and waits for the map"
         out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
         return replace(op, state=OpState.LOCK, ns=0)
 

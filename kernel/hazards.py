@@ -31,6 +31,7 @@ class Hazard(IntFlag):
     HOOK_AFTER_EARLY_RETURN = auto()
     TIME_FOR_ACKNOWLEDGEMENT = auto()
     USER_BIT_ONLY = auto()
+    CLAIM_WITHOUT_FENCE = auto()
     PAGE_OUT_BEFORE_ACKS = auto()
     ZERO_KEEPS_SWAP = auto()
     FREE_KEEPS_SWAP = auto()
@@ -162,6 +163,12 @@ _ABOUT = {
         ("fatal", "translation", "zero"),
         "a read(2) or write(2) on a hole, before or behind the zeroing",
         "x86 ring 0 ignores U; Linux's PROT_NONE makes the entry not present instead",
+    ),
+    Hazard.CLAIM_WITHOUT_FENCE: _info(
+        "ZERO reads the zeroing thread's claim word while its own is still in the store buffer",
+        ("keep",),
+        "between the store of the own word and its drain, while the thread begins a chunk",
+        "M10; store buffering: Dekker's algorithm without its fence",
     ),
     Hazard.PAGE_OUT_BEFORE_ACKS: _info(
         "the page daemon has a page written to swap before its shootdown has completed",

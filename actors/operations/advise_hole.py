@@ -114,6 +114,7 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
             assert after is not None
             vm.deferred[key] = (op.deferral, op.asid, vpn)
             vm.unbusy(key, after, out)
+            hinted.append(key)  # the page daemon interrupts those cores if it wants the page
             continue
         after, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
         assert after is not None
