@@ -141,7 +141,9 @@ def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None
                 continue
             _, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
             keys.append(key)
-            pages.append(vpn)
+            shown = vm.page_at(vm.spaces[asid], vpn)
+            if shown is not None and shown[0] == key:  # else it was unmapped there meanwhile
+                pages.append(vpn)
             if Action.HINT in actions:
                 hinted.append(key)
         if vm.settings.policy.hole_access is HoleAccess.FATAL:

@@ -3,19 +3,22 @@
     sizes of all processes; the largest: no memory is given to it any more, its threads end, its
     address space goes as in exit(2), the page daemon being the initiator
 
-Pages of holes do not count: they could have been reclaimed. FreeBSD's process exits by itself, for
-which its threads must come so far; here only the daemon is needed, as with Linux's oom_reaper.
-Source: FreeBSD vm_pageout_oom (swap and resident pages count), killproc.
+Pages of holes do not count: they could have been reclaimed. Shared pages count for each. FreeBSD's
+process exits by itself, for which its threads must come so far; here only the daemon is needed, as
+with Linux's oom_reaper.
+Source: FreeBSD vm_pageout_oom (swap, and resident pages of whole objects, count), killproc.
 """
 
 from actors.facts import Killed
 from actors.machine import Effect, Note, Send
+from actors.message import PageKey
 from actors.messages import Die, Kill
 from actors.operations import frame_wait
 from actors.operations.operation import Op, OpKind, OpState
 from actors.settings import DOMAIN_SHIFT
 from actors.vm_state import VmState
 from kernel.hole import HoleState
+from kernel.page import Page
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
@@ -36,22 +39,26 @@ def frames(vm: VmState, domain: int) -> tuple[int, int]:
 
 
 def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
-    """Count what the process sees of anonymous memory, down the chains of objects."""
-    where: dict[int, str] = {}
-    for entry in space.map.entries:
-        oid, shift = entry.oid, entry.start - entry.offset
-        while oid != NONE:
-            one = vm.objects[oid]
-            for index in one.pages.keys() | one.swap.keys() if one.anonymous else ():
-                vpn = index + shift
-                if entry.start <= vpn < entry.end and index < one.size:
-                    page = one.pages.get(index)
-                    live = page is not None and page.hole is HoleState.LIVE
-                    where.setdefault(vpn, "memory" if live else "hole" if page else "swap")
-            shift -= one.offset
-            oid = one.backing
-    found = list(where.values())
-    return asid, found.count("memory"), found.count("swap")
+    """Count the pages of the objects that the process refers to, those behind others, too."""
+    resident = swapped = 0
+    left = [entry.oid for entry in space.map.entries]
+    seen = {NONE}
+    while left:
+        oid = left.pop()
+        if oid in seen:
+            continue
+        seen.add(oid)
+        one = vm.objects[oid]
+        left.append(one.backing)
+        if one.anonymous:
+            resident += sum(_counts(vm, (oid, index), page) for index, page in one.pages.items())
+            swapped += len(one.swap.keys() - one.pages.keys())
+    return asid, resident, swapped
+
+
+def _counts(vm: VmState, key: PageKey, page: Page) -> bool:
+    """Say whether a page could only be had by killing: of a hole it is when it is wired."""
+    return page.hole is HoleState.LIVE or vm.is_wired(key, page)
 
 
 def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op:
