@@ -134,9 +134,8 @@ class CoreState(Machine):
         self.hooks = defers(settings.policy)
         #: a thread has left the core and none has come; a switch to the idle thread is under way
         self.left = self.idling = False
-        #: a tick of the clock is armed; the running thread's time slice is over
+        #: a tick of the clock is armed; the time slice is over; ns of a computation that are left
         self.ticking = self.expired = False
-        #: what is left of the running thread's computation, in ns
         self.left_ns = 0
         #: the thread that ran last, and computes if it is off the core
         self.last = NO_THREAD

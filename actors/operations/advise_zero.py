@@ -212,7 +212,8 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
         vm.put(key, after.with_busy(op.op))
         held.append((key, vpn))
         if Action.ZERO_INLINE in actions:
-            op = replace(op, todo=(*op.todo, vpn, done))
+            stored_behind = not zero_may_skip(vm.settings.policy) and vm.dirtied(after)
+            op = replace(op, todo=(*op.todo, vpn, 0 if stored_behind else done))
     out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
     left = tuple(wanted.items())
     op = replace(op, pages=tuple(held), wanted=left, state=OpState.READY)

@@ -24,8 +24,7 @@ from actors.vm_entries import Gone
 from actors.vm_locks import Deferral
 from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
-from kernel.hole import Action, HoleEvent
-from kernel.page_queue import Queue
+from kernel.hole import HoleEvent
 from kernel.policy import HoleAccess, defers
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
@@ -135,20 +134,17 @@ def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None
     found = [(key, at) for key, at in vm.deferred.items() if at[0] in numbers]
     for asid in sorted({asid for _, (_, asid, _) in found}):
         op = Op(lane, -1, OpKind.HOLE, asid, 0, 0)
-        keys, hinted, pages = [], [], []
+        keys, pages = [], []
         for key, (_, space, vpn) in found:
             if space != asid:
                 continue
-            _, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
+            vm.hole_event(key, HoleEvent.FLUSHED, op)
             keys.append(key)
             shown = vm.page_at(vm.spaces[asid], vpn)
             if shown is not None and shown[0] == key:  # else it was unmapped there meanwhile
                 pages.append(vpn)
-            if Action.HINT in actions:
-                hinted.append(key)
         if vm.settings.policy.hole_access is HoleAccess.FATAL:
             out.extend(Note(HoleSettled(lane, asid, low, high)) for low, high in _runs(pages))
-        vm.hint(hinted, Queue.HOLES)
         vm.offer(op, keys, out)
 
 

@@ -16,6 +16,7 @@ from actors.operations import page_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState
+from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
@@ -94,12 +95,13 @@ def _may_take_hole(vm: VmState, op: Op, key: PageKey, page: Page) -> bool:
 
 
 def _is_reused(vm: VmState, page: Page) -> bool:
-    """Say whether a page of a hole was stored to, where that means that it is in use again.
+    """Say whether a reusable page was used since REUSABLE: the scan takes it out of that state.
 
-    Source: XNU vm_pageout_scan, which takes the page out of the reusable ones then.
+    Source: XNU, vm_pageout_scan and vm_object_reuse_pages.
     """
-    reusable = vm.settings.policy.advice is AdviceKind.REUSABLE_REUSE
-    return reusable and page.hole is not HoleState.LIVE and vm.dirtied(page)
+    if vm.settings.policy.advice is not AdviceKind.REUSABLE_REUSE or page.hole is HoleState.LIVE:
+        return False
+    return vm.dirtied(page) or any(pte & pte_bits.A for _, pte in vm.entries_of(page))
 
 
 def _leaves_hole(vm: VmState, op: Op, key: PageKey) -> None:
