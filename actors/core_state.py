@@ -115,9 +115,8 @@ class CoreState(Machine):
         self.guest = guest
         #: threads that are to end, as their process was killed
         self.dying: dict[int, None] = {}
-        self.threads: dict[int, Thread] = {
-            t: Thread() for t, c in enumerate(settings.core_of) if c == me
-        }
+        mine = (t for t, core in enumerate(settings.core_of) if core == me)
+        self.threads: dict[int, Thread] = {t: Thread() for t in mine}
         self.run_queue: deque[int] = deque()
         self.thread = NO_THREAD
         self.pc = self.part = 0
