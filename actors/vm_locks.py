@@ -15,6 +15,7 @@ from actors.messages import Sleep, Wakeup
 from actors.operations.operation import SLEEPING, Op, OpState, replace
 from actors.settings import Settings
 from kernel.page import NOBODY, Page
+from kernel.page_queue import PageQueues
 from kernel.vm_object import VmObject
 from kernel.vmspace import VmSpace
 
@@ -41,10 +42,13 @@ class VmLocks(Machine):
         self.made: dict[int, int] = {}
         #: which page each frame is (FreeBSD's vm_page array)
         self.frames: dict[int, PageKey] = {}
+        self.queues = PageQueues()
         #: entries that operations took away and have not flushed yet: their frames, one for each
         self.unflushed: dict[int, tuple[int, ...]] = {}
         #: spaces whose resident set has changed in this delivery
         self.restated: dict[int, None] = {}
+        #: slots of swap that nothing refers to since this delivery
+        self.dropped: dict[int, None] = {}
         self.ops: dict[int, Op] = {}
         #: operations that sleep until a page is no longer busy
         self.busy_waiters: dict[PageKey, tuple[int, ...]] = {}
@@ -72,7 +76,8 @@ class VmLocks(Machine):
             tuple(space.freeze() for space in self.spaces.values()),
             tuple((oid, one.freeze()) for oid, one in sorted(self.objects.items())),
             tuple(sorted(self.made.items())),
-            tuple(sorted(self.frames.items())),
+            tuple(self.frames.items()),
+            self.queues.freeze(),
             tuple(sorted(self.unflushed.items())),
             tuple(sorted(self.ops.items())),
             tuple(sorted(self.busy_waiters.items())),

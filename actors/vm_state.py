@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterator
 
 from actors.machine import Effect, Send
 from actors.message import PageKey
-from actors.messages import Hint, ZeroJob
+from actors.messages import ZeroJob
 from actors.operations.operation import Op
 from actors.vm_pages import VmPages
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
 from kernel.page import KNOWN_ZERO, NOBODY, Page
+from kernel.page_queue import QUEUES, Queue
 from kernel.policy import AdviceKind, HoleRecord, NotStarted, zero_may_skip
 from kernel.vm_map import HOLE, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
 class VmState(VmPages):
-    """Holes: events, offers to the zeroing thread, hints to the page daemons."""
+    """Holes: events, offers to the zeroing thread, hints for the page daemons."""
 
     def hole_event(
         self, key: PageKey, event: HoleEvent, op: Op
@@ -149,16 +150,15 @@ class VmState(VmPages):
             for zeroer, found in sorted(by_zeroer.items())
         )
 
-    def hint(self, op: int, keys: list[PageKey], out: list[Effect]) -> None:
-        """Tell the page daemons of the frames' domains that these pages look reclaimable."""
-        by_daemon: dict[int, list[PageKey]] = {}
+    def hint(self, keys: list[PageKey], queue: Queue) -> None:
+        """Queue pages that look reclaimable for the page daemons of their frames' domains."""
         for key in keys:
             page = self.get(key)
-            if page is not None and page.pfn >= 0:
-                by_daemon.setdefault(self.settings.daemon_of(page.pfn), []).append(key)
-        out.extend(
-            Send(daemon, Hint(op, tuple(found))) for daemon, found in sorted(by_daemon.items())
-        )
+            if page is None or page.pfn < 0:
+                continue
+            in_laundry = self.queues.where.get(page.pfn, 0) % QUEUES == Queue.LAUNDRY
+            if not (in_laundry and self.settings.hazards & Hazard.HOLE_TO_SWAP):
+                self.enqueue(page.pfn, queue)
 
 
 Phase = Callable[[VmState, VmSpace, Op, list[Effect]], Op]

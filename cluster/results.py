@@ -21,12 +21,16 @@ from actors.facts import (
     FaultStarted,
     FramesInUse,
     HoleSettled,
+    Killed,
     Outstanding,
     Reclaimed,
     Resident,
     Segv,
     Shooting,
     Shot,
+    Stalled,
+    SwapRead,
+    SwapWritten,
     Touched,
     ZeroCase,
 )
@@ -63,11 +67,27 @@ SOMETIMES = (
     "sometimes_shootdown_has_targets",
     "sometimes_reclaim_hits_a_hole",
     "sometimes_reclaim_takes_a_free_page",
+    "sometimes_reclaim_takes_a_clean_page",
+    "sometimes_memory_is_low",
+    "sometimes_memory_is_out",
+    "sometimes_page_goes_to_swap",
+    "sometimes_page_comes_from_swap",
     "sometimes_segv_in_hole",
     "sometimes_hole_is_touched",
     "sometimes_fault_is_spurious",
     "sometimes_call_fails",
 )
+
+
+class KilledProcess(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that was killed: its pages then, and the frames that were free."""
+
+    process: int
+    resident_pages: int
+    swapped_pages: int
+    free_frames: int
+    #: null in a free run
+    when_ns: int | None
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +115,15 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     #: by whom pages of holes were zeroed: `background` (the zeroing thread), `stolen` (begun by it,
     #: ended by ZERO), `inline` (ZERO alone); `skipped`: ZERO found them zero; `clean`: HOLE did
     pages_zeroed: dict[str, int]
-    #: frames that the page daemon took: `pages`, and of these `holes`
+    #: frames that the page daemon took: `pages`, of these out of `holes`, of `free` (MADV_FREE)
+    #: pages, of `clean` ones
     reclaimed: dict[str, int]
+    #: pages `written` to swap and `read` from it
+    swap: dict[str, int]
+    #: allocations that found no frame and slept
+    low_memory: int
+    #: processes that were killed as memory was out
+    killed: list[KilledProcess]
     #: the resident set of all processes together: pages in holes have left it
     resident: PagesHeld
     #: the same by process
@@ -127,6 +154,10 @@ class Results:
         self.zeroed: Counter[str] = Counter()
         self.reclaimed = 0
         self.reclaimed_holes = 0
+        self.reclaimed_free = 0
+        self.stalls = 0
+        self.killed: list[KilledProcess] = []
+        self.swap: Counter[str] = Counter()
         self.resident = PageMeter()
         self.in_use = PageMeter()
         self.sometimes: dict[str, int] = dict.fromkeys(SOMETIMES, 0)
@@ -172,7 +203,15 @@ class Results:
                 how: self.zeroed[how]
                 for how in ("inline", "background", "stolen", "skipped", "clean")
             },
-            reclaimed={"pages": self.reclaimed, "holes": self.reclaimed_holes},
+            reclaimed={
+                "pages": self.reclaimed,
+                "holes": self.reclaimed_holes,
+                "free": self.reclaimed_free,
+                "clean": self.reclaimed - self.reclaimed_holes - self.reclaimed_free,
+            },
+            swap={"written": self.swap["written"], "read": self.swap["read"]},
+            low_memory=self.stalls,
+            killed=list(self.killed),
             resident=self.resident.total(),
             resident_by_process=self.resident.by_part(),
             frames_in_use=self.in_use.total(),
@@ -251,8 +290,35 @@ class Results:
     def _reclaimed(self, _when: int, fact: Reclaimed) -> None:
         self.reclaimed += fact.pages
         self.reclaimed_holes += fact.holes
+        self.reclaimed_free += fact.free
         self.sometimes["sometimes_reclaim_hits_a_hole"] += bool(fact.holes)
-        self.sometimes["sometimes_reclaim_takes_a_free_page"] += fact.pages > fact.holes
+        self.sometimes["sometimes_reclaim_takes_a_free_page"] += bool(fact.free)
+        self.sometimes["sometimes_reclaim_takes_a_clean_page"] += (
+            fact.pages > fact.holes + fact.free
+        )
+
+    def _stalled(self, _when: int, _fact: Stalled) -> None:
+        self.stalls += 1
+        self.sometimes["sometimes_memory_is_low"] += 1
+
+    def _process_killed(self, when: int, fact: Killed) -> None:
+        one = KilledProcess(
+            process=fact.asid,
+            resident_pages=fact.resident,
+            swapped_pages=fact.swapped,
+            free_frames=fact.free,
+            when_ns=when if self.timed else None,
+        )
+        self.killed.append(one)
+        self.sometimes["sometimes_memory_is_out"] += 1
+
+    def _swap_written(self, _when: int, fact: SwapWritten) -> None:
+        self.swap["written"] += fact.pages
+        self.sometimes["sometimes_page_goes_to_swap"] += 1
+
+    def _swap_read(self, _when: int, _fact: SwapRead) -> None:
+        self.swap["read"] += 1
+        self.sometimes["sometimes_page_comes_from_swap"] += 1
 
     def _resident(self, when: int, fact: Resident) -> None:
         self.resident.change(when, fact.asid, fact.pages)
@@ -272,6 +338,10 @@ class Results:
         CoresCaughtUp: _cores_caught_up,
         BackgroundZeroed: _background_zeroed,
         Reclaimed: _reclaimed,
+        Killed: _process_killed,
+        Stalled: _stalled,
+        SwapWritten: _swap_written,
+        SwapRead: _swap_read,
         Resident: _resident,
     }
 

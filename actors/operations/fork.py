@@ -16,7 +16,7 @@ from actors.facts import Granted
 from actors.machine import Effect, Note
 from actors.operations import discard, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.page import NOBODY
@@ -86,15 +86,18 @@ def _child(vm: VmState, op: Op) -> VmSpace:
     return vm.spaces[vm.settings.process_of[op.args[0]]]
 
 
-@idle_if(lambda _vm, space, op: not any(_writable(space, op)))
+@idle_if(lambda vm, space, op: next(_writable(vm, space, op), None) is None)
 def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: no store reaches what the child is to see any more; one entry a step exploring."""
     ptes, gone = space.pmap.ptes, list[Gone]()
     cursor = op.end
-    for vpn in list(_writable(space, op)):
-        pte = ptes[vpn]
-        ptes[vpn] = pte & ~pte_bits.W
-        gone.append(vm.must_flush(op.asid << ASID_SHIFT | vpn, pte_bits.pfn_of(pte)))
+    for vpn in list(_writable(vm, space, op)):
+        pte, va = ptes.get(vpn, 0), op.asid << ASID_SHIFT | vpn
+        if pte & pte_bits.W:
+            ptes[vpn] = pte & ~pte_bits.W
+            gone.append(vm.must_flush(va, pte_bits.pfn_of(pte)))
+        elif (owed := vm.owed(va)) is not None:
+            gone.append(owed)
         if vm.settings.fine:
             cursor = vpn + 1
             break
@@ -103,13 +106,18 @@ def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op
     return advance(op) if cursor == op.end else op
 
 
-def _writable(space: VmSpace, op: Op) -> Iterator[int]:
-    """Yield the pages of private memory that may be stored to, from the cursor on."""
+def _writable(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
+    """Yield the pages of private memory that may be stored to, from the cursor on.
+
+    Where the page daemon has taken W away and not flushed it yet, a TLB may have it.
+    """
     for entry in space.map.overlapping(op.cursor, op.end):
         if entry.flags & (_NOT_COPIED | NEEDS_COPY):
             continue
-        for vpn in space.pmap.mapped_in(max(entry.start, op.cursor), entry.end):
-            if space.pmap.ptes[vpn] & pte_bits.W:
+        start = max(entry.start, op.cursor)
+        owed = vm.owed_in(op.asid, start, entry.end, op.gone)
+        for vpn in sorted({*space.pmap.mapped_in(start, entry.end), *owed}):
+            if vpn in owed or space.pmap.ptes[vpn] & pte_bits.W:
                 yield vpn
 
 
@@ -184,6 +192,8 @@ def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effec
     new = vm.objects[oid]
     for index in indexes:
         vm.rename((entry.oid, index), (oid, index - first))
+    for index in sorted(i for i in old.swap if first <= i < last):
+        new.swap[index - first] = old.swap.pop(index)
     if old.backing != NONE:
         new.backing, new.offset = old.backing, old.offset + first
         behind = vm.objects[old.backing]

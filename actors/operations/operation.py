@@ -49,6 +49,9 @@ class OpKind(IntEnum):
     CATCH_UP = 27
     #: MADV_FREE_REUSE as XNU has it
     REUSE = 28
+    #: of the page daemon, as RECLAIM: dirty pages to swap, activity of active pages
+    LAUNDER = 29
+    AGE = 30
 
 
 class OpState(IntEnum):
@@ -67,12 +70,14 @@ class OpState(IntEnum):
     FRAME = 5
     #: its initiator works (charges time, or zeroes frames) and sends Step
     WORK = 6
-    #: the pager, which reads a page of a file
+    #: the pager, which reads a page of a file, or the swap device
     PAGER = 7
+    #: frames: no domain had any, everything was given up
+    LOW_MEMORY = 8
 
 
 #: states in which the thread is off its core
-SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY})
+SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY, OpState.PAGER, OpState.LOW_MEMORY})
 
 
 #: second argument of a fault, besides whether it is for a store: of a user's access, of one that

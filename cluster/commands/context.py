@@ -52,8 +52,11 @@ def totals(deliveries: int, results: Results) -> dict[str, int | Mapping[str, in
         "zeroed_pages": metrics.pages_zeroed,
         "reclaimed_pages": {
             "holes": metrics.reclaimed["holes"],
-            "free": metrics.reclaimed["pages"] - metrics.reclaimed["holes"],
+            "free": metrics.reclaimed["free"],
+            "clean": metrics.reclaimed["clean"],
         },
+        "swapped_pages": metrics.swap,
+        "memory_stalls": metrics.low_memory,
         "system_calls": {kind: s.count for kind, s in metrics.operations.items()},
         "system_call_errors": metrics.errors,
     }

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cluster.histogram import Spread
 from cluster.page_meter import PagesHeld
+from cluster.results import Metrics
 from cluster.summary import Summary
 
 #: label, then one text for each run
@@ -156,9 +157,21 @@ def _memory(runs: Sequence[Summary]) -> Section:
             "reclaimed (out of holes)",
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],
         ),
+        *_pressure(metrics),
         ("resident set, peak / mean", [_pages(m.resident) for m in metrics]),
         ("frames in use, peak / mean", [_pages(m.frames_in_use) for m in metrics]),
     ]
+
+
+def _pressure(metrics: Sequence[Metrics]) -> Iterator[Row]:
+    """Give the rows that only runs have in which memory was short."""
+    if any(m.swap["written"] or m.swap["read"] for m in metrics):
+        yield (
+            "written to swap / read",
+            [f"{m.swap['written']:,} / {m.swap['read']:,}" for m in metrics],
+        )
+    if any(m.low_memory for m in metrics):
+        yield "allocations that slept", [f"{m.low_memory:,}" for m in metrics]
 
 
 def _simulator(runs: Sequence[Summary]) -> Section:
