@@ -1,7 +1,7 @@
 """madvise(MADV_PAGEOUT): the caller does at once what the page daemon might do later.
 
     lock; dirty pages: write them to swap, a cluster at a time, the caller sleeps meanwhile; then
-    free what is clean, what MADV_FREE was called for, and pages of holes; unlock
+    free what is in swap and clean, what MADV_FREE was called for, and pages of holes; unlock
 
 Pages that somebody else maps, too, are left alone; that a page was used does not save it.
 Source: Linux madvise_pageout, reclaim_pages (which ignores references).
@@ -16,20 +16,23 @@ from actors.operations.operation import Op, replace
 from actors.settings import DOMAIN_SHIFT
 from actors.vm_state import Phase, VmState, named
 from kernel.hole import HoleState
-from kernel.page import NOBODY, Page
+from kernel.page import LAZY_FREE, NOBODY, Page
 from kernel.page_queue import Queue
 from kernel.vmspace import VmSpace
 
 #: says whether a page is for one of the two parts
-_Choice = Callable[[VmState, Page], bool]
+_Choice = Callable[[VmState, PageKey, Page], bool]
 
 
-def _is_dirty(vm: VmState, page: Page) -> bool:
+def _is_dirty(vm: VmState, _key: PageKey, page: Page) -> bool:
     return bool(vm.settings.swaps) and page.hole is HoleState.LIVE and vm.dirtied(page)
 
 
-def _may_be_free(vm: VmState, page: Page) -> bool:
-    return page.hole is not HoleState.LIVE or not vm.dirtied(page)
+def _may_be_free(vm: VmState, key: PageKey, page: Page) -> bool:
+    """Choose what need not be written; but on Linux a page never written to is the zero page."""
+    if page.hole is not HoleState.LIVE or page.flags & LAZY_FREE:
+        return True
+    return key[1] in vm.objects[key[0]].swap and not vm.dirtied(page)
 
 
 def _found(vm: VmState, space: VmSpace, op: Op, choice: _Choice) -> Iterator[tuple[int, PageKey]]:
@@ -37,7 +40,7 @@ def _found(vm: VmState, space: VmSpace, op: Op, choice: _Choice) -> Iterator[tup
         at = vm.page_at(space, vpn)
         if at is None or at[1].busy != NOBODY or at[1].pfn < 0 or len(at[1].mappings) > 1:
             continue
-        if choice(vm, at[1]):
+        if choice(vm, *at):
             yield vpn, at[0]
 
 
