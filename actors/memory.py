@@ -43,7 +43,6 @@ from actors.messages import (
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
 from kernel.frame import FrameContents, chunk_of, filled, junk
-from kernel.policy import ReadFill
 from kernel.stamp import ZERO
 from kernel.units import CELL_MASK
 
@@ -64,7 +63,7 @@ class Memory(Machine):
         self.domain = settings.memories.index(me)
         self.contents: dict[int, FrameContents] = {}
         self.junk = junk(settings.chunks)
-        if settings.policy.read_fill is ReadFill.ZERO_PAGE:
+        if settings.has_zero_page:
             frame = self.domain << DOMAIN_SHIFT | settings.frames
             self.contents[frame] = filled(settings.chunks, ZERO)
         #: claim words by (side, frame)

@@ -4,7 +4,7 @@ import msgspec
 
 from kernel.costs import Costs
 from kernel.hazards import Hazard
-from kernel.policy import AdviceKind, CommitChecks, Policy, ReadFill
+from kernel.policy import AdviceKind, CommitChecks, Policy, ReadFill, Reclaim
 from kernel.water_marks import WaterMarks, water_marks
 
 #: a frame number is `domain << DOMAIN_SHIFT | index`
@@ -107,12 +107,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Give the memory that holds a frame."""
         return self.memories[pfn >> DOMAIN_SHIFT]
 
+    @property
+    def has_zero_page(self) -> bool:
+        """Say whether the policy maps one zero page for all."""
+        policy = self.policy
+        return policy.read_fill is ReadFill.ZERO_PAGE or policy.reclaim is Reclaim.ZERO_PAGE
+
     def zero_page(self, core: int) -> int:
         """Give the frame near a core that is zero for ever: the one behind the last of its domain.
 
         -1 where the policy has none.
         """
-        if self.policy.read_fill is ReadFill.OWN_PAGE:
+        if not self.has_zero_page:
             return -1
         return self.domain_of(core) << DOMAIN_SHIFT | self.frames
 

@@ -155,6 +155,15 @@ class TrackClean(StrEnum):
     ON = "on"
 
 
+class Reclaim(StrEnum):
+    """What ZERO makes of pages that were reclaimed out of the hole."""
+
+    #: nothing: the next touch makes a new page
+    DROP = "drop"
+    #: an entry for the zero page that all share, copied at the first store (davidchisnall)
+    ZERO_PAGE = "zero-page"
+
+
 class ShadowAnon(StrEnum):
     """What HOLE, ZERO and MADV_FREE do where an older copy lies below, of anonymous memory."""
 
@@ -227,6 +236,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         default=1_000_000, name="deadline_ns"
     )
     track_clean: TrackClean = msgspec.field(default=TrackClean.OFF, name="track_clean")
+    reclaim: Reclaim = Reclaim.DROP
     shadow_anon: ShadowAnon = msgspec.field(default=ShadowAnon.PUNCH, name="shadow_anon")
     fork_hole: ForkHole = msgspec.field(default=ForkHole.PUNCH_BOTH, name="fork_hole")
     shared: Shared = Shared.OBJECT

@@ -29,6 +29,8 @@ class Property(StrEnum):
     KEEP = "keep"
     ISOLATE = "isolate"
     TRANSLATION = "translation"
+    #: a page believed clean and zero is zero
+    CLEAN = "clean"
     ACCOUNT = "account"
     FATAL = "fatal"
     PROGRESS = "progress"
@@ -43,6 +45,7 @@ ALWAYS = frozenset(
         Property.KEEP,
         Property.ISOLATE,
         Property.TRANSLATION,
+        Property.CLEAN,
         Property.ACCOUNT,
         Property.PROGRESS,
         Property.FORK,

@@ -32,6 +32,7 @@ class VmObject:
         "one_mapping",
         "pages",
         "punched",
+        "reclaimed",
         "shadows",
         "size",
         "swap",
@@ -57,6 +58,8 @@ class VmObject:
         self.lock = SxLock()
         #: indexes in a hole, where mappings are shared
         self.holes = HoleRanges()
+        #: indexes whose pages were reclaimed out of a hole (reclaim = zero-page)
+        self.reclaimed = HoleRanges()
 
     @property
     def anonymous(self) -> bool:
@@ -77,6 +80,7 @@ class VmObject:
         twin.one_mapping = self.one_mapping
         twin.lock = self.lock
         twin.holes = self.holes.copy()
+        twin.reclaimed = self.reclaimed.copy()
         return twin
 
     def freeze(self) -> Hashable:
@@ -88,4 +92,5 @@ class VmObject:
             (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
             self.lock,
             self.holes.freeze(),
+            self.reclaimed.freeze(),
         )

@@ -87,6 +87,8 @@ POLICIES: dict[str, dict[str, str]] = {
     "clean-flag": {"preset": "flag-only", "track_clean": "on"},
     "clean-removed": {"preset": "fatal-hole", "track_clean": "on"},
     "clean-kept": {"preset": "broadcast-tlb", "track_clean": "on"},
+    "zero-page": {"preset": "fatal-hole", "reclaim": "zero-page"},
+    "zero-page-flag": {"preset": "flag-only", "reclaim": "zero-page", "read_fill": "zero-page"},
     "dekker": {"preset": "fatal-hole", "claim": "dekker"},
     "dekker-flag": {"preset": "flag-only", "claim": "dekker", "track_clean": "on"},
     "broadcast": {"preset": "broadcast-tlb"},

@@ -30,7 +30,7 @@ from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
-from kernel.policy import Errors, ReadFill
+from kernel.policy import Errors
 from kernel.units import ASID_SHIFT, VPN_LIMIT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
@@ -129,7 +129,7 @@ def drop_entries(choice: Choice) -> Phase:
 
 
 def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op) -> bool:
-    return vm.settings.policy.read_fill is ReadFill.OWN_PAGE
+    return not vm.settings.has_zero_page
 
 
 @idle_if(_without_zero_page)

@@ -36,7 +36,7 @@ from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import KNOWN_ZERO, NOBODY, Page
-from kernel.policy import HoleAccess, Rogue, TrackClean
+from kernel.policy import HoleAccess, ReadFill, Rogue, TrackClean
 from kernel.units import ASID_SHIFT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import NONE
@@ -177,8 +177,9 @@ def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[E
         return pager.read_file(vm, space, op, key, out)
     entry = space.map.lookup(op.start)
     assert entry is not None
-    zero_page = vm.settings.zero_page(op.by)
-    if page is None and zero_page >= 0 and not op.args[0] and not entry.flags & SHARED:
+    shares = vm.settings.policy.read_fill is ReadFill.ZERO_PAGE and not entry.flags & SHARED
+    if page is None and shares and not op.args[0]:
+        zero_page = vm.settings.zero_page(op.by)
         pte = space.pmap.ptes[op.start] = pte_bits.make(zero_page, _READS)
         ns = op.ns + vm.settings.costs.fault_ns
         return _entered(vm, space, replace(op, value=FaultCause.ZERO_PAGE, ns=ns), pte, out)

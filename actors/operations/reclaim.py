@@ -21,7 +21,7 @@ from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
 from kernel.page_queue import Queue
-from kernel.policy import AdviceKind, zero_may_skip
+from kernel.policy import AdviceKind, Reclaim, zero_may_skip
 from kernel.vmspace import VmSpace
 
 _FREES = frozenset({Action.FREE_FRAME, Action.FREE_ZEROED})
@@ -129,7 +129,10 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
             vm.unbusy(key, page.with_flags(off=LAZY_FREE), out)
             vm.enqueue(page.pfn, Queue.LAUNDRY)
             continue
-        holes += page.hole is not HoleState.LIVE
+        if page.hole is not HoleState.LIVE:
+            holes += 1
+            if vm.settings.policy.reclaim is Reclaim.ZERO_PAGE:
+                vm.objects[key[0]].reclaimed.add(key[1], key[1] + 1)
         free += page.hole is HoleState.LIVE and bool(page.flags & LAZY_FREE)
         _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op)
         vm.wake_page(key, out)

@@ -12,8 +12,9 @@ from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import HoleEvent, HoleState
 from kernel.page import KNOWN_ZERO, Page
-from kernel.policy import Grant, Regrant, TrackClean
+from kernel.policy import Grant, Reclaim, Regrant, TrackClean
 from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vm_map import SHARED
 from kernel.vmspace import VmSpace
 
 
@@ -45,11 +46,33 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
             if closed and settings.policy.regrant is not Regrant.FAULT:
                 told.append(vm.must_flush(va, after.pfn))
         vm.unbusy(key, after, out)
+    ns += _map_zero_pages(vm, space, op)
     out.extend(Note(Granted(op.op, op.asid, *part)) for part in parts)
     if len(parts) != 1 or parts[0] != (op.start, op.end):
         op = replace(op, error=Errno.EINVAL)  # what is wired is not zero
     op = replace(op, gone=tuple(told), spared=_spared(vm, op, told))
     return advance(replace(op, pages=op.pages if late else ()), ns)
+
+
+def _map_zero_pages(vm: VmState, space: VmSpace, op: Op) -> int:
+    """Map the zero page where pages were reclaimed out of the hole; give what that costs."""
+    if vm.settings.policy.reclaim is not Reclaim.ZERO_PAGE:
+        return 0
+    zero_page, count = vm.settings.zero_page(op.by), 0
+    for piece in space.map.pieces(op.start, op.end):
+        one = vm.objects[piece.oid]
+        found = list(one.reclaimed.inside(piece.offset, piece.pindex(piece.end)))
+        one.reclaimed.remove(piece.offset, piece.pindex(piece.end))
+        if piece.flags & SHARED or not piece.prot & 1 or vm.shadowed(piece):
+            continue
+        for low, high in found:
+            for index in range(low, high):
+                vpn = index - piece.offset + piece.start
+                if index in one.pages or index in one.swap or vpn in space.pmap.ptes:
+                    continue
+                space.pmap.ptes[vpn] = pte_bits.make(zero_page, pte_bits.P | pte_bits.U)
+                count += 1
+    return count * vm.settings.costs.pte_ns
 
 
 def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]:

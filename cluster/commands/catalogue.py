@@ -24,6 +24,7 @@ PROPERTY_ABOUT: dict[Property, str] = {
     Property.KEEP: "no store to memory that is in use is lost",
     Property.ISOLATE: "nobody reads what another process, or an earlier owner of a frame, wrote",
     Property.TRANSLATION: "nobody uses a translation whose shootdown is complete",
+    Property.CLEAN: "a page believed to be zero is zero",
     Property.ACCOUNT: "resident-set counts are right, every frame is in exactly one place",
     Property.FORK: "a child sees memory as it was at the fork; nothing overwritten comes back",
     Property.PAGE_OUT: "no page of a hole is written to swap",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from actors.facts import BackgroundZeroed, CallEnded, Fact, Segv, Touched
 from actors.machine import Machine
 from actors.memory import Memory
-from actors.messages import PageOut
+from actors.messages import Free, PageOut
 from actors.swap import Swap
 from actors.vm import Vm
 from cluster.properties.reports import Reports
@@ -45,6 +45,16 @@ def _pages(machines: list[Machine]) -> Iterator[int]:
                 yield from (page.pfn for page in one.pages.values() if page.pfn >= 0)
             for op in machine.ops.values():
                 yield from op.frames
+
+
+def zero_as_believed(memory: Machine, m: Free, reports: Reports) -> None:
+    """Frames that are freed as known to be zero are zero."""
+    assert isinstance(memory, Memory)
+    for pfn in m.pfns:
+        found = memory.contents.get(pfn, memory.junk)
+        if any(found.bases) or any(found.cells.values()):
+            text = f"frame {pfn:#x} is freed as known to be zero, and is not"
+            reports.add(Property.CLEAN, text, 0, -1, (m.op,))
 
 
 def every_frame_once(machines: list[Machine], reports: Reports) -> None:

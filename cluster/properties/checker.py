@@ -136,8 +136,10 @@ class Checker(CheckerState):
         self.contents.swap.delivered(m, e, self.contents.origin)
 
     def _freed(
-        self, _dst: int, _src: int, m: Free, _e: list[Effect], _clock: Clock, _sent: Clock
+        self, dst: int, _src: int, m: Free, _e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
+        if m.zeroed:
+            account.zero_as_believed(self.machines[dst], m, self.reports)
         for pfn in m.pfns:
             self.contents.frames.freed(m.op, pfn)
 
