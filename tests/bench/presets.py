@@ -115,6 +115,8 @@ def rows(ran: Ran) -> dict[str, str]:
         latency = found.operations.get(kind)
         cells[f"{kind} calls"] = latency.count if latency else "-"
         cells[f"{kind} us p50/p99"] = spread(latency) if latency else "-"
+    cells |= {f"reclaimed {what}": count for what, count in found.reclaimed.items()}
+    cells |= {f"swap {way}": count for way, count in found.swap.items()}
     cells["calls that failed"] = sum(found.errors.values())
     cells["resident peak"] = found.resident.peak_pages
     cells["resident mean"] = round(found.resident.mean_pages)
