@@ -17,6 +17,8 @@ from actors.guest.program import (
     Await,
     Copy,
     Create,
+    Dma,
+    DmaWait,
     Exit,
     Fence,
     Fork,
@@ -50,16 +52,19 @@ from actors.messages import (
     Signal,
     Sleep,
     Spawn,
+    StartTransfer,
     Stored,
     Switched,
     Tlbi,
     TlbiDone,
+    TransferDone,
     Translation,
     Wake,
     Wakeup,
     Work,
     ZeroFrames,
 )
+from actors.operations.operation import OpKind
 from kernel.errors import Errno
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
@@ -71,7 +76,7 @@ class Core(CoreSchedule):
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | PageIn | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
-        | Spawn | AwaitIndex | Reached | Wake
+        | Spawn | AwaitIndex | Reached | Wake | StartTransfer | TransferDone
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -146,6 +151,7 @@ class Core(CoreSchedule):
         Create: CoreSchedule.create,
         Exit: CoreSchedule.exit_thread,
         Fence: _fence,
+        DmaWait: CoreSchedule.wait_for_transfers,
     }
 
     # Answers.
@@ -234,6 +240,15 @@ class Core(CoreSchedule):
         self.part += 1
         return self._goes_on([Spend(m.ns), Note(CallEnded(m.op, kind, m.error))])
 
+    def _start_transfer(self, _src: int, m: StartTransfer) -> list[Effect]:
+        """Hand the transfer to the device, and return from the call."""
+        self.expect(m, Phase.CALL)
+        i = self.guest.at(self.thread, self.pc)
+        assert isinstance(i, Dma)
+        self.part += 1
+        out = self.hand_to_device(i, m)
+        return self._goes_on([*out, Note(CallEnded(m.op, OpKind.DMA, Errno.OK))])
+
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Go: _go,
         Translation: _translation,
@@ -266,6 +281,8 @@ class Core(CoreSchedule):
         CatchUp: CoreSchedule.in_kernel,
         Tlbi: CoreSchedule.take_tlbi,
         TlbiDone: CoreSchedule.count_done,
+        StartTransfer: _start_transfer,
+        TransferDone: CoreSchedule.transfer_done,
     }
 
 

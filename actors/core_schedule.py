@@ -9,7 +9,7 @@ from abc import abstractmethod
 
 from actors.core_kernel import CoreKernel
 from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread
-from actors.guest.program import Await, Create, Exit, Quit, Think
+from actors.guest.program import Await, Create, Dma, DmaWait, Exit, Quit, Think
 from actors.machine import Effect, ProtocolError, Send, Spend, Timer
 from actors.message import Message
 from actors.messages import (
@@ -23,14 +23,19 @@ from actors.messages import (
     Reached,
     Sleep,
     Spawn,
+    StartTransfer,
     Step,
     Switched,
     SwitchIn,
     SwitchOut,
+    Transfer,
+    TransferDone,
     Wake,
     Wakeup,
 )
 from kernel.hazards import Hazard
+from kernel.stamp import stamp
+from kernel.units import PAGE_SIZE
 
 #: stands for the running thread among the others: its state is in the core's own fields
 _ON_CORE = Thread()
@@ -206,6 +211,36 @@ class CoreSchedule(CoreKernel):
         assert state.phase is Phase.EDGE
         self.threads[m.op] = Thread(state.pc + 1, 0, state.phase)
         return self.ready(m.op, Phase.RUN, [])
+
+    def hand_to_device(self, i: Dma, m: StartTransfer) -> list[Effect]:
+        """Tell a device of a transfer to pages that are pinned."""
+        self.transfers[m.op] = self.transfers.get(m.op, 0) + 1
+        settings = self.settings
+        name, offset = stamp(m.op, self.pc, 0), i.va % PAGE_SIZE
+        vm = settings.vm_of[self.asid]
+        return [
+            Spend(m.ns + settings.costs.dma_submit_ns),
+            Send(
+                settings.devices[i.device],
+                Transfer(m.op, vm, name, i.write, offset, i.count, i.stride, m.pfns),
+            ),
+        ]
+
+    def wait_for_transfers(self, _i: DmaWait, out: list[Effect]) -> bool:
+        """Go on only when no transfer of the thread is under way."""
+        if self.thread not in self.transfers:
+            return self._next(out)
+        return self.park(Phase.TRANSFER)
+
+    def transfer_done(self, _src: int, m: TransferDone) -> list[Effect]:
+        """A device interrupts: a transfer of a thread of this core is complete."""
+        out: list[Effect] = [Spend(self.settings.costs.dma_done_ns)]
+        left = self.transfers.pop(m.op) - 1
+        if left:
+            self.transfers[m.op] = left
+        elif self.threads[m.op].phase is Phase.TRANSFER:
+            self.ready(m.op, Phase.RUN, out)
+        return out
 
     def create(self, i: Create, out: list[Effect]) -> bool:
         """Start another thread, on the core that it is bound to."""

@@ -51,6 +51,8 @@ class Phase(IntEnum):
     #: woken in the kernel, waits for the core
     WOKEN = 11
     DONE = 12
+    #: transfers of devices
+    TRANSFER = 13
 
 
 class Thread(msgspec.Struct, frozen=True, gc=False):
@@ -141,6 +143,8 @@ class CoreState(Machine):
         self.rounds: dict[int, Round] = {}
         self.zeroing: dict[int, Zeroing] = {}
         self.copying: dict[int, Copying] = {}
+        #: transfers that each thread has asked for and that are not complete
+        self.transfers: dict[int, int] = {}
         #: other cores' threads that wait for ours: (thread, index) -> (core, op)
         self.watchers: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         #: how far we know threads of other cores to be
@@ -166,6 +170,7 @@ class CoreState(Machine):
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
             tuple(sorted(self.zeroing.items())),
             tuple(sorted(self.copying.items())),
+            tuple(sorted(self.transfers.items())),
             tuple(sorted(self.watchers.items())),
             tuple(sorted(self.reached.items())),
         )
@@ -182,6 +187,7 @@ class CoreState(Machine):
         found += [
             f"shootdown of lane {op} lacks {sorted(r.pending)}" for op, r in self.rounds.items()
         ]
+        found += [f"{n} transfers of thread {t} lack" for t, n in self.transfers.items()]
         if self.buffer:
             found.append(f"{len(self.buffer)} entries are in the store buffer")
         if self.held:

@@ -68,6 +68,8 @@ class MessageText:
             "pfns": lambda v: listed(f"f{pfn:x}" for pfn in v),
             "pfn": lambda v: f"f{v:x}",
             "contents": self.stamp,
+            "name": self.stamp,
+            "vm": actor,
         }
 
     def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:

@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memories: tuple[int, ...]
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
+    devices: tuple[int, ...] = ()
     vm_of: tuple[int, ...]
     core_of: tuple[int, ...]
     process_of: tuple[int, ...]

@@ -16,6 +16,7 @@ from actors.messages import (
     Ceded,
     Fault,
     Frame,
+    Free,
     Invalidated,
     NoFrame,
     Overdue,
@@ -30,6 +31,8 @@ from actors.messages import (
     Take,
     Taken,
     Translation,
+    Unpin,
+    Unpinned,
     Walk,
     Work,
 )
@@ -44,8 +47,10 @@ from actors.operations import (
     discard,
     fault,
     fork,
+    fork_pinned,
     incore,
     inherit,
+    pin,
     populate,
     protect,
     reclaim,
@@ -100,8 +105,10 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.POPULATE: populate.POPULATE_PHASES,
     OpKind.CATCH_UP: deferral.PHASES,
     OpKind.REUSE: advise_reuse.PHASES,
+    OpKind.DMA: pin.PHASES,
 }
 
+_FIRST = {**populate.FIRST, **pin.FIRST}
 _AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
 _KINDS = {int(k): k for k in OpKind}
 
@@ -111,7 +118,7 @@ class Vm(VmState):
 
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | Take
-        | PageZeroed | Ceded | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue
+        | PageZeroed | Ceded | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue | Unpin
     )  # fmt: skip
 
     def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
@@ -224,7 +231,7 @@ class Vm(VmState):
         start, end = page_span(m.va, m.length)
         ns = self.contention_ns(src, m.asid)
         op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
-        first = replace(op, phase=populate.FIRST.get(kind, 0))
+        first = replace(op, phase=_FIRST.get(kind, 0))
         return self._enters_kernel(src, m.asid) + self._begin(first)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
@@ -238,12 +245,14 @@ class Vm(VmState):
     def _frame(self, _src: int, m: Frame) -> list[Effect]:
         out: list[Effect] = []
         op = self._in_flight(m, m.op, OpState.FRAME)
-        return self._goes_on(fault.got_frame(self, op, m, out), out)
+        wants = fork_pinned if op.kind is OpKind.FORK else fault
+        return self._goes_on(wants.got_frame(self, op, m, out), out)
 
     def _no_frame(self, src: int, m: NoFrame) -> list[Effect]:
         out: list[Effect] = []
         op = self._in_flight(m, m.op, OpState.FRAME)
-        return self._goes_on(fault.no_frame(self, op, src, out), out)
+        wants = fork_pinned if op.kind is OpKind.FORK else fault
+        return self._goes_on(wants.no_frame(self, op, src, out), out)
 
     def _goes_on(self, op: Op, out: list[Effect]) -> list[Effect]:
         """Run an operation on unless it waits."""
@@ -326,6 +335,17 @@ class Vm(VmState):
         out: list[Effect] = []
         return self._run(advise_zero.ceded(self, op, m.pages, out), out)
 
+    # Devices.
+
+    def _unpin(self, src: int, m: Unpin) -> list[Effect]:
+        """Pins go back; a frame whose page is gone may be free then."""
+        out: list[Effect] = [
+            Send(self.settings.memory_of(pfn), Free(m.op, (pfn,), zeroed=False))
+            for pfn in m.pfns
+            if self.unpin(pfn, stored=m.stored)
+        ]
+        return [*out, Send(src, Unpinned(m.op))]
+
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Walk: _walk,
         SetDirty: _set_dirty,
@@ -343,4 +363,5 @@ class Vm(VmState):
         SwitchOut: _switch_out,
         CaughtUp: _caught_up,
         Overdue: _overdue,
+        Unpin: _unpin,
     }

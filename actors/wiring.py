@@ -1,7 +1,7 @@
 """Which actors a machine has, their ids and names, and the latency between any two.
 
-Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads. The digest of
-a run and every tie between deliveries go by them.
+Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads, devices. The
+digest of a run and every tie between deliveries go by them.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from actors.core import Core
+from actors.device import Device
 from actors.guest.program import Guest
 from actors.machine import Machine
 from actors.memory import Memory
@@ -23,13 +24,15 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How many actors of each role, and where they are.
 
     Sockets hold equal numbers of NUMA domains, domains equal numbers of cores, both in order of
-    their numbers. Every domain has a memory, a page daemon and `zeroers` zeroing threads.
+    their numbers. Every domain has a memory, a page daemon and `zeroers` zeroing threads. The
+    devices are spread over the domains.
     """
 
     cores: int = 2
     sockets: int = 1
     domains: int = 1
     zeroers: int = 1
+    devices: int = 0
 
     def domain_of(self, core: int) -> int:
         """Give the domain that a core is in."""
@@ -49,6 +52,7 @@ class Wiring(msgspec.Struct, frozen=True):
     memories: tuple[int, ...]
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
+    devices: tuple[int, ...]
     domains: tuple[int, ...]
     sockets: tuple[int, ...]
 
@@ -72,6 +76,7 @@ def wire(shape: Shape, homes: Sequence[int]) -> Wiring:
         "memory": list(each),
         "pagedaemon": list(each),
         "zeroer": [domain for domain in each for _ in range(shape.zeroers)],
+        "device": [n % shape.domains for n in range(shape.devices)],
     }
     names: list[str] = []
     roles: list[str] = []
@@ -90,6 +95,7 @@ def wire(shape: Shape, homes: Sequence[int]) -> Wiring:
         ranges["memory"],
         ranges["pagedaemon"],
         ranges["zeroer"],
+        ranges["device"],
         tuple(domains),
         tuple(domain * shape.sockets // shape.domains for domain in domains),
     )
@@ -108,11 +114,12 @@ def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> M
     role = wiring.roles[actor]
     if role == "core":
         return Core(actor, settings, guest)
-    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer]] = {
+    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer | Device]] = {
         "vm": Vm,
         "memory": Memory,
         "pagedaemon": PageDaemon,
         "zeroer": Zeroer,
+        "device": Device,
     }
     return made[role](actor, settings)
 
@@ -134,6 +141,9 @@ _PAIRS = {
     frozenset({"zeroer", "core"}): "daemon_core_ns",
     frozenset({"pagedaemon", "memory"}): "daemon_memory_ns",
     frozenset({"zeroer", "memory"}): "daemon_memory_ns",
+    frozenset({"device", "core"}): "device_core_ns",
+    frozenset({"device", "vm"}): "device_vm_ns",
+    frozenset({"device", "memory"}): "device_memory_ns",
 }
 
 

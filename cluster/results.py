@@ -22,18 +22,22 @@ from actors.facts import (
     FramesInUse,
     HoleSettled,
     Outstanding,
+    PagePinned,
+    PinMet,
     Reclaimed,
     Resident,
     Segv,
     Shooting,
     Shot,
     Touched,
+    TransferEnded,
     ZeroCase,
 )
 from actors.operations.operation import OpKind
 from cluster.histogram import Histogram, Spread
 from cluster.page_meter import PageMeter, PagesHeld
 from kernel.errors import Errno, FaultCause, SegvCode
+from kernel.units import GRANULE
 
 _CALLS = {int(kind): kind.name.lower() for kind in OpKind}
 _CAUSES = {int(c): c.name.lower() for c in FaultCause if c is not FaultCause.NONE}
@@ -46,6 +50,12 @@ _ZERO_SOMETIMES = {
     "stolen": "sometimes_zero_steals",
     "inline": "sometimes_zero_inline",
     "clean": "sometimes_hole_finds_zero",
+}
+
+_PIN_SOMETIMES = {
+    "hole": "sometimes_pin_stops_hole",
+    "discard": "sometimes_frame_outlives_page",
+    "fork": "sometimes_fork_copies_pinned",
 }
 
 #: what a run may show at least once; a green run in which all are 0 has shown nothing. Counted are
@@ -63,6 +73,9 @@ SOMETIMES = (
     "sometimes_shootdown_has_targets",
     "sometimes_reclaim_hits_a_hole",
     "sometimes_reclaim_takes_a_free_page",
+    "sometimes_pin_stops_hole",
+    "sometimes_frame_outlives_page",
+    "sometimes_fork_copies_pinned",
     "sometimes_segv_in_hole",
     "sometimes_hole_is_touched",
     "sometimes_fault_is_spurious",
@@ -97,6 +110,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     pages_zeroed: dict[str, int]
     #: frames that the page daemon took: `pages`, and of these `holes`
     reclaimed: dict[str, int]
+    #: devices: `pages_pinned`; bytes that they stored to memory and loaded from it
+    transfers: dict[str, int]
     #: the resident set of all processes together: pages in holes have left it
     resident: PagesHeld
     #: the same by process
@@ -127,6 +142,9 @@ class Results:
         self.zeroed: Counter[str] = Counter()
         self.reclaimed = 0
         self.reclaimed_holes = 0
+        self.pinned = 0
+        #: granules loaded, stored
+        self.transferred = [0, 0]
         self.resident = PageMeter()
         self.in_use = PageMeter()
         self.sometimes: dict[str, int] = dict.fromkeys(SOMETIMES, 0)
@@ -173,6 +191,11 @@ class Results:
                 for how in ("inline", "background", "stolen", "skipped", "clean")
             },
             reclaimed={"pages": self.reclaimed, "holes": self.reclaimed_holes},
+            transfers={
+                "pages_pinned": self.pinned,
+                "bytes_stored": self.transferred[1] * GRANULE,
+                "bytes_loaded": self.transferred[0] * GRANULE,
+            },
             resident=self.resident.total(),
             resident_by_process=self.resident.by_part(),
             frames_in_use=self.in_use.total(),
@@ -210,6 +233,15 @@ class Results:
             self.sometimes["sometimes_hole_is_touched"] += 1
         elif fact.cause == FaultCause.SPURIOUS:
             self.sometimes["sometimes_fault_is_spurious"] += 1
+
+    def _page_pinned(self, _when: int, _fact: PagePinned) -> None:
+        self.pinned += 1
+
+    def _pin_met(self, _when: int, fact: PinMet) -> None:
+        self.sometimes[_PIN_SOMETIMES[fact.case]] += 1
+
+    def _transfer_ended(self, _when: int, fact: TransferEnded) -> None:
+        self.transferred[fact.store] += fact.granules
 
     def _segv(self, _when: int, fact: Segv) -> None:
         self.segv[fact.code] += 1
@@ -272,6 +304,9 @@ class Results:
         CoresCaughtUp: _cores_caught_up,
         BackgroundZeroed: _background_zeroed,
         Reclaimed: _reclaimed,
+        PagePinned: _page_pinned,
+        PinMet: _pin_met,
+        TransferEnded: _transfer_ended,
         Resident: _resident,
     }
 

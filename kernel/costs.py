@@ -42,6 +42,13 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     context_switch_ns: _Cost
     set_dirty_ns: _Cost
     signal_ns: _Cost
+    #: transfers of devices: to pin a page that is mapped; to hand a transfer over (the doorbell);
+    #: from there to the first byte; 4 KiB moved; interrupt and completion
+    pin_page_ns: _Cost
+    dma_submit_ns: _Cost
+    dma_start_ns: _Cost
+    dma_page_ns: _Cost
+    dma_done_ns: _Cost
     #: added to a system call or fault for each one of other threads of the address space that is in
     #: flight, by where its core is (lock words and counters come from that core's cache)
     contention_ns: _Cost = 0
@@ -66,6 +73,9 @@ class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     daemon_vm_ns: _Transit
     daemon_core_ns: _Transit
     daemon_memory_ns: _Transit
+    device_core_ns: _Transit
+    device_vm_ns: _Transit
+    device_memory_ns: _Transit
     self_ns: _Transit
     #: added between two domains of one socket, and between two sockets
     other_domain_ns: _Cost = 0

@@ -9,12 +9,14 @@ from actors.machine import Machine, ProtocolError
 from actors.message import Message
 from actors.message_text import message_classes
 from actors.wiring import build
-from cluster.scenario import RunTable, Scenario, ThreadTable
+from cluster.scenario import MachineTable, RunTable, Scenario, ThreadTable
 from cluster.setup import prepare
 
 
 def machines() -> list[Machine]:
-    scenario = Scenario(thread=[ThreadTable(run=["map 0 1"])], run=RunTable())
+    scenario = Scenario(
+        machine=MachineTable(devices=1), thread=[ThreadTable(run=["map 0 1"])], run=RunTable()
+    )
     setup = prepare(scenario)
     return build(setup.wiring, setup.settings, setup.guest)
 

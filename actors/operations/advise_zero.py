@@ -126,8 +126,9 @@ def _event(scene: Scene, page: Page) -> HoleEvent:
 def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     """Decide one page by the table, and hold it busy until the grant."""
     vm, op = scene.vm, scene.op
-    if page.hole is HoleState.LIVE:
-        return False  # wired
+    if page.hole is HoleState.LIVE:  # wired; what a device has pinned may be let go before the end
+        scene.found.left.append(scene.vpn)
+        return False
     if (key, scene.vpn) in op.pages or (key, scene.vpn) in op.wanted:
         return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)
@@ -265,9 +266,12 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]:
     """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
     parts, at = [], op.start
+    claimed = {vpn for _, vpn in op.pages}
     for vpn in vm.resident_in(space, op.start, op.end):
         found = vm.page_at(space, vpn)
-        if found is not None and found[1].hole is HoleState.LIVE and vm.is_wired(*found):
+        assert found is not None, "it is resident"
+        passed = vpn in op.left and vpn not in claimed
+        if passed or (found[1].hole is HoleState.LIVE and vm.is_wired(*found)):
             parts.append((at, vpn))
             at = vpn + 1
     return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]

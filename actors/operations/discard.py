@@ -53,6 +53,7 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
     assert after is None
     found.ns += vm.settings.costs.zap_page_ns
     if page.pfn >= 0 and Action.FREE_FRAME in actions:
+        vm.outlives(page, op, scene.out, freed_now=False)
         found.frames.append(page.pfn)
     return False
 
@@ -154,7 +155,7 @@ def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
     by_memory: dict[int, list[int]] = {}
-    for pfn in op.frames:
+    for pfn in filter(vm.let_go_of_frame, op.frames):
         by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
     out.extend(
         Send(memory, Free(op.op, tuple(pfns), zeroed=False))

@@ -131,6 +131,8 @@ def _error_of(kind: OpKind, code: SegvCode) -> Errno:
 
     Source: Linux __mlock_posix_error_return; madvise_populate.
     """
+    if kind is OpKind.DMA:
+        return Errno.EFAULT
     if kind is OpKind.MLOCK or code is SegvCode.MAPERR:
         return Errno.ENOMEM
     return Errno.EFAULT if code is SegvCode.OBJECT else Errno.EINVAL
@@ -286,6 +288,8 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     old = space.pmap.ptes.get(vpn, 0)
     bits |= pte_bits.D if op.args[0] else old & pte_bits.D
     pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
+    if op.kind is OpKind.DMA:  # before anybody else can have it
+        op = vm.hold(op, key, vpn, out)
     for held, _ in (*op.pages, *op.wanted):
         found = vm.get(held)
         assert found is not None, "it is busy"

@@ -2,7 +2,7 @@
 
     lock the parent's map; do what `fork_hole` says of holes; take W from entries of private memory;
     shoot down; entry by entry: an object of its own where others use the same one, both then need a
-    copy; entries for the child's reads; unlock
+    copy; entries for the child's reads; copies of what devices have pinned; unlock
 
 After the shootdown no core of the parent can store to what the child sees. What the entries of the
 map say of inheritance (SHARED, INHERITED_ZERO, NOT_INHERITED) is honoured.
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from actors.facts import Granted
 from actors.machine import Effect, Note
-from actors.operations import discard, object_chain, range_scan, shootdown
+from actors.operations import discard, fork_pinned, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if
@@ -209,6 +209,8 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
             continue
         key = vm.frames[pte_bits.pfn_of(pte)]
         page = vm.objects[key[0]].pages[key[1]]
+        if page.wired:
+            continue  # the child gets a copy
         vm.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))
     return replace(op, ns=op.ns + len(mapped) * vm.settings.costs.pte_ns)
 
@@ -221,6 +223,7 @@ PHASES: tuple[Phase, ...] = (
     write_protect,
     *shootdown.PHASES,
     copy_entries,
+    *fork_pinned.PHASES,
     end_holes,
     range_scan.unlock,
     object_chain.settle,

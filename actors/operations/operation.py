@@ -49,6 +49,8 @@ class OpKind(IntEnum):
     CATCH_UP = 27
     #: MADV_FREE_REUSE as XNU has it
     REUSE = 28
+    #: a transfer between a device and the caller's memory: its pages are pinned
+    DMA = 29
 
 
 class OpState(IntEnum):
@@ -117,6 +119,10 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     spared: int = 0
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
     seen: tuple[int, ...] = ()
+    #: frames that it has pinned for a device
+    held: tuple[int, ...] = ()
+    #: pages that ZERO has left as they were: a device had them pinned
+    left: tuple[int, ...] = ()
 
 
 replace = msgspec.structs.replace

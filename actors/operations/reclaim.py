@@ -32,10 +32,11 @@ def take_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     held, gone = [], []
     todo = list(op.wanted)
     careless = vm.settings.hazards & Hazard.DAEMON_SKIPS_RECHECK
+    late = vm.settings.hazards & Hazard.PINS_SEEN_AFTER_UNMAP
     while todo:
         key, _ = todo.pop(0)
         page = vm.get(key)
-        if page is None or page.pfn < 0 or vm.is_wired(key, page):
+        if page is None or page.pfn < 0 or (vm.is_wired(key, page) and not late):
             continue
         if not (_is_free_hole(vm, page) or page.flags & LAZY_FREE or careless):
             continue
@@ -80,7 +81,7 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
         holes += page.hole is not HoleState.LIVE
         _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op)
         vm.wake_page(key, out)
-        if not _FREES.intersection(actions):
+        if not _FREES.intersection(actions) or vm.outlives(page, op, out, freed_now=True):
             continue
         trusted = zero_may_skip(vm.settings.policy) or not page.flags & DIRTY
         known = Action.FREE_ZEROED in actions and trusted

@@ -54,6 +54,11 @@ def totals(deliveries: int, results: Results) -> dict[str, int | Mapping[str, in
             "holes": metrics.reclaimed["holes"],
             "free": metrics.reclaimed["pages"] - metrics.reclaimed["holes"],
         },
+        "pinned_pages": metrics.transfers["pages_pinned"],
+        "device_bytes": {
+            "stored": metrics.transfers["bytes_stored"],
+            "loaded": metrics.transfers["bytes_loaded"],
+        },
         "system_calls": {kind: s.count for kind, s in metrics.operations.items()},
         "system_call_errors": metrics.errors,
     }

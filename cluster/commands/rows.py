@@ -156,6 +156,9 @@ def _memory(runs: Sequence[Summary]) -> Section:
             "reclaimed (out of holes)",
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],
         ),
+        *_if_any("pinned for devices", [m.transfers["pages_pinned"] for m in metrics]),
+        *_if_any("KiB stored by devices", [m.transfers["bytes_stored"] >> 10 for m in metrics]),
+        *_if_any("KiB loaded by devices", [m.transfers["bytes_loaded"] >> 10 for m in metrics]),
         ("resident set, peak / mean", [_pages(m.resident) for m in metrics]),
         ("frames in use, peak / mean", [_pages(m.frames_in_use) for m in metrics]),
     ]

@@ -35,14 +35,15 @@ def recount(vm: Vm, reports: Reports) -> None:
 def _pages(machines: list[Machine]) -> Iterator[int]:
     """Yield the frame of every resident page, and those that an operation is about to free.
 
-    A page that waits for its frame holds none.
+    A page that waits for its frame holds none; pins may hold a frame whose page is gone.
     """
     for machine in machines:
         if isinstance(machine, Vm):
             for one in machine.objects.values():
                 yield from (page.pfn for page in one.pages.values() if page.pfn >= 0)
             for op in machine.ops.values():
-                yield from op.frames
+                yield from (pfn for pfn in op.frames if pfn not in machine.unowned)
+            yield from machine.unowned
 
 
 def every_frame_once(machines: list[Machine], reports: Reports) -> None:
