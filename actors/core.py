@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from actors.core_schedule import CoreSchedule
 from actors.core_state import NO_THREAD, Phase
+from actors.core_transfers import CoreTransfers
 from actors.facts import CallEnded, CallStarted
 from actors.guest.calls import calls, is_call
 from actors.guest.program import (
@@ -17,7 +18,6 @@ from actors.guest.program import (
     Await,
     Copy,
     Create,
-    Dma,
     DmaWait,
     Exit,
     Fence,
@@ -55,6 +55,7 @@ from actors.messages import (
     StartTransfer,
     Stored,
     Switched,
+    Tick,
     Tlbi,
     TlbiDone,
     TransferDone,
@@ -64,19 +65,18 @@ from actors.messages import (
     Work,
     ZeroFrames,
 )
-from actors.operations.operation import OpKind
 from kernel.errors import Errno
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
-class Core(CoreSchedule):
+class Core(CoreTransfers):
     """Behaviour: scheduling and the kernel's entry and exit."""
 
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | PageIn | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
-        | Spawn | AwaitIndex | Reached | Wake | StartTransfer | TransferDone
+        | Spawn | AwaitIndex | Reached | Wake | Tick | StartTransfer | TransferDone
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -99,6 +99,9 @@ class Core(CoreSchedule):
                 return
             if self.phase is not Phase.RUN:
                 return
+            if self.expired and self.run_queue:
+                self.preempt()
+                continue
             i = self.guest.at(self.thread, self.pc) or _EXIT
             execute = self.EXECUTE.get(i.__class__, Core._system_call)
             if not execute(self, i, out):
@@ -151,7 +154,7 @@ class Core(CoreSchedule):
         Create: CoreSchedule.create,
         Exit: CoreSchedule.exit_thread,
         Fence: _fence,
-        DmaWait: CoreSchedule.wait_for_transfers,
+        DmaWait: CoreTransfers.wait_for_transfers,
     }
 
     # Answers.
@@ -240,15 +243,6 @@ class Core(CoreSchedule):
         self.part += 1
         return self._goes_on([Spend(m.ns), Note(CallEnded(m.op, kind, m.error))])
 
-    def _start_transfer(self, _src: int, m: StartTransfer) -> list[Effect]:
-        """Hand the transfer to the device, and return from the call."""
-        self.expect(m, Phase.CALL)
-        i = self.guest.at(self.thread, self.pc)
-        assert isinstance(i, Dma)
-        self.part += 1
-        out = self.hand_to_device(i, m)
-        return self._goes_on([*out, Note(CallEnded(m.op, OpKind.DMA, Errno.OK))])
-
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Go: _go,
         Translation: _translation,
@@ -278,11 +272,12 @@ class Core(CoreSchedule):
         AwaitIndex: CoreSchedule.await_index,
         Reached: CoreSchedule.reached_index,
         Wake: CoreSchedule.wake,
+        Tick: CoreSchedule.tick,
         CatchUp: CoreSchedule.in_kernel,
         Tlbi: CoreSchedule.take_tlbi,
         TlbiDone: CoreSchedule.count_done,
-        StartTransfer: _start_transfer,
-        TransferDone: CoreSchedule.transfer_done,
+        StartTransfer: CoreTransfers.start_transfer,
+        TransferDone: CoreTransfers.transfer_done,
     }
 
 

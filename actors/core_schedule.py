@@ -1,15 +1,16 @@
 """Which thread runs: run queue, context switches, threads that wait for others.
 
-Cooperative: a thread keeps the core until it thinks, waits for another thread, sleeps in the kernel
-or ends. A switch to another address space is a chain of deliveries with interrupts off; a switch
-within one returns early. Source: amd64 pmap_activate_sw.
+A thread keeps the core until it waits for another, sleeps in the kernel, ends, thinks (unless
+thinking is computing), or its time slice is over while another waits. A switch to another address
+space is a chain of deliveries with interrupts off; a switch within one returns early.
+Source: amd64 pmap_activate_sw; sched_ule.c.
 """
 
 from abc import abstractmethod
 
 from actors.core_kernel import CoreKernel
 from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread
-from actors.guest.program import Await, Create, Dma, DmaWait, Exit, Quit, Think
+from actors.guest.program import Await, Create, Exit, Quit, Think
 from actors.machine import Effect, ProtocolError, Send, Spend, Timer
 from actors.message import Message
 from actors.messages import (
@@ -23,22 +24,20 @@ from actors.messages import (
     Reached,
     Sleep,
     Spawn,
-    StartTransfer,
     Step,
     Switched,
     SwitchIn,
     SwitchOut,
-    Transfer,
-    TransferDone,
+    Tick,
     Wake,
     Wakeup,
 )
 from kernel.hazards import Hazard
-from kernel.stamp import stamp
-from kernel.units import PAGE_SIZE
 
 #: stands for the running thread among the others: its state is in the core's own fields
 _ON_CORE = Thread()
+#: a time slice is divided by the load, by this at most (SCHED_SLICE_MIN_DIVISOR)
+_LEAST_PART = 6
 
 
 class CoreSchedule(CoreKernel):
@@ -62,6 +61,7 @@ class CoreSchedule(CoreKernel):
         self.thread = self.run_queue.popleft()
         state = self.threads[self.thread]
         self.pc, self.part, self.phase = state.pc, state.part, state.phase
+        self.left_ns = state.left_ns
         self.left = False
         asid = self.settings.process_of[self.thread]
         thinks_on, self.last = self.thread == self.last, self.thread
@@ -92,6 +92,51 @@ class CoreSchedule(CoreKernel):
         else:
             self.phase = Phase.RUN
         self.threads[self.thread] = _ON_CORE
+        if self.left_ns:
+            self._compute(out)
+        elif self.run_queue:
+            self._tick(out)
+
+    # Time slices: while another thread waits for the core, the clock ticks.
+
+    def _slice_ns(self) -> int:
+        """Give the time slice: by load, at least a sixth. Source: FreeBSD tdq_slice (ULE)."""
+        return self.settings.slice_ns // min(len(self.run_queue) or 1, _LEAST_PART)
+
+    def _tick(self, out: list[Effect]) -> None:
+        if not self.ticking and self.settings.slice_ns:
+            self.ticking = True
+            out.append(Timer(self._slice_ns(), Tick(self.lane)))
+
+    def tick(self, _src: int, _m: Tick) -> list[Effect]:
+        """The clock ticks: who runs while another waits gives way, back in user mode."""
+        self.ticking = False
+        self.expired = bool(self.run_queue) and self.thread != NO_THREAD
+        return []
+
+    def preempt(self) -> None:
+        """Put the running thread behind the others."""
+        thread = self.thread
+        self.expired = False
+        self.park(Phase.RUN)
+        self.run_queue.append(thread)
+
+    def _compute(self, out: list[Effect]) -> None:
+        """Compute for what is left, a slice at a time, as another thread may come to wait."""
+        self.phase = Phase.COMPUTE
+        ns = min(self.left_ns, self._slice_ns() or self.left_ns)
+        self.left_ns -= ns
+        out.append(Timer(ns, Wake(self.thread)))
+
+    def _computed(self, out: list[Effect]) -> list[Effect]:
+        self.phase = Phase.RUN
+        if self.left_ns and not self.run_queue:
+            self._compute(out)
+            return out
+        if self.left_ns:
+            self.preempt()
+        self.run(out)
+        return out
 
     def switched(self, _src: int, m: Switched) -> list[Effect]:
         """Load the root, set curpmap, clear the own bit in the old pm_active."""
@@ -140,17 +185,20 @@ class CoreSchedule(CoreKernel):
         """Take the current thread off the core."""
         if phase is not Phase.THINK:
             self.last, self.left = NO_THREAD, self.hooks
-        self.threads[self.thread] = Thread(self.pc, self.part, phase, resume)
+        self.threads[self.thread] = Thread(self.pc, self.part, phase, resume, self.left_ns)
+        self.left_ns = 0
         self.thread, self.phase = NO_THREAD, Phase.DONE
         return False
 
     def ready(self, thread: int, phase: Phase, out: list[Effect]) -> list[Effect]:
         """Put a parked thread on the run queue."""
         state = self.threads[thread]
-        self.threads[thread] = Thread(state.pc, state.part, phase, state.resume)
+        self.threads[thread] = Thread(state.pc, state.part, phase, state.resume, state.left_ns)
         self.run_queue.append(thread)
         if self.thread == NO_THREAD:
             self.run(out)
+        elif self.phase is not Phase.SWITCH:
+            self._tick(out)
         return out
 
     def _next(self, out: list[Effect]) -> bool:
@@ -166,12 +214,16 @@ class CoreSchedule(CoreKernel):
         return True
 
     def think(self, i: Think, out: list[Effect]) -> bool:
-        """Compute for a while: off the core, the address space stays current."""
+        """Compute for a while: on the core, or off it, and the address space stays current."""
         times, parts = self.settings.think_scale
         ns = i.ns * times // parts
         self._next(out)
         if ns <= 0:
             return True
+        if self.settings.computes:
+            self.left_ns = ns
+            self._compute(out)
+            return False
         out.append(Timer(ns, Wake(self.thread)))
         return self.park(Phase.THINK)
 
@@ -211,36 +263,6 @@ class CoreSchedule(CoreKernel):
         assert state.phase is Phase.EDGE
         self.threads[m.op] = Thread(state.pc + 1, 0, state.phase)
         return self.ready(m.op, Phase.RUN, [])
-
-    def hand_to_device(self, i: Dma, m: StartTransfer) -> list[Effect]:
-        """Tell a device of a transfer to pages that are pinned."""
-        self.transfers[m.op] = self.transfers.get(m.op, 0) + 1
-        settings = self.settings
-        name, offset = stamp(m.op, self.pc, 0), i.va % PAGE_SIZE
-        vm = settings.vm_of[self.asid]
-        return [
-            Spend(m.ns + settings.costs.dma_submit_ns),
-            Send(
-                settings.devices[i.device],
-                Transfer(m.op, vm, name, i.write, offset, i.count, i.stride, m.pfns),
-            ),
-        ]
-
-    def wait_for_transfers(self, _i: DmaWait, out: list[Effect]) -> bool:
-        """Go on only when no transfer of the thread is under way."""
-        if self.thread not in self.transfers:
-            return self._next(out)
-        return self.park(Phase.TRANSFER)
-
-    def transfer_done(self, _src: int, m: TransferDone) -> list[Effect]:
-        """A device interrupts: a transfer of a thread of this core is complete."""
-        out: list[Effect] = [Spend(self.settings.costs.dma_done_ns)]
-        left = self.transfers.pop(m.op) - 1
-        if left:
-            self.transfers[m.op] = left
-        elif self.threads[m.op].phase is Phase.TRANSFER:
-            self.ready(m.op, Phase.RUN, out)
-        return out
 
     def create(self, i: Create, out: list[Effect]) -> bool:
         """Start another thread, on the core that it is bound to."""
@@ -288,7 +310,9 @@ class CoreSchedule(CoreKernel):
         return self.ready(m.op, Phase.WOKEN, [])
 
     def wake(self, _src: int, m: Wake) -> list[Effect]:
-        """A thread has thought enough."""
+        """A thread has thought enough, or its time slice is over."""
+        if self.phase is Phase.COMPUTE and m.op == self.thread:
+            return self._computed([])
         return self.ready(m.op, Phase.RUN, [])
 
     def expect(self, m: Message, *phases: Phase) -> None:

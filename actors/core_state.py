@@ -44,6 +44,8 @@ class Phase(IntEnum):
     SWITCH = 6
     #: a Go that it sent itself (exploring: between two instructions)
     GO = 7
+    #: the end of a computation that takes the core, or of its time slice
+    COMPUTE = 13
     THINK = 8
     EDGE = 9
     #: asleep in the kernel
@@ -52,7 +54,7 @@ class Phase(IntEnum):
     WOKEN = 11
     DONE = 12
     #: transfers of devices
-    TRANSFER = 13
+    TRANSFER = 14
 
 
 class Thread(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +67,8 @@ class Thread(msgspec.Struct, frozen=True, gc=False):
     phase: Phase = Phase.RUN
     #: CALL, FAULT or WALK: where a sleeper in the kernel goes on
     resume: Phase = Phase.RUN
+    #: what is left of a computation that was preempted, in ns
+    left_ns: int = 0
 
 
 class Zeroing(msgspec.Struct, frozen=True, gc=False):
@@ -126,8 +130,11 @@ class CoreState(Machine):
         #: invalidations are left to context switches: even one within a pmap asks the vm
         self.hooks = defers(settings.policy)
         #: a thread has left the core and none has come; a switch to the idle thread is under way
-        self.left = False
-        self.idling = False
+        self.left = self.idling = False
+        #: a tick of the clock is armed; the running thread's time slice is over
+        self.ticking = self.expired = False
+        #: what is left of the running thread's computation, in ns
+        self.left_ns = 0
         #: the thread that ran last, and computes if it is off the core
         self.last = NO_THREAD
         #: curpmap
@@ -143,8 +150,6 @@ class CoreState(Machine):
         self.rounds: dict[int, Round] = {}
         self.zeroing: dict[int, Zeroing] = {}
         self.copying: dict[int, Copying] = {}
-        #: transfers that each thread has asked for and that are not complete
-        self.transfers: dict[int, int] = {}
         #: other cores' threads that wait for ours: (thread, index) -> (core, op)
         self.watchers: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         #: how far we know threads of other cores to be
@@ -165,12 +170,12 @@ class CoreState(Machine):
                 self.idling,
                 self.last,
             ),
+            (self.ticking, self.expired, self.left_ns),
             tuple(self.buffer),
             tuple(self.held),
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
             tuple(sorted(self.zeroing.items())),
             tuple(sorted(self.copying.items())),
-            tuple(sorted(self.transfers.items())),
             tuple(sorted(self.watchers.items())),
             tuple(sorted(self.reached.items())),
         )
@@ -187,7 +192,6 @@ class CoreState(Machine):
         found += [
             f"shootdown of lane {op} lacks {sorted(r.pending)}" for op, r in self.rounds.items()
         ]
-        found += [f"{n} transfers of thread {t} lack" for t, n in self.transfers.items()]
         if self.buffer:
             found.append(f"{len(self.buffer)} entries are in the store buffer")
         if self.held:

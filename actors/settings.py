@@ -40,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     free_wakeup: int = 64
     free_target: int = 128
     store_buffer: int = 56
+    #: time slice of a thread while one other waits for its core; 0: threads are not preempted
+    slice_ns: int = 94_000_000
+    #: thinking takes the core
+    computes: bool = False
     interrupt_quantum_ns: int = 5000
     #: pages that the zeroing thread asks for at once, and zeroes at a time
     zero_batch: int = 64

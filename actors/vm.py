@@ -11,12 +11,10 @@ from actors.machine import Effect, Handler, Note, ProtocolError, Send
 from actors.message import Message
 from actors.messages import (
     Call,
-    CatchUp,
     CaughtUp,
     Ceded,
     Fault,
     Frame,
-    Free,
     Invalidated,
     NoFrame,
     Overdue,
@@ -32,7 +30,6 @@ from actors.messages import (
     Taken,
     Translation,
     Unpin,
-    Unpinned,
     Walk,
     Work,
 )
@@ -47,7 +44,6 @@ from actors.operations import (
     discard,
     fault,
     fork,
-    fork_pinned,
     incore,
     inherit,
     pin,
@@ -69,13 +65,11 @@ from actors.operations.operation import (
     replace,
 )
 from actors.operations.range_errors import answer_at_once
-from actors.settings import KERNEL_LANE
 from actors.vm_state import IDLE_PHASES, Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
-from kernel.policy import Invalidate
 from kernel.units import page_span
 from kernel.vmspace import VmSpace
 
@@ -108,8 +102,6 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.DMA: pin.PHASES,
 }
 
-_FIRST = {**populate.FIRST, **pin.FIRST}
-_AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
 _KINDS = {int(k): k for k in OpKind}
 
 
@@ -185,7 +177,7 @@ class Vm(VmState):
         """Read the entry and set A (and D for a store, unless exploring) in one step."""
         space = self.spaces[m.asid]
         pte = space.pmap.ptes.get(m.vpn, 0)
-        if pte_bits.permits(pte, write=m.write, kernel=m.kernel):
+        if pte_bits.permits(pte, write=m.write, kernel=self._beyond_user(m)):
             pte |= pte_bits.A
             if m.write and not self.settings.fine:
                 pte |= pte_bits.D
@@ -198,11 +190,15 @@ class Vm(VmState):
             return [Send(src, PageFault(m.op, m.vpn))]
         return self._begin_fault(src, m, write=int(m.write))
 
+    def _beyond_user(self, m: Walk | SetDirty) -> bool:
+        """Say whether an entry without U permits a kernel access (a hazard; else it does not)."""
+        return m.kernel and bool(self.settings.hazards & Hazard.USER_BIT_ONLY)
+
     def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
         """Re-check presence, permission and frame, then set D; otherwise the store faults."""
         ptes = self.spaces[m.asid].pmap.ptes
         pte = ptes.get(m.vpn, 0)
-        permitted = pte_bits.permits(pte, write=True, kernel=m.kernel)
+        permitted = pte_bits.permits(pte, write=True, kernel=self._beyond_user(m))
         if not permitted or pte_bits.pfn_of(pte) != m.pfn:
             if self.settings.fine:
                 return [Send(src, PageFault(m.op, m.vpn))]
@@ -220,7 +216,7 @@ class Vm(VmState):
         args = write, KERNEL if m.kernel else USER
         ns = self.contention_ns(src, m.asid)
         op = Op(m.op, src, OpKind.FAULT, m.asid, m.vpn, m.vpn + 1, args, cursor=m.vpn, ns=ns)
-        entered = self._enters_kernel(src, m.asid)
+        entered = deferral.enters_kernel(self, src, m.asid)
         return [Note(FaultStarted(m.op)), *entered, *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
@@ -231,8 +227,8 @@ class Vm(VmState):
         start, end = page_span(m.va, m.length)
         ns = self.contention_ns(src, m.asid)
         op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
-        first = replace(op, phase=_FIRST.get(kind, 0))
-        return self._enters_kernel(src, m.asid) + self._begin(first)
+        first = replace(op, phase=pin.FIRST.get(kind, 0))
+        return deferral.enters_kernel(self, src, m.asid) + self._begin(first)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
         op = self._in_flight(m, m.op, OpState.READY, OpState.WORK, OpState.PAGER, *SLEEPING)
@@ -245,14 +241,12 @@ class Vm(VmState):
     def _frame(self, _src: int, m: Frame) -> list[Effect]:
         out: list[Effect] = []
         op = self._in_flight(m, m.op, OpState.FRAME)
-        wants = fork_pinned if op.kind is OpKind.FORK else fault
-        return self._goes_on(wants.got_frame(self, op, m, out), out)
+        return self._goes_on(fault.got_frame(self, op, m, out), out)
 
     def _no_frame(self, src: int, m: NoFrame) -> list[Effect]:
         out: list[Effect] = []
         op = self._in_flight(m, m.op, OpState.FRAME)
-        wants = fork_pinned if op.kind is OpKind.FORK else fault
-        return self._goes_on(wants.no_frame(self, op, src, out), out)
+        return self._goes_on(fault.no_frame(self, op, src, out), out)
 
     def _goes_on(self, op: Op, out: list[Effect]) -> list[Effect]:
         """Run an operation on unless it waits."""
@@ -278,17 +272,6 @@ class Vm(VmState):
         return out
 
     # Invalidations that are left to other cores.
-
-    def _enters_kernel(self, src: int, asid: int) -> list[Effect]:
-        """Tell a core that enters the kernel what it has to invalidate there."""
-        if not self.deferrals or self.settings.policy.invalidate is not _AT_KERNEL_ENTRY:
-            return []
-        upto, vpns = deferral.missed(self, src, asid)
-        if not upto:
-            return []
-        if len(vpns) > self.settings.costs.full_flush_pages:
-            vpns = ()
-        return [Send(src, CatchUp(KERNEL_LANE + src, asid, vpns, upto))]
 
     def _caught_up(self, src: int, m: CaughtUp) -> list[Effect]:
         out: list[Effect] = []
@@ -335,17 +318,6 @@ class Vm(VmState):
         out: list[Effect] = []
         return self._run(advise_zero.ceded(self, op, m.pages, out), out)
 
-    # Devices.
-
-    def _unpin(self, src: int, m: Unpin) -> list[Effect]:
-        """Pins go back; a frame whose page is gone may be free then."""
-        out: list[Effect] = [
-            Send(self.settings.memory_of(pfn), Free(m.op, (pfn,), zeroed=False))
-            for pfn in m.pfns
-            if self.unpin(pfn, stored=m.stored)
-        ]
-        return [*out, Send(src, Unpinned(m.op))]
-
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Walk: _walk,
         SetDirty: _set_dirty,
@@ -363,5 +335,5 @@ class Vm(VmState):
         SwitchOut: _switch_out,
         CaughtUp: _caught_up,
         Overdue: _overdue,
-        Unpin: _unpin,
+        Unpin: VmState.give_pins_back,
     }

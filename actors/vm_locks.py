@@ -132,7 +132,11 @@ class VmLocks(Machine):
         out.append(Send(self.ops[waiter].by, Wakeup(waiter)))
 
     def sleep_on_page(self, op: Op, key: PageKey, out: list[Effect]) -> Op:
-        """Put the operation to sleep until the page is no longer busy."""
+        """Put the operation to sleep until the page is no longer busy.
+
+        Lock order: of several pages those below first (`cursor` is where the operation is).
+        """
+        assert all(vpn <= op.cursor for _, vpn in op.pages), f"lock order: {op} wants {key}"
         self.busy_waiters[key] = (*self.busy_waiters.get(key, ()), op.op)
         out.append(Send(op.by, Sleep(op.op, OpState.PAGE_BUSY, op.ns)))
         return replace(op, state=OpState.PAGE_BUSY, ns=0)
@@ -146,6 +150,7 @@ class VmLocks(Machine):
         space.lock, taken = space.lock.acquire(op.op, write=write)
         if taken:
             return None
+        assert not op.pages, f"lock order: {op} holds pages and waits for the map"
         out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
         return replace(op, state=OpState.LOCK, ns=0)
 

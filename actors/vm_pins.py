@@ -7,8 +7,9 @@ Source: FreeBSD vm_page_wire, vm_page_unwire (an unqueued page without an object
 """
 
 from actors.facts import PinMet
-from actors.machine import Effect, Note
+from actors.machine import Effect, Note, Send
 from actors.message import PageKey
+from actors.messages import Free, Unpin, Unpinned
 from actors.operations.operation import Op
 from actors.vm_pages import VmPages
 from kernel.hazards import Hazard
@@ -53,3 +54,12 @@ class VmPins(VmPages):
         if holds:
             self.unowned[pfn] = holds
         return not holds
+
+    def give_pins_back(self, src: int, m: Unpin) -> list[Effect]:
+        """A device is done with frames; one whose page is gone may be free then."""
+        out: list[Effect] = [
+            Send(self.settings.memory_of(pfn), Free(m.op, (pfn,), zeroed=False))
+            for pfn in m.pfns
+            if self.unpin(pfn, stored=m.stored)
+        ]
+        return [*out, Send(src, Unpinned(m.op))]

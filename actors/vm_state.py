@@ -96,6 +96,13 @@ class VmState(VmPins):
                 continue
             (holes.add if hole else holes.remove)(low, high)
 
+    def punch_files(self, space: VmSpace, start: int, end: int) -> None:
+        """Let the files that are mapped shared in [start, end) read as zero there from now on."""
+        for piece in space.map.pieces(start, end):
+            one = self.objects[piece.oid]
+            if piece.flags & SHARED and not one.anonymous:
+                one.punched.add(piece.offset, piece.pindex(piece.end))
+
     def holes_in(self, space: VmSpace, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the parts of [start, end) that the record of holes has."""
         for piece in space.map.pieces(start, end):

@@ -40,7 +40,8 @@ from cluster.setup import Setup, prepare
 from kernel.errors import Errno, SegvCode
 
 _POLICIES: dict[str, dict[str, str | int]] = {
-    LINUX: {"preset": "dontneed-linux"},
+    # MADV_FREE leaves pages that others share alone
+    LINUX: {"preset": "dontneed-linux", "shadow_anon": "ignore"},
     HOLE_ZERO: {"preset": "fatal-hole", "errors": "linux"},
 }
 _SIGNALS = {SegvCode.MAPERR: "SEGV_MAPERR", SegvCode.OBJECT: "BUS_ADRERR"}

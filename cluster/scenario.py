@@ -42,6 +42,10 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     free_target: _Count = 128
     store_buffer: _Count = 56
     interrupt_quantum_ns: _Count = 5000
+    #: ULE's, of stathz 127: 12 ticks; 0: threads are not preempted
+    slice_ns: _Ns = 94_000_000
+    #: what a thread's think time is: it waits, or computes on its core
+    thinking: Literal["waits", "computes"] = "waits"
     zero_batch: _Count = 64
     zero_group: _Count = 16
     profile: str = "x86-ipi"

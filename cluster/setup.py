@@ -24,6 +24,18 @@ from kernel.presets import PRESETS
 from kernel.refusals import refusals
 
 _SCALE_MAX = 1_000_000
+#: keys of [machine] that the machines know under the same name
+_SAME_KEYS = (
+    "tlb_entries",
+    "frames",
+    "free_wakeup",
+    "free_target",
+    "store_buffer",
+    "slice_ns",
+    "interrupt_quantum_ns",
+    "zero_batch",
+    "zero_group",
+)
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -271,14 +283,8 @@ def prepare(
         vm_of=tuple(wiring.vms[family] for family in families),
         core_of=core_of,
         process_of=tuple(t.process for t in guest.threads),
-        tlb_entries=machine.tlb_entries,
-        frames=machine.frames,
-        free_wakeup=machine.free_wakeup,
-        free_target=machine.free_target,
-        store_buffer=machine.store_buffer,
-        interrupt_quantum_ns=machine.interrupt_quantum_ns,
-        zero_batch=machine.zero_batch,
-        zero_group=machine.zero_group,
+        computes=machine.thinking == "computes",
+        **{key: getattr(machine, key) for key in _SAME_KEYS},
         seed=scenario.run.seed,
         think_scale=_think_scale(workload.timing, where),
         recorded_calls=workload.mapping == "recorded",

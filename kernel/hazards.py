@@ -30,6 +30,7 @@ class Hazard(IntFlag):
     DAEMON_SKIPS_RECHECK = auto()
     HOOK_AFTER_EARLY_RETURN = auto()
     TIME_FOR_ACKNOWLEDGEMENT = auto()
+    USER_BIT_ONLY = auto()
     UNPIN_BEFORE_DMA_DONE = auto()
     HOLE_IGNORES_PINS = auto()
     DMA_LEAVES_CLEAN = auto()
@@ -151,6 +152,13 @@ _ABOUT = {
         ("translation",),
         "a core that does not switch until the deadline",
         "H-33: LATR frees pages after an elapsed time",
+    ),
+    Hazard.USER_BIT_ONLY: _info(
+        "HOLE clears the user bit of an entry that stays: that stops user code, not the kernel, "
+        "which reads and writes the page for a system call",
+        ("fatal", "translation", "zero"),
+        "a read(2) or write(2) on a hole, before or behind the zeroing",
+        "x86 ring 0 ignores U; Linux's PROT_NONE makes the entry not present instead",
     ),
     Hazard.UNPIN_BEFORE_DMA_DONE: _info(
         "the pins are given back when the device has the transfer, not when memory has all of it",

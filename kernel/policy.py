@@ -44,7 +44,7 @@ class NoAccess(StrEnum):
     """What HOLE does to the page-table entries."""
 
     NONE = "none"
-    #: the entry stays, user permission is cleared
+    #: the entry stays with its frame and permits nothing, as Linux's PROT_NONE
     KEEP_PTE = "keep-pte"
     #: the entry goes (FreeBSD's PROT_NONE)
     REMOVE_PTE = "remove-pte"

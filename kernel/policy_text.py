@@ -36,7 +36,7 @@ VALUE_ABOUT: dict[tuple[str, str], str] = {
     ("hole_state", "map-entry"): "a flag of a clipped map entry, map write lock (nwf)",
     ("hole_state", "range-list"): "a record beside the map, map read lock (davidchisnall, step 1)",
     ("no_access", "none"): "nothing: page tables are not updated (markjdb's reading)",
-    ("no_access", "keep-pte"): "the entry stays, user access is taken (davidchisnall, step 1)",
+    ("no_access", "keep-pte"): "the entry stays, valid for nobody (davidchisnall, step 1)",
     ("no_access", "remove-pte"): "the entry goes, as mprotect(PROT_NONE) does on FreeBSD (nwf)",
     ("invalidate", "none"): "not at all (markjdb)",
     ("invalidate", "eager-ipi"): "interrupts to the cores that run it, HOLE waits (FreeBSD today)",
@@ -84,7 +84,7 @@ VALUE_ABOUT: dict[tuple[str, str], str] = {
     (
         "shared",
         "object",
-    ): "the advice applies to the object, for every mapping (nwf); files: EINVAL",
+    ): "the advice applies to the object, for every mapping of it (nwf)",
     ("shared", "reject"): "EINVAL",
     ("shadow_named", "einval"): "EINVAL (nwf: might be fine)",
     ("shadow_named", "punch"): "an anonymous object takes the file's place",

@@ -11,6 +11,11 @@ from kernel.presets import PRESETS
 
 PAGES = 3
 _CALLS = ("hole", "zero", "release", "reuse", "free", "dontneed", "unmap", "map", "protect")
+#: `move`, an access beyond the pages, `copy` (by the kernel), and calls of a range
+_OTHERS = (
+    "move", "move", "beyond", "beyond", "copy", "copy", "lock", "unlock", "incore", "populate-read",
+    "populate-write", "pageout", "cold", "remove", "wipeonfork", "dontneed-locked",
+)  # fmt: skip
 #: presets, and the policies between them
 POLICIES: dict[str, dict[str, str]] = {
     "flag-only": {"preset": "flag-only"},
@@ -76,6 +81,8 @@ POLICIES: dict[str, dict[str, str]] = {
     "fork-zero-first": {"preset": "fatal-hole", "fork_hole": "zero-first"},
     "fork-child-zero": {"preset": "deferred-tlb-strict", "fork_hole": "child-zero"},
     "shared-reject": {"preset": "fatal-hole", "shared": "reject", "commit_checks": "on"},
+    "linux-zero-page": {"preset": "dontneed-linux", "read_fill": "zero-page"},
+    "linux-errors": {"preset": "fatal-hole", "errors": "linux"},
     "clean-flag": {"preset": "flag-only", "track_clean": "on"},
     "clean-removed": {"preset": "fatal-hole", "track_clean": "on"},
     "clean-kept": {"preset": "broadcast-tlb", "track_clean": "on"},
@@ -113,6 +120,26 @@ def _line(random: Random, *, holes: bool, transfers: bool = False) -> str:
     )  # fmt: skip
 
 
+def _other_line(random: Random, *, copies: bool) -> str:
+    """Draw one of the calls that are not about holes; some pages move to 4 and beyond."""
+    page = random.randint(1, PAGES)
+    count = random.randint(1, PAGES + 1 - page)
+    call = random.choice(_OTHERS)
+    granule = random.choice((0, 200))
+    if call == "move":
+        back, to = random.choice((True, False)), PAGES + 1 + random.randint(0, 1)
+        if back:
+            return f"move {to} {count} to {page} {random.choice((count, 1))}"
+        keep = random.choice(("", " keep"))
+        return f"move {page} {count} to {to}{keep}"
+    if call == "beyond":
+        return f"{random.choice(('load', 'store'))} {random.randint(4, 8)}.{granule}"
+    if call == "copy":
+        what = ("copyin", "copyout") if copies else ("load", "store")
+        return f"{random.choice(what)} {page}.{granule}"
+    return f"{call} {page} {count}"
+
+
 def contended_setup(
     seed: int,
     policy: str,
@@ -120,17 +147,27 @@ def contended_setup(
     grain: str = "fine",
     lines: int = 12,
     transfers: bool = False,
+    others: bool = False,
     **machine: int,
 ) -> Setup:
     """Make a setup: two threads and a third that is created, on two cores.
 
     transfers: two devices store to their memory and load from it, too.
+    others: nearly half of what they do are the calls that are not about holes.
     """
     random = Random(seed)
-    holes = POLICIES[policy]["preset"] in HOLES
+    preset = POLICIES[policy]["preset"]
+    holes = preset in HOLES
+    # the kernel is not stopped by an entry that stays: such a hole does not keep it out
+    no_access = POLICIES[policy].get("no_access", PRESETS[str(preset)].no_access)
+
+    def line() -> str:
+        if others and random.random() < 0.4:
+            return _other_line(random, copies=no_access != "keep-pte")
+        return _line(random, holes=holes, transfers=transfers)
 
     def program() -> list[str]:
-        return [_line(random, holes=holes, transfers=transfers) for _ in range(lines)]
+        return [line() for _ in range(lines)]
 
     threads = [
         ThreadTable(name="a", core=0, run=[f"map 1 {PAGES}", "create b", "create c", *program()]),

@@ -137,6 +137,11 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
         (["map 1 1", "create b", "dontneed 1 1"], ["store 1", "store 1"]),
         {},
     ),
+    "user-bit-only": (
+        {"preset": "fatal-hole", "no_access": "keep-pte", "zeroing": "inline"},
+        (["map 1 1", "store 1", "hole 1 1", "copyin 1"],),
+        {},
+    ),
     "hook-after-early-return": (
         {"preset": "deferred-tlb-strict", "deadline_ns": 0, "zeroing": "inline"},
         ([*_OPEN, "hole 1 1"], ["store 1", "await a 3"]),

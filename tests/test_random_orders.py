@@ -100,3 +100,11 @@ def test_promises_are_kept_in_two_domains(policy: str) -> None:
         assert Tumble(setup, Random(seed)).run().violations == [], seed
         setup = forking_setup(seed, policy, domains=2, zeroers=2, frames=32)
         assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
+@pytest.mark.parametrize("grain", ["fine", "fused"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_by_all_other_calls(policy: str, grain: str) -> None:
+    for seed in range(SEEDS):
+        setup = contended_setup(seed, policy, grain=grain, others=True)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed

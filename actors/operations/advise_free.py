@@ -23,7 +23,7 @@ from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
 from kernel.hole import HoleState
-from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
+from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
 from kernel.vmspace import VmSpace
 
 
@@ -33,7 +33,9 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
         return False
     if page.busy != NOBODY:
         return True
-    scene.vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY))
+    # with the dirty bits goes what they say of a page that was zero once
+    stale = 0 if scene.vm.known_zero(page) else KNOWN_ZERO
+    scene.vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | stale))
     scene.found.pages.append((key, scene.vpn))
     scene.forget_use(page)
     return False

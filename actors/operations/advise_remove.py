@@ -32,8 +32,7 @@ def _files(vm: VmState, space: VmSpace, op: Op) -> list[MapEntry]:
 @idle_if(lambda vm, space, op: not _files(vm, space, op))
 def punch_files(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: what is faulted in from now on is zero."""
-    for piece in _files(vm, space, op):
-        vm.objects[piece.oid].punched.add(piece.offset, piece.pindex(piece.end))
+    vm.punch_files(space, op.start, op.end)
     return advance(op)
 
 

@@ -10,7 +10,7 @@ Source: issue 1318, davidchisnall's step 4; nwf: ZERO without HOLE does the HOLE
 
 from collections.abc import Iterator
 
-from actors.facts import Granted, Outstanding, ZeroCase
+from actors.facts import Outstanding, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Steal, ZeroFrames
@@ -27,16 +27,13 @@ from actors.operations import (
 from actors.operations.advised_range import advised
 from actors.operations.operation import Op, OpState, advance, replace
 from actors.operations.range_scan import Scene
+from actors.operations.zero_grant import grant
 from actors.settings import KERNEL_LANE
-from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if
-from kernel import pte as pte_bits
-from kernel.errors import Errno
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
-from kernel.page import DIRTY, KNOWN_ZERO, NOBODY, Page
-from kernel.policy import Grant, Regrant, TrackClean, Zeroing, defers, zero_may_skip
-from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.page import DIRTY, NOBODY, Page
+from kernel.policy import Zeroing, defers, zero_may_skip
 from kernel.vmspace import VmSpace
 
 #: states in which the zeroing thread holds the page
@@ -160,8 +157,10 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range, ascending.
 
     A page that is out of the hole again (another ZERO that this one waited for has granted it, a
-    fault has made it) sends the operation back to HOLE's part from that page on.
+    fault has made it) sends the operation back to HOLE's part from that page on. What a fault has
+    made below meanwhile is left: to want it now, with pages above in hand, would be a deadlock.
     """
+    op = replace(op, cursor=max(op.cursor, op.claimed))
     stop = next((v for v in _resident(vm, space, op) if _is_out(vm, space, v)), -1)
     if stop < 0:
         return range_scan.scan(vm, space, op, out, claim, lambda e: advised(vm, e))
@@ -170,7 +169,7 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     after = replace(after, end=op.end)
     if after.phase == op.phase:
         return after
-    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop)
+    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop, claimed=stop)
 
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
@@ -227,88 +226,6 @@ def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
         return advance(op)
     out.append(Send(op.by, ZeroFrames(op.op, frames, op.ns)))
     return replace(op, state=OpState.WORK, phase=op.phase + 1, ns=0)
-
-
-def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: the pages are usable again; nothing stored from here on may be lost."""
-    settings = vm.settings
-    if not op.error and _something_left(vm, space, op):
-        op = replace(op, error=Errno.EBUSY)
-    late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
-    vm.mark_hole(space, op.start, op.end, hole=False)
-    parts = _without_wired(vm, space, op)
-    ns, told = 0, list[Gone]()
-    for key, vpn in op.pages:
-        page = vm.get(key)
-        assert page is not None
-        if page.hole is HoleState.INLINE:
-            vm.hole_event(key, HoleEvent.INLINE_DONE, op)
-        after, _ = vm.hole_event(key, HoleEvent.GRANT, op)
-        assert after is not None
-        if settings.policy.track_clean is TrackClean.ON and not vm.dirtied(after):
-            after = after.with_flags(on=KNOWN_ZERO)
-            vm.put(key, after)
-        if settings.policy.grant is Grant.EAGER:
-            ns += settings.costs.pte_ns
-            va = op.asid << ASID_SHIFT | vpn
-            closed = space.pmap.ptes.get(vpn, 0) and not space.pmap.ptes[vpn] & pte_bits.U
-            after = _enter(vm, space, va, key, after)
-            if closed and settings.policy.regrant is not Regrant.FAULT:
-                told.append(vm.must_flush(va, after.pfn))
-        vm.unbusy(key, after, out)
-    out.extend(Note(Granted(op.op, op.asid, *part)) for part in parts)
-    if len(parts) != 1 or parts[0] != (op.start, op.end):
-        op = replace(op, error=Errno.EINVAL)  # what is wired is not zero
-    op = replace(op, gone=tuple(told), spared=_spared(vm, op, told))
-    return advance(replace(op, pages=op.pages if late else ()), ns)
-
-
-def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]:
-    """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
-    parts, at = [], op.start
-    claimed = {vpn for _, vpn in op.pages}
-    for vpn in vm.resident_in(space, op.start, op.end):
-        found = vm.page_at(space, vpn)
-        assert found is not None, "it is resident"
-        passed = vpn in op.left and vpn not in claimed
-        if passed or (found[1].hole is HoleState.LIVE and vm.is_wired(*found)):
-            parts.append((at, vpn))
-            at = vpn + 1
-    return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]
-
-
-def _something_left(vm: VmState, space: VmSpace, op: Op) -> bool:
-    """Say whether ZERO leaves a page as it was: then it does not return 0, whatever `errors` is."""
-    return not all(advised(vm, piece) for piece in space.map.pieces(op.start, op.end))
-
-
-def _spared(vm: VmState, op: Op, told: list[Gone]) -> int:
-    """Give the cores that still have the entries from before HOLE, which are good again.
-
-    Source: issue 1318, step 4: interrupt those that have invalidated the page.
-    """
-    if vm.settings.policy.regrant is not Regrant.IPI_DEFERRED:
-        return 0
-    awaited: dict[int, int] = {}
-    for one in vm.deferrals.values():
-        mask = next((mask for asid, mask in one.awaiting if asid == op.asid), 0)
-        for va, _ in one.gone:
-            awaited[va] = awaited.get(va, 0) | mask
-    spared = ~0
-    for va, _ in told:
-        spared &= awaited.get(va, 0)
-    return spared
-
-
-def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Page:
-    entry = space.map.lookup(va & VPN_MASK)
-    if entry is None or not entry.prot & 1:
-        return page
-    bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
-    # an entry that stayed may be cached with its dirty bit: to clear it needs a shootdown
-    bits |= space.pmap.ptes.get(va & VPN_MASK, 0) & (pte_bits.A | pte_bits.D)
-    vm.enter(va, key, page, bits)
-    return vm.objects[key[0]].pages[key[1]]
 
 
 def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:

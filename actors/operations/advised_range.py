@@ -16,8 +16,8 @@ def _refused(vm: VmState, space: VmSpace, op: Op) -> bool:
     """Say whether the policy refuses HOLE and ZERO of something in the range."""
     policy = vm.settings.policy
     for entry in space.map.overlapping(op.start, op.end):
-        if entry.flags & SHARED:  # a file that is shared keeps what it holds
-            if policy.shared is Shared.REJECT or not vm.anonymous(entry):
+        if entry.flags & SHARED:
+            if policy.shared is Shared.REJECT:
                 return True
         elif policy.shadow_named is ShadowNamed.EINVAL and not vm.anonymous(entry):
             return True

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from actors.facts import CoresCaughtUp, HoleSettled
 from actors.machine import Effect, Note, Send
-from actors.messages import Shoot, Watch
+from actors.messages import CatchUp, Shoot, Watch
 from actors.operations import shootdown
 from actors.operations.operation import Op, OpKind, OpState, advance, replace
 from actors.settings import KERNEL_LANE
@@ -25,7 +25,7 @@ from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
-from kernel.policy import HoleAccess, defers
+from kernel.policy import HoleAccess, Invalidate, defers
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
@@ -105,6 +105,19 @@ def missed(vm: VmState, core: int, asid: int) -> tuple[int, tuple[int, ...]]:
             upto = number
             vpns.update((va & VPN_MASK, None) for va, _ in one.gone if va >> ASID_SHIFT == asid)
     return upto, tuple(vpns)
+
+
+def enters_kernel(vm: VmState, core: int, asid: int) -> list[Effect]:
+    """Tell a core that enters the kernel what it has to invalidate there."""
+    at_entry = vm.settings.policy.invalidate is Invalidate.DEFERRED_AT_KERNEL_ENTRY
+    if not vm.deferrals or not at_entry:
+        return []
+    upto, vpns = missed(vm, core, asid)
+    if not upto:
+        return []
+    if len(vpns) > vm.settings.costs.full_flush_pages:
+        vpns = ()
+    return [Send(core, CatchUp(KERNEL_LANE + core, asid, vpns, upto))]
 
 
 def caught_up(vm: VmState, lane: int, cores: int, asid: int, upto: int, out: list[Effect]) -> None:

@@ -21,7 +21,7 @@ from actors.messages import (
     Translation,
     ZeroFrames,
 )
-from actors.operations import advice_range, frame_wait, shootdown
+from actors.operations import advice_range, fork_pinned, frame_wait, shootdown
 from actors.operations.operation import (
     POPULATES,
     USER,
@@ -235,6 +235,8 @@ def got_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
 
 def _use_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
     """Copy the older page to the frame, or zero it unless it is zero."""
+    if op.kind is OpKind.FORK:
+        return fork_pinned.copy_to(vm, op, frame, out)
     ((key, _),) = op.pages
     page = vm.get(key)
     assert page is not None, "it is busy"

@@ -67,19 +67,8 @@ def keep_pinned(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return frame_wait.ask(vm, op, out)
 
 
-def no_frame(vm: VmState, op: Op, memory: int, out: list[Effect]) -> Op:
-    """Go on when a memory has no frame: there may be another, or all are waited for."""
-    op, frame = frame_wait.no_frame(vm, op, memory, out)
-    return op if frame is None else _copy(vm, op, frame, out)
-
-
-def got_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Take the frame that a memory gave, if it is the one that is used."""
-    op, used = frame_wait.got_frame(vm, op, frame, out)
-    return op if used is None else _copy(vm, op, used, out)
-
-
-def _copy(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
+def copy_to(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
+    """Copy the pinned page to the frame that has come for the child."""
     ((key, _),), ((own, _),) = op.pages, op.wanted
     vm.give_frame(key, vm.objects[key[0]].pages[key[1]], frame.pfn)
     source = vm.objects[own[0]].pages[own[1]].pfn

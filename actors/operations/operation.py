@@ -117,6 +117,8 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     deferral: int = 0
     #: cores that need no interrupt in its next shootdown (a mask)
     spared: int = 0
+    #: ZERO: pages below have been decided
+    claimed: int = 0
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
     seen: tuple[int, ...] = ()
     #: frames that it has pinned for a device

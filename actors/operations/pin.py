@@ -13,7 +13,7 @@ section 7, rule 3.
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free, StartTransfer
-from actors.operations import fault
+from actors.operations import fault, populate
 from actors.operations.operation import Op, OpKind, advance, replace
 from actors.vm_state import Phase, VmState
 from kernel import pte as pte_bits
@@ -71,4 +71,5 @@ def hand_over(_vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 #: the phases of a fault come first, as they name one another by number
 PHASES: tuple[Phase, ...] = (*fault.PHASES, hold_pages, hand_over)
-FIRST = {OpKind.DMA: len(fault.PHASES)}
+#: where calls begin that have those of a fault among theirs
+FIRST = {**populate.FIRST, OpKind.DMA: len(fault.PHASES)}

@@ -115,3 +115,7 @@ class Reached(Message, frozen=True, tag=45):
 
 class Wake(Message, frozen=True, tag=46):
     """core <- core (timer): the thread has thought enough."""
+
+
+class Tick(Message, frozen=True, tag=65):
+    """core <- core (timer): the running thread's time slice is over."""

@@ -111,10 +111,11 @@ class Census(Generic[K]):
                 found.add(key)
         return found
 
-    def warnings(self, main: K) -> list[str]:
-        """Say what the choice of a process leaves out."""
+    def warnings(self, main: K, *, children: bool = False) -> list[str]:
+        """Say what the choice of a process leaves out; `children` if theirs are imported, too."""
         process, said = self.processes[main], []
-        others = [one for key, one in self.processes.items() if key != main and one.events]
+        imported = self.descendants(main) if children else {main}
+        others = [one for key, one in self.processes.items() if key not in imported and one.events]
         if others:
             others.sort(key=lambda one: -one.events)
             largest = ", ".join(f"{one.pid} ({one.events:,} events)" for one in others[:3])

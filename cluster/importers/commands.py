@@ -66,6 +66,12 @@ def _shared_options(command: _Command) -> _Command:
 @import_group.command("faults")
 @_shared_options
 @click.option(
+    "--children",
+    is_flag=True,
+    help="Import the children that it forks, and theirs, as processes of their own. The workload "
+    "then begins with the last exec of the process, as without.",
+)
+@click.option(
     "--no-file-faults",
     is_flag=True,
     help="Leave out faults in file mappings, which are zero-filled memory in a workload.",

@@ -62,7 +62,7 @@ def import_faults(
 
     def read(translation: Translation) -> Reading:
         lines = RecordingLines(source, lambda done: progress(size + done, 2 * size))
-        reading = Reading(lines=lines, warnings=census.warnings(main))
+        reading = Reading(lines=lines, warnings=census.warnings(main, children=options.children))
         _SecondReading(translation, census, main, children=options.children).read(reading)
         return reading
 

@@ -7,9 +7,9 @@ executes it (it may wait in the store buffer) and *performed* when memory does i
 
 from collections import deque
 from collections.abc import Hashable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from actors.messages import CopyChunk, DmaLoad, DmaStore, Load, Store, ZeroChunk
+from actors.messages import CopyChunk, Load, Store, ZeroChunk
 from cluster.properties.call_effects import CallEffects
 from cluster.properties.clocks import At, Clock
 from cluster.properties.frames import Frames
@@ -17,7 +17,6 @@ from cluster.properties.history import PageHistory
 from cluster.properties.lines import INITIAL, Line, Stored
 from cluster.properties.places import MAPPING_SHIFT, NO_FILE, SHARED, Shown, page_text
 from cluster.properties.reports import Reports
-from cluster.properties.transfers import Transfers
 from kernel.promises import Property
 from kernel.stamp import JUNK, ZERO, file_stamp, stamp_text
 from kernel.units import CELL_MASK, CELL_SHIFT
@@ -64,7 +63,6 @@ class Contents:
         #: what was stored last at (frame, granule)
         self.origin: dict[tuple[int, int], Origin] = {}
         self.frames = Frames(reports, zero_pages)
-        self.transfers = Transfers(reports, self.frames)
         #: stores executed and not performed yet, of each core: (first stamp, clock)
         self.executed: dict[int, deque[tuple[int, Clock]]] = {}
         #: origins on their way from one memory to another, by lane
@@ -91,7 +89,7 @@ class Contents:
                     number = SHARED if shown.shared else asid
                     line, base = effects.lines[number], shown.page(vpn) << CELL_SHIFT
                     history = line.history.at(shown.page(vpn))
-                    keeps = self.forks or _may_be_undone(history, issued)
+                    keeps = self.forks or may_be_undone(history, issued)
                     self._fatal(m.op, asid, vpn, history, issued, clock)
             granule = cell & CELL_MASK
             if shown is None:
@@ -123,56 +121,10 @@ class Contents:
                     self._fatal(m.op, asid, vpn, history, issued, clock)
             if shown is not None:
                 granule = cell & CELL_MASK
-                self._judge(
+                self.judge(
                     Access(
                         m.op, asid, vpn, shown, line, number, base | granule, (pfn, granule),
                         memory, value, issued, clock,
-                    ),
-                    history,
-                )  # fmt: skip
-
-    def device_stores(self, m: DmaStore, at: At) -> None:
-        """Perform stores of a device: by frame number, for the process whose page was pinned."""
-        effects = self.effects
-        for granule, pfn, version in m.items:
-            page = self.transfers.page(m.op, m.name, pfn, "stored to")
-            if page is None:
-                continue
-            asid, vpn, issued = page.asid, page.vpn, page.at
-            shown = effects.places.at(asid, vpn, issued, write=False)
-            if shown is None:
-                self.origin[pfn, granule] = asid, vpn << CELL_SHIFT | granule
-                continue
-            number = SHARED if shown.shared else asid
-            line, key = effects.lines[number], shown.page(vpn) << CELL_SHIFT | granule
-            keeps = self.forks or _may_be_undone(line.history.at(shown.page(vpn)), issued)
-            self.origin[pfn, granule] = number, key
-            stored = Stored(version, issued, at)
-            line.put(key, stored, keeps=keeps)
-            if effects.forks and number == asid:
-                effects.stored(asid, key, stored)
-
-    def device_loads(self, memory: int, m: DmaLoad, stamps: tuple[int, ...], clock: Clock) -> None:
-        """Perform loads of a device: they see what the page had that was pinned, and later stores.
-
-        What may have been discarded since is not judged: the device goes on with the old frame.
-        """
-        effects = self.effects
-        for (granule, pfn), value in zip(m.items, stamps, strict=True):
-            page = self.transfers.page(m.op, m.name, pfn, "loaded from")
-            if page is None:
-                continue
-            shown = effects.places.at(page.asid, page.vpn, page.at, write=False)
-            if shown is None:
-                continue
-            number = SHARED if shown.shared else page.asid
-            line, key = effects.lines[number], shown.page(page.vpn) << CELL_SHIFT | granule
-            history = line.history.at(shown.page(page.vpn))
-            if not _may_be_undone(history, page.at):
-                self._judge(
-                    Access(
-                        m.op, page.asid, page.vpn, shown, line, number, key, (pfn, granule),
-                        memory, value, page.at, clock,
                     ),
                     history,
                 )  # fmt: skip
@@ -203,7 +155,8 @@ class Contents:
 
     # What a load may give.
 
-    def _judge(self, a: Access, history: PageHistory) -> None:
+    def judge(self, a: Access, history: PageHistory) -> None:
+        """Judge what a load gave."""
         value = a.value
         if value == JUNK:
             self._foreign(a, None)
@@ -307,15 +260,14 @@ class Contents:
 
     # For exploring.
 
-    def copy(self, reports: Reports) -> "Contents":
+    def copy(self, reports: Reports) -> Self:
         """Copy the containers."""
-        twin = object.__new__(Contents)
+        twin = object.__new__(type(self))
         twin.reports = reports
         twin.effects = self.effects.copy()
         twin.forks = self.forks
         twin.origin = self.origin.copy()
         twin.frames = self.frames.copy(reports)
-        twin.transfers = self.transfers.copy(reports, twin.frames)
         twin.executed = {core: q.copy() for core, q in self.executed.items()}
         twin.copied = self.copied.copy()
         return twin
@@ -328,7 +280,6 @@ class Contents:
                 (at, line, key >> 48, key & _LOW) for at, (line, key) in sorted(self.origin.items())
             ),
             self.frames.retained(),
-            self.transfers.retained(),
             tuple((core, tuple(q)) for core, q in sorted(self.executed.items()) if q),
             tuple(
                 (op, tuple((g, line, key >> 48, key & _LOW) for g, (line, key) in found))
@@ -361,6 +312,6 @@ def _undone(history: PageHistory, stored: Stored, clock: Clock) -> bool:
     )
 
 
-def _may_be_undone(history: PageHistory, issued: Clock) -> bool:
+def may_be_undone(history: PageHistory, issued: Clock) -> bool:
     """Say whether some discard, known or not, is not over for a store."""
     return any(d.end is None or not issued.knows(d.end) for d in history.discards)

@@ -30,11 +30,13 @@ class Fill(NamedTuple):
     #: the vm's word, later, that the core must flush before it uses anything
     ordered: At | None = None
     dirty: bool = False
+    #: user code may use it, not only the kernel
+    user: bool = True
 
     def is_good(self, pte: int) -> bool:
         """Say whether the page table, as it is now, gives all that the fill gives."""
         return (
-            pte_bits.permits(pte, write=self.writable)
+            pte_bits.permits(pte, write=self.writable, kernel=not self.user)
             and pte_bits.pfn_of(pte) == self.pfn
             and not (self.dirty and not pte & pte_bits.D)
         )
@@ -75,9 +77,10 @@ class Translations:
 
     def filled(self, asid: int, core: int, m: Translation, vm: int, clock: Clock) -> None:
         """A vm sends a translation to a core."""
-        writable = pte_bits.permits(m.pte, write=True)
+        user = bool(m.pte & pte_bits.U)
+        writable = pte_bits.permits(m.pte, write=True, kernel=True)
         dirty = bool(m.pte & pte_bits.D)
-        fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]), dirty=dirty)
+        fill = Fill(pte_bits.pfn_of(m.pte), writable, At(vm, clock[vm]), dirty=dirty, user=user)
         self.fills.setdefault((asid, m.vpn), {})[core] = fill
         self.places.setdefault(fill.pfn, {})[asid, m.vpn] = None
 

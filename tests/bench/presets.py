@@ -1,9 +1,10 @@
 """Run recordings and workloads under every preset and print what each costs.
 
-.venv/bin/python tests/bench/presets.py [--timing T] [--cores N] FILES...
+.venv/bin/python tests/bench/presets.py [--timing T] [--cores N] [--machine KEY=VALUE]... FILES...
 
 FILES: recordings (`.ft.gz`, `.strace.gz`), imported with default options to a temporary folder, or
 workloads (`.hzw`). Inline, checks off; latencies are simulated, the last row is of this machine.
+Broadcast invalidation is of x86-invlpgb, the rest of the profile that --machine names.
 """
 
 import argparse
@@ -26,8 +27,6 @@ from cluster.setup import prepare
 from cluster.workload import Workload
 from kernel.presets import PRESETS
 
-_ORDER = ("fatal-hole", "flag-only", "madv-free", "dontneed-linux", "unmap")
-
 
 class Ran(msgspec.Struct, frozen=True):
     """One run: what it cost and how long it took here."""
@@ -43,24 +42,31 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--timing", default="recorded")
     parser.add_argument("--cores", type=int, default=4)
+    parser.add_argument("--machine", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--children", action="store_true", help="import forked children, too")
     chosen = parser.parse_args()
-    machine = MachineTable(cores=chosen.cores)
+    keys = dict(one.split("=", 1) for one in chosen.machine)
+    table = {key: int(value) if value.isdecimal() else value for key, value in keys.items()}
+    machine = msgspec.convert({"cores": chosen.cores, **table}, MachineTable)
     for source in chosen.files:
         with tempfile.TemporaryDirectory(prefix="holezero-presets-") as folder:
-            path = imported(source, Path(folder))
+            path = imported(source, Path(folder), children=chosen.children)
             table = WorkloadTable(file=str(path), timing=chosen.timing)
-            runs = {
-                preset: run(Scenario(machine=machine, policy={"preset": preset}, workload=table))
-                for preset in _ORDER
-            }
+            runs = {preset: run(scenario(preset, machine, table)) for preset in PRESETS}
             show(source.name, Workload.open(path), runs)
 
 
-def imported(source: Path, folder: Path) -> Path:
+def scenario(preset: str, machine: MachineTable, table: WorkloadTable) -> Scenario:
+    if preset == "broadcast-tlb":
+        machine = msgspec.structs.replace(machine, profile="x86-invlpgb")
+    return Scenario(machine=machine, policy={"preset": preset}, workload=table)
+
+
+def imported(source: Path, folder: Path, *, children: bool) -> Path:
     """Give the workload of a recording, or the file itself."""
     out = folder / "w.hzw"
     if ".ft" in source.suffixes:
-        import_faults(source, out, ImportOptions(), no_progress)
+        import_faults(source, out, ImportOptions(children=children), no_progress)
     elif ".strace" in source.suffixes:
         import_strace(source, out, ImportOptions(), no_progress)
     else:
@@ -84,17 +90,16 @@ def run(scenario: Scenario) -> Ran:
 
 
 def show(name: str, workload: Workload, runs: dict[str, Ran]) -> None:
-    assert set(runs) == set(PRESETS), "a preset is missing in the table"
     meta = workload.meta
     echo(
         f"== {name}: {meta.program or '-'}; {len(workload.threads)} threads, "
         f"{workload.instructions:,} instructions, {meta.pages:,} pages, "
         f"{meta.counts.get('release', 0):,} releases, {meta.counts.get('reuse', 0):,} reuses"
     )
-    echo(f"   {'':26}" + "".join(f"{preset:>16}" for preset in runs))
+    echo(f"   {'':26}" + "".join(f"{preset:>20}" for preset in runs))
     tables = {preset: rows(one) for preset, one in runs.items()}
     for row in next(iter(tables.values())):
-        echo(f"   {row:26}" + "".join(f"{table[row]:>16}" for table in tables.values()))
+        echo(f"   {row:26}" + "".join(f"{table[row]:>20}" for table in tables.values()))
     echo("")
 
 
@@ -118,6 +123,8 @@ def rows(ran: Ran) -> dict[str, str]:
 
 
 def spread(latency: object) -> str:
+    if latency.p50_ns is None:
+        return "-"
     return f"{latency.p50_ns / 1000:.1f}/{latency.p99_ns / 1000:.1f}"
 
 
