@@ -33,6 +33,7 @@ from actors.messages import (
     CatchUp,
     ChunkCopied,
     ChunkZeroed,
+    Claim,
     CopyFrame,
     Drain,
     Fault,
@@ -45,6 +46,7 @@ from actors.messages import (
     PageFault,
     PageIn,
     PageRead,
+    Poll,
     Reached,
     Resolved,
     Return,
@@ -62,6 +64,8 @@ from actors.messages import (
     Translation,
     Wake,
     Wakeup,
+    WordsLoaded,
+    WordsStored,
     Work,
     ZeroFrames,
 )
@@ -76,7 +80,8 @@ class Core(CoreTransfers):
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | PageIn | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
-        | Spawn | AwaitIndex | Reached | Wake | Tick | StartTransfer | TransferDone
+        | Spawn | AwaitIndex | Reached | Wake | Tick
+        | Claim | WordsStored | WordsLoaded | Poll | StartTransfer | TransferDone
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -208,7 +213,7 @@ class Core(CoreTransfers):
         self.expect(m, Phase.LOAD)
         return self._goes_on([])
 
-    def _stored(self, _src: int, _m: Stored) -> list[Effect]:
+    def _stored(self, _src: int, _m: Stored | WordsStored) -> list[Effect]:
         out: list[Effect] = []
         self.buffer.popleft()
         self.store_in_flight = False
@@ -227,6 +232,8 @@ class Core(CoreTransfers):
         """Go on if what waited for the store buffer to be empty can."""
         if self.buffer:
             return out
+        if self.claiming:
+            self.claim_fence(out)
         if self.phase is Phase.DRAIN:
             return self._goes_on(out)
         if self.thread == NO_THREAD:
@@ -249,6 +256,10 @@ class Core(CoreTransfers):
         PageFault: _page_fault,
         Loaded: _loaded,
         Stored: _stored,
+        WordsStored: _stored,
+        Claim: CoreSchedule.claim,
+        WordsLoaded: CoreSchedule.words_loaded,
+        Poll: CoreSchedule.poll,
         Drain: _drain,
         Resolved: _resolved,
         Signal: _signal,

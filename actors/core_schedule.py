@@ -8,7 +8,7 @@ Source: amd64 pmap_activate_sw; sched_ule.c.
 
 from abc import abstractmethod
 
-from actors.core_kernel import CoreKernel
+from actors.core_claim import CoreClaim
 from actors.core_state import NO_SPACE, NO_THREAD, Phase, Thread
 from actors.guest.program import Await, Create, Exit, Quit, Think
 from actors.machine import Effect, ProtocolError, Send, Spend, Timer
@@ -40,7 +40,7 @@ _ON_CORE = Thread()
 _LEAST_PART = 6
 
 
-class CoreSchedule(CoreKernel):
+class CoreSchedule(CoreClaim):
     """Scheduling."""
 
     @abstractmethod

@@ -7,6 +7,7 @@ What the running thread does is in `actors/core.py`, what it does to memory in
 from collections import deque
 from collections.abc import Hashable
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -14,8 +15,9 @@ from actors.guest.program import Guest
 from actors.initiator import Round
 from actors.machine import Effect, Machine, Send
 from actors.message import StoreItem
-from actors.messages import Drain, Ipi, IpiAck, Store, Tlbi, TlbiDone
+from actors.messages import Drain, Ipi, IpiAck, Store, StoreWords, Tlbi, TlbiDone
 from actors.settings import KERNEL_LANE, Settings
+from kernel.claim_word import Side
 from kernel.policy import defers
 from kernel.tlb import Tlb
 
@@ -97,6 +99,8 @@ class Buffered(msgspec.Struct, frozen=True, gc=False):
     round: int = 0
     #: of a broadcast invalidation, not of an interrupt
     broadcast: bool = False
+    #: claim words (pfn, take) that it writes
+    words: tuple[tuple[int, int], ...] = ()
 
 
 class CoreState(Machine):
@@ -116,8 +120,7 @@ class CoreState(Machine):
         }
         self.run_queue: deque[int] = deque()
         self.thread = NO_THREAD
-        self.pc = 0
-        self.part = 0
+        self.pc = self.part = 0
         self.phase = Phase.DONE
         #: granules in one stretch of accesses
         quantum = settings.interrupt_quantum_ns // max(settings.costs.access_ns, 1)
@@ -131,9 +134,8 @@ class CoreState(Machine):
         self.hooks = defers(settings.policy)
         #: a thread has left the core and none has come; a switch to the idle thread is under way
         self.left = self.idling = False
-        #: a tick of the clock is armed; the running thread's time slice is over
+        #: a tick of the clock is armed; the time slice is over; ns of a computation that are left
         self.ticking = self.expired = False
-        #: what is left of the running thread's computation, in ns
         self.left_ns = 0
         #: the thread that ran last, and computes if it is off the core
         self.last = NO_THREAD
@@ -150,6 +152,8 @@ class CoreState(Machine):
         self.rounds: dict[int, Round] = {}
         self.zeroing: dict[int, Zeroing] = {}
         self.copying: dict[int, Copying] = {}
+        #: pages that it claims from the zeroing thread, by operation (`core_claim.py`)
+        self.claiming: dict[int, Any] = {}
         #: other cores' threads that wait for ours: (thread, index) -> (core, op)
         self.watchers: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         #: how far we know threads of other cores to be
@@ -176,6 +180,7 @@ class CoreState(Machine):
             tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
             tuple(sorted(self.zeroing.items())),
             tuple(sorted(self.copying.items())),
+            tuple(sorted(self.claiming.items())),
             tuple(sorted(self.watchers.items())),
             tuple(sorted(self.reached.items())),
         )
@@ -216,6 +221,10 @@ class CoreState(Machine):
             head = self.buffer[0]
             if head.ack_to < 0:
                 self.store_in_flight = True
+                if head.words:
+                    memory = self.settings.memory_of(head.words[0][0])
+                    out.append(Send(memory, StoreWords(head.op, Side.THIEF, head.words)))
+                    return
                 memory = self.settings.memory_of(head.items[0][1])
                 out.append(Send(memory, Store(head.op, head.asid, head.items)))
                 return

@@ -27,10 +27,14 @@ from actors.messages import (
     Free,
     Load,
     Loaded,
+    LoadWords,
     NoFrame,
     Pressure,
     Store,
     Stored,
+    StoreWords,
+    WordsLoaded,
+    WordsStored,
     ZeroChunk,
 )
 from actors.settings import DOMAIN_SHIFT, KERNEL_LANE, Settings
@@ -46,7 +50,7 @@ class Memory(Machine):
     ROLE = "memory"
     RECEIVES = (
         Load | Store | Allocate | AllocateNoWait | CancelAllocate | Free | ZeroChunk | CopyChunk
-        | ChunkData | FillFrame | DmaStore | DmaLoad
+        | ChunkData | FillFrame | StoreWords | LoadWords | DmaStore | DmaLoad
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
@@ -59,6 +63,8 @@ class Memory(Machine):
         if settings.policy.read_fill is ReadFill.ZERO_PAGE:
             frame = self.domain << DOMAIN_SHIFT | settings.frames
             self.contents[frame] = filled(settings.chunks, ZERO)
+        #: claim words by (side, frame)
+        self.words: dict[tuple[int, int], int] = {}
         #: frames never handed out yet: numbers from here on
         self.fresh = 0
         self.freed: deque[int] = deque()
@@ -74,6 +80,7 @@ class Memory(Machine):
                 (pfn, c.bases, tuple(sorted(c.cells.items())))
                 for pfn, c in sorted(self.contents.items())
             ),
+            tuple(sorted(self.words.items())),
             self.fresh,
             tuple(self.freed),
             tuple(self.freed_zeroed),
@@ -185,6 +192,15 @@ class Memory(Machine):
         daemon = self.settings.daemons[self.domain]
         out.append(Send(daemon, Pressure(KERNEL_LANE + self.me, shortage)))
 
+    def _store_words(self, src: int, m: StoreWords) -> list[Effect]:
+        for pfn, value in m.words:
+            self.words[m.side, pfn] = value
+        return [Send(src, WordsStored(m.op))]
+
+    def _load_words(self, src: int, m: LoadWords) -> list[Effect]:
+        values = tuple(self.words.get((m.side, pfn), 0) for pfn in m.pfns)
+        return [Send(src, WordsLoaded(m.op, values))]
+
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Load: _load,
         Store: _store,
@@ -193,6 +209,8 @@ class Memory(Machine):
         ZeroChunk: _zero,
         CopyChunk: _copy,
         ChunkData: _data,
+        StoreWords: _store_words,
+        LoadWords: _load_words,
         FillFrame: _fill,
         Allocate: _allocate,
         AllocateNoWait: _allocate_no_wait,

@@ -7,6 +7,7 @@ from typing import Any
 from actors.message import LoadItem, Message, PageKey, StoreItem
 from actors.operations.operation import OpKind, OpState
 from kernel import pte as pte_bits
+from kernel.claim_word import Side, word_text
 from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.stamp import stamp_text
 from kernel.units import CELL_MASK, CELL_SHIFT
@@ -68,6 +69,10 @@ class MessageText:
             "pfns": lambda v: listed(f"f{pfn:x}" for pfn in v),
             "pfn": lambda v: f"f{v:x}",
             "contents": self.stamp,
+            "claims": lambda v: listed(f"{self.key(key)}:{pfn:x}" for key, pfn, _ in v),
+            "side": _names(Side),
+            "words": lambda v: listed(f"f{pfn:x}={word_text(value)}" for pfn, value in v),
+            "values": lambda v: listed(map(word_text, v)),
             "name": self.stamp,
             "vm": actor,
         }

@@ -6,13 +6,15 @@ What each operation does is in `actors/operations/`, one module per kind; what s
 
 from typing import ClassVar
 
-from actors.facts import BackgroundZeroed, FaultStarted
+from actors.facts import FaultStarted
 from actors.machine import Effect, Handler, Note, ProtocolError, Send
 from actors.message import Message
 from actors.messages import (
     Call,
+    CatchUp,
     CaughtUp,
     Ceded,
+    Claimed,
     Fault,
     Frame,
     Invalidated,
@@ -27,7 +29,6 @@ from actors.messages import (
     SwitchIn,
     SwitchOut,
     Take,
-    Taken,
     Translation,
     Unpin,
     Walk,
@@ -65,11 +66,12 @@ from actors.operations.operation import (
     replace,
 )
 from actors.operations.range_errors import answer_at_once
-from actors.vm_state import IDLE_PHASES, Phase, VmState
+from actors.settings import KERNEL_LANE
+from actors.vm_state import IDLE_PHASES, Phase
+from actors.vm_zeroing import VmZeroing
 from kernel import pte as pte_bits
 from kernel.hazards import Hazard
-from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
-from kernel.page import NOBODY
+from kernel.policy import Invalidate
 from kernel.units import page_span
 from kernel.vmspace import VmSpace
 
@@ -102,15 +104,17 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.DMA: pin.PHASES,
 }
 
+_AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
 _KINDS = {int(k): k for k in OpKind}
 
 
-class Vm(VmState):
+class Vm(VmZeroing):
     """Routing: each message finds its operation, or makes one."""
 
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | Take
-        | PageZeroed | Ceded | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue | Unpin
+        | PageZeroed | Ceded | Reclaim | SwitchIn | SwitchOut | CaughtUp | Overdue
+        | Claimed | Unpin
     )  # fmt: skip
 
     def _run(self, op: Op, out: list[Effect]) -> list[Effect]:
@@ -216,7 +220,7 @@ class Vm(VmState):
         args = write, KERNEL if m.kernel else USER
         ns = self.contention_ns(src, m.asid)
         op = Op(m.op, src, OpKind.FAULT, m.asid, m.vpn, m.vpn + 1, args, cursor=m.vpn, ns=ns)
-        entered = deferral.enters_kernel(self, src, m.asid)
+        entered = self._enters_kernel(src, m.asid)
         return [Note(FaultStarted(m.op)), *entered, *self._begin(op)]
 
     def _call(self, src: int, m: Call) -> list[Effect]:
@@ -228,7 +232,7 @@ class Vm(VmState):
         ns = self.contention_ns(src, m.asid)
         op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
         first = replace(op, phase=pin.FIRST.get(kind, 0))
-        return deferral.enters_kernel(self, src, m.asid) + self._begin(first)
+        return self._enters_kernel(src, m.asid) + self._begin(first)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
         op = self._in_flight(m, m.op, OpState.READY, OpState.WORK, OpState.PAGER, *SLEEPING)
@@ -273,6 +277,17 @@ class Vm(VmState):
 
     # Invalidations that are left to other cores.
 
+    def _enters_kernel(self, src: int, asid: int) -> list[Effect]:
+        """Tell a core that enters the kernel what it has to invalidate there."""
+        if not self.deferrals or self.settings.policy.invalidate is not _AT_KERNEL_ENTRY:
+            return []
+        upto, vpns = deferral.missed(self, src, asid)
+        if not upto:
+            return []
+        if len(vpns) > self.settings.costs.full_flush_pages:
+            vpns = ()
+        return [Send(src, CatchUp(KERNEL_LANE + src, asid, vpns, upto))]
+
     def _caught_up(self, src: int, m: CaughtUp) -> list[Effect]:
         out: list[Effect] = []
         deferral.caught_up(self, m.op, 1 << src, m.asid, m.upto, out)
@@ -283,39 +298,16 @@ class Vm(VmState):
 
     # The zeroing thread.
 
-    def _take(self, src: int, m: Take) -> list[Effect]:
-        """Busy the pages that are still queued; the others are not to be had any more."""
-        out: list[Effect] = []
-        pages = []
-        for key in m.keys:
-            page = self.get(key)
-            if page is None or Action.REFUSE in self.table_says(page, HoleEvent.TAKE):
-                continue
-            if page.busy != NOBODY and page.hole not in IN_HANDS:
-                continue
-            if not self.may_offer(page):
-                continue
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.TAKE, op)
-            assert after is not None
-            self.put(key, after.with_busy(m.op))
-            pages.append((key, page.pfn))
-        out.append(Send(src, Taken(m.op, tuple(pages))))
-        return out
-
-    def _page_zeroed(self, src: int, m: PageZeroed) -> list[Effect]:
-        out: list[Effect] = [Note(BackgroundZeroed(m.op, len(m.keys)))]
-        for key in m.keys:
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
-            after, _ = self.hole_event(key, HoleEvent.DONE, op)
-            assert after is not None
-            if after.hole is HoleState.ZEROED:
-                self.unbusy(key, after, out)
-        return out
-
     def _ceded(self, _src: int, m: Ceded) -> list[Effect]:
         op = self._in_flight(m, m.thief, OpState.ZEROING)
         out: list[Effect] = []
+        return self._run(advise_zero.ceded(self, op, m.pages, out), out)
+
+    def _claimed(self, _src: int, m: Claimed) -> list[Effect]:
+        op = self._in_flight(m, m.op, OpState.ZEROING)
+        out: list[Effect] = []
+        for key, _ in m.pages:
+            del self.taken[key]
         return self._run(advise_zero.ceded(self, op, m.pages, out), out)
 
     HANDLERS: ClassVar[dict[type, Handler]] = {
@@ -327,13 +319,14 @@ class Vm(VmState):
         Invalidated: _invalidated,
         Frame: _frame,
         NoFrame: _no_frame,
-        Take: _take,
-        PageZeroed: _page_zeroed,
+        Take: VmZeroing.take,
+        PageZeroed: VmZeroing.page_zeroed,
         Ceded: _ceded,
+        Claimed: _claimed,
         Reclaim: _reclaim,
         SwitchIn: _switch_in,
         SwitchOut: _switch_out,
         CaughtUp: _caught_up,
         Overdue: _overdue,
-        Unpin: VmState.give_pins_back,
+        Unpin: VmZeroing.give_pins_back,
     }

@@ -57,6 +57,9 @@ class VmLocks(Machine):
         self.deferrals: dict[int, Deferral] = {}
         self.deferred: dict[PageKey, tuple[int, int, int]] = {}
         self.last_deferral = 0
+        #: takes of the zeroing thread, and which one each page that it has belongs to
+        self.takes = 0
+        self.taken: dict[PageKey, int] = {}
 
     def clone(self) -> Self:
         """Copy the containers."""
@@ -81,6 +84,8 @@ class VmLocks(Machine):
             tuple(self.deferrals.items()),
             tuple(sorted(self.deferred.items())),
             self.last_deferral,
+            self.takes,
+            tuple(sorted(self.taken.items())),
         )
 
     def waiting(self) -> list[str]:

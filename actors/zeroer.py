@@ -19,21 +19,26 @@ from actors.messages import (
     ChunkZeroed,
     Deadline,
     IpiAck,
+    LoadWords,
     Overdue,
     PageZeroed,
     Return,
     Shoot,
     Steal,
     Step,
+    StoreWords,
     Take,
     Taken,
     TlbiDone,
     Watch,
-    Work,
+    WordsLoaded,
+    WordsStored,
     ZeroChunk,
     ZeroJob,
 )
+from actors.messages import Work as Charge
 from actors.settings import KERNEL_LANE, Settings
+from kernel.claim_word import Side, Work, claim, word
 from kernel.hazards import Hazard
 
 #: (key, pfn)
@@ -46,7 +51,7 @@ class Zeroer(Machine):
     ROLE = "zeroer"
     RECEIVES = (
         ZeroJob | Taken | ChunkZeroed | Steal | Watch | Deadline | Shoot | IpiAck | TlbiDone
-        | Return | Work
+        | Return | Charge | WordsStored | WordsLoaded
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
@@ -62,6 +67,10 @@ class Zeroer(Machine):
         self.group: tuple[HeldPage, ...] = ()
         self.chunk = 0
         self.in_flight = False
+        #: take that the pages in hand are of (claim = dekker)
+        self.take = 0
+        #: words that are being written
+        self.saying: deque[Work] = deque()
         #: steals that wait for the chunk in flight: (op, keys)
         self.steals: deque[tuple[int, int, tuple[PageKey, ...]]] = deque()
         #: invalidations left to other cores: by vm, the last one watched, and the last of those
@@ -82,6 +91,8 @@ class Zeroer(Machine):
             self.group,
             self.chunk,
             self.in_flight,
+            self.take,
+            tuple(self.saying),
             tuple(self.steals),
             tuple(sorted(self.watched.items())),
             self.armed,
@@ -115,6 +126,7 @@ class Zeroer(Machine):
     def _taken(self, _src: int, m: Taken) -> list[Effect]:
         self.asking = False
         self.hand.extend(m.pages)
+        self.take = m.take
         return self._group()
 
     def _group(self) -> list[Effect]:
@@ -128,10 +140,41 @@ class Zeroer(Machine):
         while self.hand and len(group) < most and memory_of(self.hand[0][1]) == memory:
             group.append(self.hand.popleft())
         self.group, self.chunk = tuple(group), 0
-        return self._zero_chunk()
+        return self._next_chunk()
+
+    def _next_chunk(self) -> list[Effect]:
+        """Begin a chunk of the group; where pages are claimed by words, say so, and look."""
+        self.in_flight = True
+        return self._say(self.group, Work.GOES_ON) if self.take else self._zero_chunk()
+
+    def _say(self, pages: tuple[HeldPage, ...], work: Work) -> list[Effect]:
+        """Write the words of pages of one memory."""
+        self.saying.append(work)
+        value = word(self.take, self.chunk, work)
+        words = tuple((pfn, value) for _, pfn in pages)
+        memory = self.settings.memory_of(words[0][0])
+        return [Send(memory, StoreWords(self.lane, Side.ZEROER, words))]
+
+    def _words_stored(self, _src: int, _m: WordsStored) -> list[Effect]:
+        """What the thread does is written: look who claims the pages, if it is to go on."""
+        if self.saying.popleft() is not Work.GOES_ON:
+            return []
+        pfns = tuple(pfn for _, pfn in self.group)
+        memory = self.settings.memory_of(pfns[0])
+        return [Send(memory, LoadWords(self.lane, Side.THIEF, pfns))]
+
+    def _words_loaded(self, _src: int, m: WordsLoaded) -> list[Effect]:
+        """Stop with pages that a ZERO claims; it sees that, and knows how far they are."""
+        wanted = claim(self.take)
+        pairs = list(zip(self.group, m.values, strict=True))
+        claimed = tuple(page for page, value in pairs if value == wanted)
+        self.group = tuple(page for page, value in pairs if value != wanted)
+        if self.group:
+            return [*(self._say(claimed, Work.STOPPED) if claimed else []), *self._zero_chunk()]
+        self.in_flight = False
+        return [*self._say(claimed, Work.STOPPED), *self._group()]
 
     def _zero_chunk(self) -> list[Effect]:
-        self.in_flight = True
         pfns = tuple(pfn for _, pfn in self.group)
         page_ns = self.settings.costs.zero_page_ns // self.settings.chunks
         return [
@@ -147,8 +190,10 @@ class Zeroer(Machine):
         for src, op, keys in steals:
             self._cede(src, op, keys, out)
         if self.group and self.chunk < self.settings.chunks:
-            return out + self._zero_chunk()
+            return out + self._next_chunk()
         if self.group:
+            if self.take:
+                out += self._say(self.group, Work.DONE)
             keys = tuple(key for key, _ in self.group)
             out.append(Send(self.vm, PageZeroed(self.lane, keys)))
         self.group = ()
@@ -221,7 +266,7 @@ class Zeroer(Machine):
         acknowledge(self.rounds, src, m, self.settings, out)
         return out
 
-    def _work(self, src: int, m: Work) -> list[Effect]:
+    def _work(self, src: int, m: Charge) -> list[Effect]:
         return [Spend(m.ns), Send(src, Step(m.op))]
 
     HANDLERS: ClassVar[dict[type, Handler]] = {
@@ -229,11 +274,13 @@ class Zeroer(Machine):
         Taken: _taken,
         ChunkZeroed: _chunk_zeroed,
         Steal: _steal,
+        WordsStored: _words_stored,
+        WordsLoaded: _words_loaded,
         Watch: _watch,
         Deadline: _deadline,
         Shoot: _shoot,
         IpiAck: _ipi_ack,
         TlbiDone: _ipi_ack,
         Return: _return,
-        Work: _work,
+        Charge: _work,
     }

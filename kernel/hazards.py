@@ -31,6 +31,7 @@ class Hazard(IntFlag):
     HOOK_AFTER_EARLY_RETURN = auto()
     TIME_FOR_ACKNOWLEDGEMENT = auto()
     USER_BIT_ONLY = auto()
+    CLAIM_WITHOUT_FENCE = auto()
     UNPIN_BEFORE_DMA_DONE = auto()
     HOLE_IGNORES_PINS = auto()
     DMA_LEAVES_CLEAN = auto()
@@ -159,6 +160,12 @@ _ABOUT = {
         ("fatal", "translation", "zero"),
         "a read(2) or write(2) on a hole, before or behind the zeroing",
         "x86 ring 0 ignores U; Linux's PROT_NONE makes the entry not present instead",
+    ),
+    Hazard.CLAIM_WITHOUT_FENCE: _info(
+        "ZERO reads the zeroing thread's claim word while its own is still in the store buffer",
+        ("keep",),
+        "between the store of the own word and its drain, while the thread begins a chunk",
+        "M10; store buffering: Dekker's algorithm without its fence",
     ),
     Hazard.UNPIN_BEFORE_DMA_DONE: _info(
         "the pins are given back when the device has the transfer, not when memory has all of it",

@@ -88,6 +88,15 @@ class Zeroing(StrEnum):
     BACKGROUND_STEAL = "background-steal"
 
 
+class Claim(StrEnum):
+    """How ZERO and the zeroing thread settle who zeroes a page that the thread has in hand."""
+
+    #: the thread is asked, and answers when its chunk in flight is done
+    BUSY_LOCK = "busy-lock"
+    #: two words in memory: each writes its own, fences, and reads the other's
+    DEKKER = "dekker"
+
+
 class NotStarted(StrEnum):
     """ZERO of a page whose shootdown is outstanding."""
 
@@ -206,6 +215,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     hole_access: HoleAccess = msgspec.field(default=HoleAccess.FATAL, name="hole_access")
     rogue: Rogue = Rogue.STAY_HOLE
     zeroing: Zeroing = Zeroing.BACKGROUND_STEAL
+    claim: Claim = Claim.BUSY_LOCK
     zero_not_started: NotStarted = msgspec.field(
         default=NotStarted.FLUSH_THEN_ZERO, name="zero_not_started"
     )

@@ -8,6 +8,7 @@ KEY_ABOUT: dict[str, str] = {
     "hole_access": "What an access to a hole does.",
     "rogue": "What becomes of a page that is touched in a permissive hole.",
     "zeroing": "Who zeroes the pages of a hole.",
+    "claim": "How ZERO and the zeroing thread settle who zeroes a page that it has in hand.",
     "zero_not_started": "What ZERO does with a page whose invalidation is outstanding.",
     "grant": "How ZERO gives access back.",
     "regrant": "How cores that know a page as closed learn that ZERO has opened it.",
@@ -59,6 +60,8 @@ VALUE_ABOUT: dict[tuple[str, str], str] = {
         "zeroing",
         "background-steal",
     ): "a kernel thread; ZERO takes over from it (davidchisnall, step 4)",
+    ("claim", "busy-lock"): "the thread is asked, and cedes when its chunk is done",
+    ("claim", "dekker"): "each writes its word, fences, reads the other's (XNU's reclaim ring)",
     (
         "zero_not_started",
         "zero-then-repermit",

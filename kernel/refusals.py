@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from kernel.policy import (
     AdviceKind,
+    Claim,
     CommitChecks,
     ForkHole,
     Grant,
@@ -17,6 +18,7 @@ from kernel.policy import (
     Rogue,
     ShadowAnon,
     TrackClean,
+    Zeroing,
     defers,
 )
 
@@ -93,6 +95,13 @@ _REFUSED: tuple[tuple[Callable[[Policy], bool], str], ...] = (
         (
             "fork_hole={p.fork_hole} is about the range of a hole, and hole_state=page-flag "
             "records none: set fork_hole=cow-share"
+        ),
+    ),
+    (
+        lambda p: p.claim is Claim.DEKKER and p.zeroing is not Zeroing.BACKGROUND_STEAL,
+        (
+            "claim=dekker is about a ZERO that takes pages from the zeroing thread, and "
+            "zeroing={p.zeroing} takes none: set zeroing=background-steal"
         ),
     ),
     (

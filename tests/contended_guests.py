@@ -86,6 +86,8 @@ POLICIES: dict[str, dict[str, str]] = {
     "clean-flag": {"preset": "flag-only", "track_clean": "on"},
     "clean-removed": {"preset": "fatal-hole", "track_clean": "on"},
     "clean-kept": {"preset": "broadcast-tlb", "track_clean": "on"},
+    "dekker": {"preset": "fatal-hole", "claim": "dekker"},
+    "dekker-flag": {"preset": "flag-only", "claim": "dekker", "track_clean": "on"},
     "broadcast": {"preset": "broadcast-tlb"},
     "broadcast-inline": {"preset": "broadcast-tlb", "zeroing": "inline", "grant": "eager"},
 }

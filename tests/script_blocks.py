@@ -43,3 +43,20 @@ def blocks(text: str) -> tuple[list[Block], list[str]]:
         found.append(Block(head, expected))
         head = []
     return found, head
+
+
+def claim_of(text: str) -> tuple[str, str, str]:
+    """Give `claim`, `by` and `verdict` of a script's head; each may go on in indented lines."""
+    found: dict[str, str] = {}
+    key = ""
+    for line in text.splitlines():
+        head, colon, rest = line.removeprefix("# ").partition(": ")
+        if colon and head in ("claim", "by", "verdict"):
+            key, found[head] = head, rest
+        elif line.startswith("#   ") and key:
+            found[key] += " " + line.removeprefix("#   ")
+        else:
+            break
+    if len(found) != 3:
+        raise ScriptFileError(f"a claim is headed by claim, by and verdict, not by {[*found]}")
+    return found["claim"], found["by"], found["verdict"]

@@ -16,9 +16,11 @@ the transcript. Commands:
     deliver CHANNEL [N]       the head of a channel (N times); CHANNEL is `core0->vm0/a`, without
                               the lane where only one lane has a message; timers are `timer:core0/a`
     settle [until=[LANE:]WHAT] [except=PATTERN,...] [verbose] [show=MESSAGE,...]
+           [count=MESSAGE,...]
                               deliver in a fixed order (lowest channel first, timers last) until
                               nothing else is enabled, or until WHAT is in flight: a message, or
-                              the step `HOLE.take_pages` of an operation
+                              the step `HOLE.take_pages` of an operation; say how many were
+                              delivered of each MESSAGE
     state [ACTOR]...    tlb CORE    pages    frames MEMORY    pending    properties
     explore [budget=N]        search all orders of the setup
 
@@ -87,7 +89,7 @@ class Bench:
 
     def _set_up(self, words: list[str]) -> list[str]:
         machine: dict[str, Any] = {"cores": 2, "grain": "fine"}
-        machine |= {k: int(v) if v.isdigit() else v for k, v in map(_pair, words)}
+        machine |= _keys(words)
         self._data: dict[str, Any] = {
             "machine": machine, "policy": {}, "thread": [], "run": {"hazards": []}
         }  # fmt: skip
@@ -95,7 +97,7 @@ class Bench:
         return []
 
     def _policy(self, words: list[str]) -> list[str]:
-        self._data["policy"] = dict(map(_pair, words))
+        self._data["policy"] = _keys(words)
         return []
 
     def _hazards(self, words: list[str]) -> list[str]:
@@ -176,6 +178,7 @@ class Bench:
         patterns = options.get("except", "").split(",") if "except" in options else []
         until, verbose = options.get("until"), "verbose" in words
         show = options.get("show", "").split(",")
+        counts = dict.fromkeys(options["count"].split(",") if "count" in options else [], 0)
         out: list[str] = []
         count = 0
         while not self.world.error and not (until and self._in_flight(until)):
@@ -184,7 +187,10 @@ class Bench:
                 break
             count += 1
             line, broken = self._step(channel)
-            shown = verbose or line.split()[1] in show
+            kind = line.split()[1]
+            if kind in counts:
+                counts[kind] += 1
+            shown = verbose or kind in show
             out += [line] if shown else []
             out += [text for text in broken if text not in out]
             if count > _ENOUGH:
@@ -193,7 +199,9 @@ class Bench:
             pending = "\n".join(self._pending([]))
             raise ScriptFileError(f"no {until} in {count} deliveries; in flight:\n{pending}")
         left = "" if self.world.channels else ", quiet"
-        return [*out, f"{count} deliveries{left}", *self._at_rest(self.world.checker.violations)]
+        told = ", ".join(f"{kind} {n}" for kind, n in counts.items())
+        ended = f"{count} deliveries{left}{': ' if told else ''}{told}"
+        return [*out, ended, *self._at_rest(self.world.checker.violations)]
 
     def _in_flight(self, name: str) -> bool:
         lane, _, what = name.rpartition(":")
@@ -291,6 +299,10 @@ def _pair(word: str) -> tuple[str, str]:
     if not equals:
         raise ScriptFileError(f"{word!r}: write key=value")
     return key, value
+
+
+def _keys(words: list[str]) -> dict[str, Any]:
+    return {k: int(v) if v.isdigit() else v for k, v in map(_pair, words)}
 
 
 def _told(v: Violation) -> str:

@@ -137,6 +137,7 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
         (["map 1 1", "create b", "dontneed 1 1"], ["store 1", "store 1"]),
         {},
     ),
+    "claim-without-fence": ({**FATAL, "claim": "dekker"}, (_ALONE,), {}),
     "user-bit-only": (
         {"preset": "fatal-hole", "no_access": "keep-pte", "zeroing": "inline"},
         (["map 1 1", "store 1", "hole 1 1", "copyin 1"],),

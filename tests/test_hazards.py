@@ -33,7 +33,11 @@ def test_every_hazard_has_a_scenario() -> None:
     assert set(SCENARIOS) == set(BY_NAME)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+#: a timed run has no order that shows them: `test_explored.py` finds one
+UNTIMED = {"claim-without-fence"}
+
+
+@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - UNTIMED))
 def test_hazardbreaks_what_the_catalogue_says(name: str) -> None:
     scenario = load(SCENARIOS[name])
     assert scenario.run.hazards == [name]

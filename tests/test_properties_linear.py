@@ -10,6 +10,7 @@ from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
 from tests.contended_guests import POLICIES, contended_setup
 from tests.linear_extensions import Extension, findings, record
+from tests.test_hazards import UNTIMED
 
 EXTENSIONS = 10
 HAZARDS = {
@@ -30,7 +31,8 @@ def setup_of(name: str, *, correct: bool) -> Setup:
 def test_verdict_does_not_depend_on_the_interleaving(name: str, correct: bool) -> None:
     setup = setup_of(name, correct=correct)
     log, found, counts = record(setup)
-    assert correct == (not any(promised for _, promised, _, _ in found))
+    shown = not correct and name.removeprefix("hazard-") not in UNTIMED
+    assert shown == any(promised for _, promised, _, _ in found)
     for seed in range(EXTENSIONS):
         extension = Extension(setup, log, Random(seed))
         extension.run()

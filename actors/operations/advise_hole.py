@@ -109,10 +109,12 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
         if page is None or page.hole is not HoleState.FLUSHING or page.busy != op.op:
             continue  # a ZERO that does not wait has taken it over meanwhile
         if left:
-            after, _ = vm.hole_event(key, HoleEvent.DEFER, op)
+            after, actions = vm.hole_event(key, HoleEvent.DEFER, op)
             assert after is not None
             vm.deferred[key] = (op.deferral, op.asid, vpn)
             vm.unbusy(key, after, out)
+            if Action.HINT in actions:
+                hinted.append(key)
             continue
         after, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
         assert after is not None

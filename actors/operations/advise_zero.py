@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from actors.facts import Outstanding, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
-from actors.messages import Steal, ZeroFrames
+from actors.messages import Claim, Steal, ZeroFrames
 from actors.operations import (
     advice_range,
     advise_hole,
@@ -33,6 +33,7 @@ from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, NOBODY, Page
+from kernel.policy import Claim as Claims
 from kernel.policy import Zeroing, defers, zero_may_skip
 from kernel.vmspace import VmSpace
 
@@ -185,17 +186,21 @@ def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: have the zeroing threads give up what they hold of the range, one after another."""
     if not op.wanted:
         return advance(op)
-    zeroers = [_zeroer_of(vm, key) for key, _ in op.wanted]
+    if vm.settings.policy.claim is Claims.DEKKER:
+        pages = tuple((key, _pfn(vm, key), vm.taken[key]) for key, _ in op.wanted)
+        out.append(Send(op.by, Claim(op.op, pages, op.ns)))
+        return replace(op, state=OpState.ZEROING, ns=0)
+    zeroers = [vm.settings.zeroer_of(_pfn(vm, key)) for key, _ in op.wanted]
     zeroer = zeroers[0]
     keys = tuple(key for (key, _), its in zip(op.wanted, zeroers, strict=True) if its == zeroer)
     out.append(Send(zeroer, Steal(KERNEL_LANE + zeroer, op.op, keys)))
     return replace(op, state=OpState.ZEROING)
 
 
-def _zeroer_of(vm: VmState, key: PageKey) -> int:
+def _pfn(vm: VmState, key: PageKey) -> int:
     page = vm.get(key)
     assert page is not None, "it is in the hands of a zeroing thread"
-    return vm.settings.zeroer_of(page.pfn)
+    return page.pfn
 
 
 def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list[Effect]) -> Op:
@@ -208,7 +213,8 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
         vm.put(key, after.with_busy(op.op))
         held.append((key, vpn))
         if Action.ZERO_INLINE in actions:
-            op = replace(op, todo=(*op.todo, vpn, done))
+            stored_behind = not zero_may_skip(vm.settings.policy) and vm.dirtied(after)
+            op = replace(op, todo=(*op.todo, vpn, 0 if stored_behind else done))
     out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
     left = tuple(wanted.items())
     op = replace(op, pages=tuple(held), wanted=left, state=OpState.READY)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from actors.facts import CoresCaughtUp, HoleSettled
 from actors.machine import Effect, Note, Send
-from actors.messages import CatchUp, Shoot, Watch
+from actors.messages import Shoot, Watch
 from actors.operations import shootdown
 from actors.operations.operation import Op, OpKind, OpState, advance, replace
 from actors.settings import KERNEL_LANE
@@ -24,8 +24,8 @@ from actors.vm_locks import Deferral
 from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
-from kernel.hole import Action, HoleEvent
-from kernel.policy import HoleAccess, Invalidate, defers
+from kernel.hole import HoleEvent
+from kernel.policy import HoleAccess, defers
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
@@ -107,19 +107,6 @@ def missed(vm: VmState, core: int, asid: int) -> tuple[int, tuple[int, ...]]:
     return upto, tuple(vpns)
 
 
-def enters_kernel(vm: VmState, core: int, asid: int) -> list[Effect]:
-    """Tell a core that enters the kernel what it has to invalidate there."""
-    at_entry = vm.settings.policy.invalidate is Invalidate.DEFERRED_AT_KERNEL_ENTRY
-    if not vm.deferrals or not at_entry:
-        return []
-    upto, vpns = missed(vm, core, asid)
-    if not upto:
-        return []
-    if len(vpns) > vm.settings.costs.full_flush_pages:
-        vpns = ()
-    return [Send(core, CatchUp(KERNEL_LANE + core, asid, vpns, upto))]
-
-
 def caught_up(vm: VmState, lane: int, cores: int, asid: int, upto: int, out: list[Effect]) -> None:
     """Note that cores (a mask) hold nothing of what was taken away up to a note."""
     over = []
@@ -147,18 +134,15 @@ def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None
     found = [(key, at) for key, at in vm.deferred.items() if at[0] in numbers]
     for asid in sorted({asid for _, (_, asid, _) in found}):
         op = Op(lane, -1, OpKind.HOLE, asid, 0, 0)
-        keys, hinted, pages = [], [], []
+        keys, pages = [], []
         for key, (_, space, vpn) in found:
             if space != asid:
                 continue
-            _, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
+            vm.hole_event(key, HoleEvent.FLUSHED, op)
             keys.append(key)
             pages.append(vpn)
-            if Action.HINT in actions:
-                hinted.append(key)
         if vm.settings.policy.hole_access is HoleAccess.FATAL:
             out.extend(Note(HoleSettled(lane, asid, low, high)) for low, high in _runs(pages))
-        vm.hint(lane, hinted, out)
         vm.offer(op, keys, out)
 
 

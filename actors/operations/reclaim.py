@@ -1,4 +1,4 @@
-"""The page daemon takes frames: pages of holes, dirty or not, and MADV_FREE pages if clean.
+"""The page daemon takes frames: pages of holes, dirty or not; those of MADV_FREE if clean.
 
     page by page: try busy (never sleep), look again whether it is still a hole or free, veto if
     wired, remove the entry; shoot down; free what is still free to go
@@ -13,10 +13,11 @@ from actors.messages import Free
 from actors.operations import shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.vm_state import Phase, VmState
+from kernel import pte as pte_bits
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
-from kernel.policy import zero_may_skip
+from kernel.policy import AdviceKind, zero_may_skip
 from kernel.vmspace import VmSpace
 
 _FREES = frozenset({Action.FREE_FRAME, Action.FREE_ZEROED})
@@ -25,6 +26,16 @@ _FREES = frozenset({Action.FREE_FRAME, Action.FREE_ZEROED})
 def _is_free_hole(vm: VmState, page: Page) -> bool:
     frees = _FREES.intersection(vm.table_says(page, HoleEvent.RECLAIM))
     return bool(frees) and page.hole is not HoleState.LIVE
+
+
+def _used(vm: VmState, page: Page) -> bool:
+    """Say whether a reusable page was used since REUSABLE: the scan takes it out of that state.
+
+    Source: XNU, vm_pageout_scan and vm_object_reuse_pages.
+    """
+    if vm.settings.policy.advice is not AdviceKind.REUSABLE_REUSE or page.hole is HoleState.LIVE:
+        return False
+    return vm.dirtied(page) or any(pte & pte_bits.A for _, pte in vm.entries_of(page))
 
 
 def take_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
@@ -41,6 +52,9 @@ def take_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         if not (_is_free_hole(vm, page) or page.flags & LAZY_FREE or careless):
             continue
         if page.busy != NOBODY and (careless or page.hole not in IN_HANDS):
+            continue
+        if _used(vm, page):
+            vm.hole_event(key, HoleEvent.ROGUE, op)
             continue
         vm.put(key, page.with_busy(op.op))
         held.append((key, 0))
@@ -75,6 +89,11 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     for key, _ in op.pages:
         page = vm.get(key)
         assert page is not None
+        if _used(vm, page):
+            after, _ = vm.hole_event(key, HoleEvent.ROGUE, op)
+            assert after is not None
+            vm.unbusy(key, after, out)
+            continue
         if not _goes(vm, page):
             vm.unbusy(key, page.with_flags(off=LAZY_FREE), out)
             continue
