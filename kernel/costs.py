@@ -43,7 +43,8 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     set_dirty_ns: _Cost
     signal_ns: _Cost
     #: transfers of devices: to pin a page that is mapped; to hand a transfer over (the doorbell);
-    #: from there to the first byte; 4 KiB moved; interrupt and completion
+    #: from there to the first byte; 4 KiB moved, besides the way to memory and back; interrupt and
+    #: completion
     pin_page_ns: _Cost
     dma_submit_ns: _Cost
     dma_start_ns: _Cost

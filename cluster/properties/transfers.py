@@ -4,7 +4,7 @@ A device has no translation: it may use a frame in the life that it had when it 
 stores count as issued when the page was pinned: a call that came later may undo them.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from cluster.properties.clocks import At, Clock
@@ -32,8 +32,8 @@ class Transfers:
         self.frames = frames
         #: by lane: what a call that goes on has pinned
         self.pinning: dict[int, tuple[Pinned, ...]] = {}
-        #: by name: the pages of transfers that memory has not performed to the end
-        self.pages: dict[int, tuple[Pinned, ...]] = {}
+        #: by name: the frames of transfers that memory has not performed to the end
+        self.pages: dict[int, dict[int, Pinned]] = {}
         #: by frame: the last end of a transfer of each device
         self.ends: dict[int, dict[int, At]] = {}
 
@@ -50,11 +50,11 @@ class Transfers:
 
     def begins(self, lane: int, name: int) -> None:
         """All pages are pinned; the device will hear of it."""
-        self.pages[name] = self.pinning.pop(lane)
+        self.pages[name] = {one.pfn: one for one in self.pinning.pop(lane)}
 
     def freed(self, op: int, pfn: int, clock: Clock) -> None:
         """A vm frees a frame."""
-        in_use = any(one.pfn == pfn for pages in self.pages.values() for one in pages)
+        in_use = any(pfn in pages for pages in self.pages.values())
         ends = self.ends.pop(pfn, {})
         if in_use or not all(clock.knows(end) for end in ends.values()):
             text = f"frame {pfn:#x} is freed while a device may use it"
@@ -64,14 +64,14 @@ class Transfers:
 
     def ended(self, name: int, at: At) -> None:
         """A device knows that memory has performed all of a transfer."""
-        for one in self.pages.pop(name):
-            self.ends.setdefault(one.pfn, {})[at.actor] = at
+        for pfn in self.pages.pop(name):
+            self.ends.setdefault(pfn, {})[at.actor] = at
 
     def page(self, op: int, name: int, pfn: int, what: str) -> Pinned | None:
         """Give what a frame was pinned as; None, and a report, if it is not that any more."""
-        for one in self.pages[name]:
-            if one.pfn == pfn and self.frames.is_of(pfn, one.life):
-                return one
+        one = self.pages[name][pfn]
+        if self.frames.is_of(pfn, one.life):
+            return one
         text = f"frame {pfn:#x} was {what} by a device, but it {self.frames.what_is(pfn)}"
         self.reports.add(Property.ISOLATE, text, 0, -1, (op,))
         return None
@@ -92,10 +92,10 @@ class Transfers:
         """Give what a later verdict may depend on: a life that is over never comes again."""
         return (
             tuple((lane, self._rows(pages)) for lane, pages in sorted(self.pinning.items())),
-            tuple((name, self._rows(pages)) for name, pages in sorted(self.pages.items())),
+            tuple((name, self._rows(pages.values())) for name, pages in sorted(self.pages.items())),
             tuple((pfn, tuple(ends.values())) for pfn, ends in sorted(self.ends.items())),
         )
 
-    def _rows(self, pages: tuple[Pinned, ...]) -> Hashable:
+    def _rows(self, pages: Iterable[Pinned]) -> Hashable:
         is_of = self.frames.is_of
         return tuple((p.asid, p.vpn, p.pfn, is_of(p.pfn, p.life), p.at) for p in pages)
