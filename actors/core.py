@@ -8,6 +8,7 @@ does on an idle core: interrupts for it keep coming.
 from collections.abc import Callable
 from typing import ClassVar
 
+from actors.core_kill import CoreKill
 from actors.core_schedule import CoreSchedule
 from actors.core_state import NO_THREAD, Phase
 from actors.core_transfers import CoreTransfers
@@ -35,6 +36,7 @@ from actors.messages import (
     ChunkZeroed,
     Claim,
     CopyFrame,
+    Die,
     Drain,
     Fault,
     Flush,
@@ -44,10 +46,10 @@ from actors.messages import (
     IpiAck,
     Loaded,
     PageFault,
-    PageIn,
     PageRead,
     Poll,
     Reached,
+    ReadPage,
     Resolved,
     Return,
     Shoot,
@@ -79,8 +81,8 @@ class Core(CoreTransfers):
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
-        | ChunkCopied | PageIn | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
-        | Spawn | AwaitIndex | Reached | Wake | Tick
+        | ChunkCopied | ReadPage | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
+        | Spawn | AwaitIndex | Reached | Wake | Tick | Die
         | Claim | WordsStored | WordsLoaded | Poll | StartTransfer | TransferDone
     )  # fmt: skip
 
@@ -104,6 +106,8 @@ class Core(CoreTransfers):
                 return
             if self.phase is not Phase.RUN:
                 return
+            if self.dying and self.end_killed(out):
+                continue
             if self.expired and self.run_queue:
                 self.preempt()
                 continue
@@ -275,14 +279,15 @@ class Core(CoreTransfers):
         ChunkZeroed: CoreSchedule.chunk_zeroed,
         CopyFrame: CoreSchedule.copy_frame,
         ChunkCopied: CoreSchedule.chunk_copied,
-        PageIn: CoreSchedule.page_in,
+        ReadPage: CoreSchedule.read_page,
         PageRead: CoreSchedule.page_read,
         FrameFilled: CoreSchedule.frame_filled,
         Switched: CoreSchedule.switched,
-        Spawn: CoreSchedule.spawn,
+        Spawn: CoreKill.spawn,
+        Die: CoreKill.die,
         AwaitIndex: CoreSchedule.await_index,
-        Reached: CoreSchedule.reached_index,
-        Wake: CoreSchedule.wake,
+        Reached: CoreKill.reached_index,
+        Wake: CoreKill.wake,
         Tick: CoreSchedule.tick,
         CatchUp: CoreSchedule.in_kernel,
         Tlbi: CoreSchedule.take_tlbi,

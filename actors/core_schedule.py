@@ -19,9 +19,9 @@ from actors.messages import (
     CaughtUp,
     FillFrame,
     FrameFilled,
-    PageIn,
     PageRead,
     Reached,
+    ReadPage,
     Sleep,
     Spawn,
     Step,
@@ -287,7 +287,7 @@ class CoreSchedule(CoreClaim):
         self.run(out)
         return out
 
-    def page_in(self, _src: int, m: PageIn) -> list[Effect]:
+    def read_page(self, _src: int, m: ReadPage) -> list[Effect]:
         """Have the device read a page of a file; the thread sleeps meanwhile."""
         out: list[Effect] = [Spend(m.ns)]
         self.expect(m, Phase.CALL, Phase.FAULT, Phase.WALK)

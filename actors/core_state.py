@@ -115,9 +115,10 @@ class CoreState(Machine):
         self.lane = KERNEL_LANE + me
         self.settings = settings
         self.guest = guest
-        self.threads: dict[int, Thread] = {
-            t: Thread() for t, c in enumerate(settings.core_of) if c == me
-        }
+        #: threads that are to end, as their process was killed
+        self.dying: dict[int, None] = {}
+        mine = (t for t, core in enumerate(settings.core_of) if core == me)
+        self.threads: dict[int, Thread] = {t: Thread() for t in mine}
         self.run_queue: deque[int] = deque()
         self.thread = NO_THREAD
         self.pc = self.part = 0
@@ -143,8 +144,7 @@ class CoreState(Machine):
         self.asid = NO_SPACE
         self.tlb = Tlb(settings.tlb_entries, settings.seed << 12 | me)
         #: page of the walk in flight, and whether an invalidation has killed it
-        self.walk_vpn = -1
-        self.walk_killed = False
+        self.walk_vpn, self.walk_killed = -1, False
         self.buffer: deque[Buffered] = deque()
         self.store_in_flight = False
         #: interrupts that arrived while interrupts are off or an instruction is not complete
@@ -164,6 +164,7 @@ class CoreState(Machine):
         return (
             tuple(sorted(self.threads.items())),
             tuple(self.run_queue),
+            tuple(self.dying),
             (self.thread, self.pc, self.part, self.phase, self.asid),
             self.tlb.freeze(),
             (

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from actors.core_schedule import CoreSchedule
+from actors.core_kill import CoreKill
 from actors.core_state import Phase
 from actors.facts import CallEnded
 from actors.guest.program import Dma, DmaWait, Guest
@@ -15,7 +15,7 @@ from kernel.stamp import stamp
 from kernel.units import PAGE_SIZE
 
 
-class CoreTransfers(CoreSchedule):
+class CoreTransfers(CoreKill):
     """The core's part of transfers."""
 
     def __init__(self, me: int, settings: Settings, guest: Guest) -> None:

@@ -141,10 +141,34 @@ class BackgroundZeroed(Fact, frozen=True):
 
 
 class Reclaimed(Fact, frozen=True):
-    """vm: the page daemon took `pages` frames; `holes` of them out of holes."""
+    """vm: the page daemon took `pages` frames: of `holes`, `free` (MADV_FREE) and clean ones."""
 
     pages: int
     holes: int
+    free: int
+
+
+class SwapWritten(Fact, frozen=True):
+    """vm: `pages` pages were written to swap."""
+
+    pages: int
+
+
+class SwapRead(Fact, frozen=True):
+    """vm: a page was read from swap."""
+
+
+class Killed(Fact, frozen=True):
+    """vm: out of memory, so process `asid` was killed: its pages, `free` frames that were free."""
+
+    asid: int
+    resident: int
+    swapped: int
+    free: int
+
+
+class Stalled(Fact, frozen=True):
+    """vm: an allocation found no frame; its operation sleeps until there are some."""
 
 
 class FramesInUse(Fact, frozen=True):

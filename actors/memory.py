@@ -13,8 +13,7 @@ from actors.facts import FramesInUse
 from actors.machine import Effect, Handler, Machine, Note, Send
 from actors.messages import (
     Allocate,
-    AllocateNoWait,
-    CancelAllocate,
+    AwaitFrames,
     ChunkCopied,
     ChunkData,
     ChunkZeroed,
@@ -24,15 +23,22 @@ from actors.messages import (
     FillFrame,
     Frame,
     FrameFilled,
+    FramesFree,
     Free,
+    GaveUp,
     Load,
     Loaded,
     LoadWords,
     NoFrame,
+    PagedIn,
+    PageOut,
+    PassEnded,
     Pressure,
     Store,
     Stored,
     StoreWords,
+    SwapData,
+    SwapWrite,
     WordsLoaded,
     WordsStored,
     ZeroChunk,
@@ -49,8 +55,8 @@ class Memory(Machine):
 
     ROLE = "memory"
     RECEIVES = (
-        Load | Store | Allocate | AllocateNoWait | CancelAllocate | Free | ZeroChunk | CopyChunk
-        | ChunkData | FillFrame | StoreWords | LoadWords | DmaStore | DmaLoad
+        Load | Store | Allocate | AwaitFrames | GaveUp | Free | ZeroChunk | CopyChunk | ChunkData
+        | FillFrame | PassEnded | PageOut | SwapData | StoreWords | LoadWords | DmaStore | DmaLoad
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
@@ -69,8 +75,9 @@ class Memory(Machine):
         self.fresh = 0
         self.freed: deque[int] = deque()
         self.freed_zeroed: deque[int] = deque()
-        #: allocations that wait for a frame: (vm, op)
+        #: operations that sleep until frames are free: (vm, op)
         self.waiters: deque[tuple[int, int]] = deque()
+        #: the page daemon is awake
         self.pressing = False
 
     def freeze(self) -> Hashable:
@@ -137,60 +144,97 @@ class Memory(Machine):
         self.contents[pfn] = old.with_chunk(chunk, base, cells)
         return [Send(to, ChunkCopied(op, chunk))]
 
+    def _page_out(self, src: int, m: PageOut) -> list[Effect]:
+        """Read frames for the swap device."""
+        pages = []
+        for pfn, slot in zip(m.pfns, m.slots, strict=True):
+            found = self.contents.get(pfn, self.junk)
+            pages.append((slot, found.bases, tuple(sorted(found.cells.items()))))
+        (swap,) = self.settings.swaps
+        return [Send(swap, SwapWrite(m.op, src, tuple(pages)))]
+
+    def _swap_data(self, _src: int, m: SwapData) -> list[Effect]:
+        self.contents[m.pfn] = FrameContents(m.bases, dict(m.cells))
+        return [Send(m.vm, PagedIn(m.op))]
+
     def _fill(self, src: int, m: FillFrame) -> list[Effect]:
         self.contents[m.pfn] = filled(self.settings.chunks, m.contents)
         return [Send(src, FrameFilled(m.op))]
 
     def _allocate(self, src: int, m: Allocate) -> list[Effect]:
         out: list[Effect] = []
-        self.waiters.append((src, m.op))
-        self._serve(out)
+        if self.free_count() > self.settings.marks.reserved:
+            pfn, zeroed = self._take_frame()
+            out.append(Send(src, Frame(m.op, pfn, zeroed)))
+        else:
+            out.append(Send(src, NoFrame(m.op)))
         self._press(out)
         out.append(Note(FramesInUse(m.op, self.settings.frames - self.free_count())))
         return out
 
-    def _allocate_no_wait(self, src: int, m: AllocateNoWait) -> list[Effect]:
-        if self.waiters or not self.free_count():
-            return [Send(src, NoFrame(m.op))]
-        return self._allocate(src, Allocate(m.op))
-
-    def _cancel(self, src: int, m: CancelAllocate) -> list[Effect]:
-        if (src, m.op) not in self.waiters:
-            return []
-        self.waiters.remove((src, m.op))
-        return [Send(src, NoFrame(m.op))]
+    def _await_frames(self, src: int, m: AwaitFrames) -> list[Effect]:
+        """Note who sleeps; wake it at once if frames have become free meanwhile."""
+        out: list[Effect] = []
+        self.waiters.append((src, m.op))
+        self._wake_waiters(out)
+        self._press(out)
+        return out
 
     def _free(self, _src: int, m: Free) -> list[Effect]:
         out: list[Effect] = []
         (self.freed_zeroed if m.zeroed else self.freed).extend(m.pfns)
-        self._serve(out)
-        if self.free_count() >= self.settings.free_target:
-            self.pressing = False
-        self._press(out)
+        self._wake_waiters(out)
         out.append(Note(FramesInUse(m.op, self.settings.frames - self.free_count())))
         return out
 
-    def _serve(self, out: list[Effect]) -> None:
-        while self.waiters and self.free_count():
-            vm, op = self.waiters.popleft()
-            zeroed = bool(self.freed_zeroed)
-            if zeroed:
-                pfn = self.freed_zeroed.popleft()
-            elif self.fresh < self.settings.frames:
-                pfn = self.domain << DOMAIN_SHIFT | self.fresh
-                self.fresh += 1
-            else:
-                pfn = self.freed.popleft()
-            out.append(Send(vm, Frame(op, pfn, zeroed)))
+    def _take_frame(self) -> tuple[int, bool]:
+        """Give a frame, and whether it is known to be zero."""
+        if self.freed_zeroed:
+            return self.freed_zeroed.popleft(), True
+        if self.fresh < self.settings.frames:
+            self.fresh += 1
+            return self.domain << DOMAIN_SHIFT | self.fresh - 1, False
+        return self.freed.popleft(), False
+
+    def _wake_waiters(self, out: list[Effect]) -> None:
+        """Wake all that sleep once there are frames enough; they allocate anew, who comes first.
+
+        Source: FreeBSD vm_domain_clear; vm_wait.
+        """
+        marks = self.settings.marks
+        if self.free_count() >= max(marks.minimum, marks.reserved + 1):
+            out.extend(Send(vm, FramesFree(op)) for vm, op in self.waiters)
+            self.waiters.clear()
 
     def _press(self, out: list[Effect]) -> None:
-        """Wake the page daemon when free frames fall below the mark, once until the target."""
-        if self.pressing or self.free_count() >= self.settings.free_wakeup:
+        """Wake the page daemon when free frames are below the mark and it sleeps."""
+        if self.pressing or (self.free_count() >= self.settings.marks.wakeup and not self.waiters):
             return
         self.pressing = True
-        shortage = self.settings.free_target - self.free_count()
-        daemon = self.settings.daemons[self.domain]
-        out.append(Send(daemon, Pressure(KERNEL_LANE + self.me, shortage)))
+        out.append(Send(self.settings.daemons[self.domain], self._pressure()))
+
+    def _pressure(self) -> Pressure:
+        free = self.free_count()
+        short = self.settings.marks.target - free
+        # somebody waits: however many are free, it is not enough
+        short = max(short, 1 if self.waiters else 0)
+        return Pressure(KERNEL_LANE + self.me, short, len(self.waiters), free)
+
+    def _pass_ended(self, src: int, m: PassEnded) -> list[Effect]:
+        """Say how short frames are now; the page daemon sleeps if it can not or need not help."""
+        if m.gives_up:
+            self.pressing = False
+            return []
+        pressure = self._pressure()
+        self.pressing = bool(self.waiters) or (pressure.shortage > 0 and not m.in_vain)
+        if not self.pressing:
+            pressure = Pressure(pressure.op, 0, 0, pressure.free)
+        return [Send(src, pressure)]
+
+    def _gave_up(self, src: int, m: GaveUp) -> list[Effect]:
+        """Forget an operation that does not wait any more, if it has not been woken yet."""
+        self.waiters = deque(one for one in self.waiters if one != (src, m.op))
+        return []
 
     def _store_words(self, src: int, m: StoreWords) -> list[Effect]:
         for pfn, value in m.words:
@@ -209,11 +253,14 @@ class Memory(Machine):
         ZeroChunk: _zero,
         CopyChunk: _copy,
         ChunkData: _data,
+        PageOut: _page_out,
+        SwapData: _swap_data,
+        PassEnded: _pass_ended,
+        GaveUp: _gave_up,
         StoreWords: _store_words,
         LoadWords: _load_words,
         FillFrame: _fill,
         Allocate: _allocate,
-        AllocateNoWait: _allocate_no_wait,
-        CancelAllocate: _cancel,
+        AwaitFrames: _await_frames,
         Free: _free,
     }

@@ -9,6 +9,7 @@ from actors.operations.operation import OpKind, OpState
 from kernel import pte as pte_bits
 from kernel.claim_word import Side, word_text
 from kernel.errors import Errno, FaultCause, SegvCode
+from kernel.page_queue import Queue
 from kernel.stamp import stamp_text
 from kernel.units import CELL_MASK, CELL_SHIFT
 from kernel.vm_object import OBJECT_SHIFT
@@ -55,6 +56,8 @@ class MessageText:
             "pte": pte_text,
             "kind": _names(OpKind),
             "why": _names(OpState),
+            "queue": _names(Queue),
+            "lengths": lambda v: listed(map(str, v)),
             "cause": _names(FaultCause),
             "code": _names(SegvCode),
             "error": _names(Errno),
@@ -68,7 +71,10 @@ class MessageText:
             "frames": lambda v: listed(f"f{pfn:x}:{done}" for pfn, done in v),
             "pfns": lambda v: listed(f"f{pfn:x}" for pfn in v),
             "pfn": lambda v: f"f{v:x}",
-            "contents": self.stamp,
+            "slots": lambda v: listed(map(str, v)),
+            "bases": lambda v: listed(map(self.stamp, v)),
+            "cells": self._granules,
+            "contents": self._contents,
             "claims": lambda v: listed(f"{self.key(key)}:{pfn:x}" for key, pfn, _ in v),
             "side": _names(Side),
             "words": lambda v: listed(f"f{pfn:x}={word_text(value)}" for pfn, value in v),
@@ -104,6 +110,18 @@ class MessageText:
         if oid < 0:
             return f"file{-1 - oid}.{index}"
         return f"o{oid & (1 << OBJECT_SHIFT) - 1}@{self._lane((oid >> OBJECT_SHIFT) - 1)}.{index}"
+
+    def _granules(self, cells: tuple[tuple[int, int], ...]) -> str:
+        return listed(f"{granule}={self.stamp(value)}" for granule, value in cells)
+
+    def _contents(self, value: int | tuple[tuple[Any, ...], ...]) -> str:
+        """Render what a page of a file holds, or pages that are written to swap."""
+        if isinstance(value, int):
+            return self.stamp(value)
+        return listed(self._slot(*one) for one in value)
+
+    def _slot(self, slot: int, bases: tuple[int, ...], cells: tuple[tuple[int, int], ...]) -> str:
+        return f"{slot}:{'|'.join(map(self.stamp, bases))} {self._granules(cells)}"
 
     def _pages(self, pages: tuple[tuple[PageKey, int], ...]) -> str:
         # Taken: the frame; Ceded: chunks done

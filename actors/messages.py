@@ -8,15 +8,22 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
     guest access    core  Walk> vm  Translation|PageFault> core  Load|Store> memory  Loaded|Stored>
     page fault      core  Fault> vm  Allocate> memory  Frame> vm  ZeroFrames> core  ZeroChunk>
                     memory  ChunkZeroed> core  Step> vm  Resolved|Signal> core
-                    (several domains: vm  AllocateNoWait> memory  Frame|NoFrame> vm, one by one)
+                    (several domains are asked one by one: memory  Frame|NoFrame> vm)
     copy on write   ...  Frame> vm  CopyFrame> core  CopyChunk> memory  ChunkCopied> core  Step>
-    page-in         ...  Frame> vm  PageIn> core  PageRead> core (timer)  FillFrame> memory
+    page of a file  ...  Frame> vm  ReadPage> core  PageRead> core (timer)  FillFrame> memory
                     FrameFilled> core  Step> vm
     system call     core  Call> vm  ...  Return> core
     shootdown       vm  Shoot> initiator  Ipi> cores  IpiAck> initiator  Invalidated> vm
     zeroing         vm  ZeroJob> zeroer  Take> vm  Taken> zeroer  ZeroChunk> memory
                     ChunkZeroed> zeroer  PageZeroed> vm;   vm  Steal> zeroer  Ceded> vm
-    reclaim         memory  Pressure> pagedaemon  Reclaim> vm  ...  Return> pagedaemon
+    reclaim         memory  Pressure> pagedaemon  Scan> vm  ...  Scanned> pagedaemon  PassEnded>
+                    memory  Pressure> pagedaemon
+    page-out        vm  PageOut> memory  SwapWrite> swap  PagedOut> vm
+    page-in         vm  PageIn> swap  SwapData> memory  PagedIn> vm;   vm  FreeSlots> swap
+    low memory      ...  NoFrame> vm  AwaitFrames> memories, Sleep> core;  memory  FramesFree> vm
+                    Wakeup> core, GaveUp> memories
+    out of memory   pagedaemon  Census> vms  Sizes> pagedaemon  Kill> vm  Die> cores
+                    vm  ... (as exit)  Return> pagedaemon
     transfer        core  Call> vm  (faults as above, page by page)  StartTransfer> core  Transfer>
                     device  BeginTransfer> device (timer)  DmaStore|DmaLoad> memory
                     Stored|Loaded> device  Unpin> vm  Unpinned> device  TransferDone> core
@@ -32,3 +39,4 @@ from actors.protocol.devices import *
 from actors.protocol.frames import *
 from actors.protocol.guest import *
 from actors.protocol.kernel import *
+from actors.protocol.swap import *

@@ -5,6 +5,7 @@ import msgspec
 from kernel.costs import Costs
 from kernel.hazards import Hazard
 from kernel.policy import AdviceKind, CommitChecks, Policy, ReadFill
+from kernel.water_marks import WaterMarks, water_marks
 
 #: a frame number is `domain << DOMAIN_SHIFT | index`
 DOMAIN_SHIFT = 32
@@ -30,15 +31,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memories: tuple[int, ...]
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
+    #: swap devices: one, or none
+    swaps: tuple[int, ...] = ()
     devices: tuple[int, ...] = ()
     vm_of: tuple[int, ...]
     core_of: tuple[int, ...]
     process_of: tuple[int, ...]
     tlb_entries: int = 1536
     frames: int = 1 << 20
-    #: free frames below which the page daemon is woken, and up to which it reclaims
-    free_wakeup: int = 64
-    free_target: int = 128
+    swap_slots: int = 0
+    #: of free frames in each domain
+    marks: WaterMarks = water_marks(1 << 20)
+    #: activity of a page that has just become active (FreeBSD's ACT_INIT)
+    act_init: int = 5
+    #: passes of the page daemon without any success, with somebody waiting, until it kills
+    pageout_oom_seq: int = 12
     store_buffer: int = 56
     #: time slice of a thread while one other waits for its core; 0: threads are not preempted
     slice_ns: int = 94_000_000

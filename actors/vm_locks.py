@@ -15,6 +15,7 @@ from actors.messages import Sleep, Wakeup
 from actors.operations.operation import SLEEPING, Op, OpState, replace
 from actors.settings import Settings
 from kernel.page import NOBODY, Page
+from kernel.page_queue import PageQueues
 from kernel.vm_object import VmObject
 from kernel.vmspace import VmSpace
 
@@ -43,10 +44,13 @@ class VmLocks(Machine):
         self.frames: dict[int, PageKey] = {}
         #: holds on frames whose page has left its object: pins, a shootdown that is due
         self.unowned: dict[int, int] = {}
+        self.queues = PageQueues()
         #: entries that operations took away and have not flushed yet: their frames, one for each
         self.unflushed: dict[int, tuple[int, ...]] = {}
         #: spaces whose resident set has changed in this delivery
         self.restated: dict[int, None] = {}
+        #: slots of swap that nothing refers to since this delivery
+        self.dropped: dict[int, None] = {}
         self.ops: dict[int, Op] = {}
         #: operations that sleep until a page is no longer busy
         self.busy_waiters: dict[PageKey, tuple[int, ...]] = {}
@@ -74,8 +78,9 @@ class VmLocks(Machine):
             tuple(space.freeze() for space in self.spaces.values()),
             tuple((oid, one.freeze()) for oid, one in sorted(self.objects.items())),
             tuple(sorted(self.made.items())),
-            tuple(sorted(self.frames.items())),
+            tuple(self.frames.items()),
             tuple(sorted(self.unowned.items())),
+            self.queues.freeze(),
             tuple(sorted(self.unflushed.items())),
             tuple(sorted(self.ops.items())),
             tuple(sorted(self.busy_waiters.items())),

@@ -1,31 +1,26 @@
-"""Objects, their pages, and the entries of page tables that map them.
+"""Objects and their pages, resident or in swap; queues of those that are."""
 
-Every present entry maps a resident page, whose `mappings` name all places where a TLB may have it:
-an entry that was taken away stays among them until its flush is complete. So whoever looks at a
-page sees what may still be used of it, whoever took the entry away. FreeBSD drops its pv entries
-first and has others wait in pmap_delayed_invl_wait; who flushes is all that differs.
-"""
+from collections.abc import Callable, Collection, Iterator
 
-from collections.abc import Callable, Iterator
-
-from actors.facts import Resident
-from actors.machine import Effect, Note
+from actors.machine import Effect, Send
 from actors.message import PageKey
-from actors.vm_locks import VmLocks
-from kernel import pte as pte_bits
+from actors.messages import FreeSlots
+from actors.settings import DOMAIN_SHIFT
+from actors.vm_entries import VmEntries
 from kernel.hole import HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
-from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK
+from kernel.page_queue import QUEUES, Queue
+from kernel.units import VPN_LIMIT
 from kernel.vm_map import NEEDS_COPY, SHARED, WIRED, MapEntry
 from kernel.vm_object import NONE, OBJECT_SHIFT, VmObject
 from kernel.vmspace import VmSpace
 
-#: an entry that was taken away: where it was, and its frame
-Gone = tuple[int, int]
+#: plain numbers: each fault ends with one
+_ACTIVE, _HOLES, _LIVE = int(Queue.ACTIVE), int(Queue.HOLES), HoleState.LIVE
 
 
-class VmPages(VmLocks):
-    """Finding, adding and removing pages and entries."""
+class VmPages(VmEntries):
+    """Finding, adding and removing pages."""
 
     # Objects.
 
@@ -138,18 +133,19 @@ class VmPages(VmLocks):
         page = self.objects[entry.oid].pages.get(key[1])
         return None if page is None else (key, page)
 
-    def resident_in(
+    def held_in(
         self, space: VmSpace, start: int, end: int, only: Callable[[MapEntry], bool] | None = None
     ) -> Iterator[int]:
-        """Yield where in [start, end) top objects have a page, ascending; gaps are skipped.
+        """Yield where in [start, end) top objects have a page, or a copy in swap, ascending.
 
-        Costs by resident page or by page of the range, whichever is less.
+        Costs by page that is there or by page of the range, whichever is less.
         only: look at those entries only for which this is true.
         """
         for piece in space.map.pieces(start, end):
             if only is not None and not only(piece):
                 continue
-            pages = self.objects[piece.oid].pages
+            top = self.objects[piece.oid]
+            pages: Collection[int] = top.pages.keys() | top.swap.keys() if top.swap else top.pages
             if piece.end - piece.start <= len(pages):
                 shift = piece.start - piece.offset
                 for pindex in range(piece.offset, piece.pindex(piece.end)):
@@ -162,6 +158,14 @@ class VmPages(VmLocks):
                     if piece.offset <= i < piece.pindex(piece.end)
                 )
 
+    def resident_in(
+        self, space: VmSpace, start: int, end: int, only: Callable[[MapEntry], bool] | None = None
+    ) -> Iterator[int]:
+        """Yield where in [start, end) top objects have a page, ascending; `only` as above."""
+        for vpn in self.held_in(space, start, end, only):
+            if self.page_at(space, vpn) is not None:
+                yield vpn
+
     def give_frame(self, key: PageKey, page: Page, pfn: int) -> Page:
         """Give a page the frame that it waited for."""
         page = page.with_frame(pfn)
@@ -169,12 +173,26 @@ class VmPages(VmLocks):
         self.frames[pfn] = key
         return page
 
+    def drop_slot(self, key: PageKey) -> None:
+        """Let go of a page's copy in swap, if there is one: it is told when the step ends."""
+        slot = self.objects[key[0]].swap.pop(key[1], None)
+        if slot is not None:
+            self.dropped[slot] = None
+
+    def free_slots(self, lane: int, out: list[Effect]) -> None:
+        """Tell the swap device which slots are free."""
+        (swap,) = self.settings.swaps
+        out.append(Send(swap, FreeSlots(lane, tuple(self.dropped))))
+        self.dropped.clear()
+
     def rename(self, old: PageKey, new: PageKey) -> Page:
         """Move a page to another object; it is no hole and not known to be zero any more.
 
-        Source: FreeBSD vm_page_rename: mappings stay, the page is dirty.
+        Source: FreeBSD vm_page_rename: mappings stay, the page is dirty, so a copy of it in swap
+        counts no more.
         """
         page = self.objects[old[0]].pages.pop(old[1])
+        self.drop_slot(old)
         self.deferred.pop(old, None)
         if page.hole is not HoleState.LIVE:
             page = page.with_hole(HoleState.LIVE)
@@ -188,109 +206,15 @@ class VmPages(VmLocks):
         """Take a page out of its object."""
         del self.objects[key[0]].pages[key[1]]
         self.frames.pop(page.pfn, None)
+        self.queues.remove(page.pfn)
 
-    # Entries of page tables.
+    def enqueue(self, pfn: int, queue: Queue, activity: int = 0) -> None:
+        """Put a page at the tail of a queue of its frame's domain."""
+        self.queues.put(pfn, (pfn >> DOMAIN_SHIFT) * QUEUES + queue, activity)
 
-    def enter(self, va: int, key: PageKey, page: Page, bits: int) -> int:
-        """Write the entry for a page and give it; what it replaces is gone already."""
-        space = self.spaces[va >> ASID_SHIFT]
-        vpn = va & VPN_MASK
-        ptes = space.pmap.ptes
-        if page.hole is HoleState.LIVE and vpn not in ptes:
-            self.change_resident(va >> ASID_SHIFT, 1)
-        pte = ptes[vpn] = pte_bits.make(page.pfn, bits)
-        if va not in page.mappings:
-            self.put(key, page.mapped_at(va))
-        return pte
-
-    def take_entry(self, va: int, *, keep: bool = False) -> Gone | None:
-        """Remove an entry, or clear its user permission; None if no TLB can hold it.
-
-        Where another operation has taken it and waits for its shootdown, a TLB may: every reader of
-        page tables honours a flush that is outstanding. The dirty bit is kept with the page.
-        """
-        space = self.spaces[va >> ASID_SHIFT]
-        ptes, vpn = space.pmap.ptes, va & VPN_MASK
-        pte = ptes.get(vpn, 0)
-        if not pte or (keep and not pte & pte_bits.U):
-            outstanding = self.unflushed.get(va)
-            return self.must_flush(va, outstanding[-1]) if outstanding else None
-        pfn = pte_bits.pfn_of(pte)
-        if keep:
-            ptes[vpn] = pte & ~pte_bits.U
-        else:
-            del ptes[vpn]
-            self._entry_went(va, pfn, pte)
-        return self.must_flush(va, pfn)
-
-    def _entry_went(self, va: int, pfn: int, pte: int) -> None:
-        key = self.frames.get(pfn)
-        if key is None:
-            return
-        page = self.objects[key[0]].pages[key[1]]
-        if page.hole is HoleState.LIVE:
-            self.change_resident(va >> ASID_SHIFT, -1)
-        if pte & pte_bits.D and not page.flags & DIRTY:
-            self.put(key, page.with_flags(on=DIRTY))
-
-    def must_flush(self, va: int, pfn: int) -> Gone:
-        """Note that the entry for a frame has lost something that a TLB may still give."""
-        self.unflushed[va] = (*self.unflushed.get(va, ()), pfn)
-        return va, pfn
-
-    def orphans_in(self, asid: int, start: int, end: int) -> list[Gone]:
-        """List entries of pages that are gone, in [start, end), whose flush is outstanding.
-
-        Where the page is still there it is busy until the flush is complete.
-        """
-        first, last = asid << ASID_SHIFT | start, asid << ASID_SHIFT | end
-        return [
-            (va, pfns[-1])
-            for va, pfns in self.unflushed.items()
-            if first <= va < last and any(pfn not in self.frames for pfn in pfns)
-        ]
-
-    def has_flushed(self, gone: tuple[Gone, ...]) -> None:
-        """Note that no TLB holds these entries any more; pages are mapped there no longer."""
-        for va, pfn in gone:
-            left = list(self.unflushed.pop(va))
-            left.remove(pfn)
-            if left:
-                self.unflushed[va] = tuple(left)
-            key = self.frames.get(pfn)
-            if key is None or pfn in left:
-                continue
-            pte = self.spaces[va >> ASID_SHIFT].pmap.ptes.get(va & VPN_MASK, 0)
-            if not pte or pte_bits.pfn_of(pte) != pfn:
-                self.put(key, self.objects[key[0]].pages[key[1]].not_mapped_at(va))
-
-    def entries_of(self, page: Page) -> Iterator[tuple[int, int]]:
-        """Yield (va, entry) of the entries that map a page now."""
-        for va in page.mappings:
-            pte = self.spaces[va >> ASID_SHIFT].pmap.ptes.get(va & VPN_MASK, 0)
-            if pte and pte_bits.pfn_of(pte) == page.pfn:
-                yield va, pte
-
-    def dirtied(self, page: Page) -> bool:
-        """Say whether a page was stored to, as far as its entries tell, present ones and past."""
-        if page.flags & DIRTY:
-            return True
-        return any(pte & pte_bits.D for _, pte in self.entries_of(page))
-
-    # The resident set: entries of pages that are in no hole.
-
-    def change_resident(self, asid: int, pages: int) -> None:
-        """Change the resident set of a space; it is stated when the operation's step ends."""
-        self.spaces[asid].resident += pages
-        self.restated[asid] = None
-
-    def account(self, page: Page, sign: int) -> None:
-        """Let a page's entries enter (1) or leave (-1) the resident sets of their spaces."""
-        for va, _ in self.entries_of(page):
-            self.change_resident(va >> ASID_SHIFT, sign)
-
-    def state_resident(self, lane: int, out: list[Effect]) -> None:
-        """State the resident sets that have changed."""
-        spaces = self.spaces
-        out.extend(Note(Resident(lane, asid, spaces[asid].resident)) for asid in self.restated)
-        self.restated.clear()
+    def activate(self, page: Page) -> None:
+        """Put a page that is used into the active queue, one of a hole among those to go."""
+        pfn, queues = page.pfn, self.queues
+        number = (pfn >> DOMAIN_SHIFT) * QUEUES + (_ACTIVE if page.hole is _LIVE else _HOLES)
+        if queues.where.get(pfn) != number:
+            queues.put(pfn, number, self.settings.act_init)

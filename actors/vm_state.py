@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterator
 from actors.facts import PagePinned
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
-from actors.messages import Hint, ZeroJob
+from actors.messages import ZeroJob
 from actors.operations.operation import Op, replace
 from actors.vm_pins import VmPins
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
 from kernel.page import KNOWN_ZERO, NOBODY, Page
+from kernel.page_queue import QUEUES, Queue
 from kernel.policy import AdviceKind, HoleRecord, NotStarted, zero_may_skip
 from kernel.vm_map import HOLE, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
 class VmState(VmPins):
-    """Holes: events, offers to the zeroing thread, hints to the page daemons."""
+    """Holes: events, offers to the zeroing thread, hints for the page daemons."""
 
     def hole_event(
         self, key: PageKey, event: HoleEvent, op: Op
@@ -96,6 +97,12 @@ class VmState(VmPins):
                 continue
             (holes.add if hole else holes.remove)(low, high)
 
+    def unclip_holes(self, space: VmSpace) -> None:
+        """Let entries say no more where holes are, if the record is beside the map."""
+        if self.settings.policy.hole_state is HoleRecord.RANGE_LIST:
+            for entry in [e for e in space.map.entries if e.flags & HOLE]:
+                space.map.change(entry.start, entry.end, lambda e: e.with_flags(off=HOLE))
+
     def punch_files(self, space: VmSpace, start: int, end: int) -> None:
         """Let the files that are mapped shared in [start, end) read as zero there from now on."""
         for piece in space.map.pieces(start, end):
@@ -164,16 +171,15 @@ class VmState(VmPins):
             for zeroer, found in sorted(by_zeroer.items())
         )
 
-    def hint(self, op: int, keys: list[PageKey], out: list[Effect]) -> None:
-        """Tell the page daemons of the frames' domains that these pages look reclaimable."""
-        by_daemon: dict[int, list[PageKey]] = {}
+    def hint(self, keys: list[PageKey], queue: Queue) -> None:
+        """Queue pages that look reclaimable for the page daemons of their frames' domains."""
         for key in keys:
             page = self.get(key)
-            if page is not None and page.pfn >= 0:
-                by_daemon.setdefault(self.settings.daemon_of(page.pfn), []).append(key)
-        out.extend(
-            Send(daemon, Hint(op, tuple(found))) for daemon, found in sorted(by_daemon.items())
-        )
+            if page is None or page.pfn < 0:
+                continue
+            in_laundry = self.queues.where.get(page.pfn, 0) % QUEUES == Queue.LAUNDRY
+            if not (in_laundry and self.settings.hazards & Hazard.HOLE_TO_SWAP):
+                self.enqueue(page.pfn, queue)
 
 
 Phase = Callable[[VmState, VmSpace, Op, list[Effect]], Op]

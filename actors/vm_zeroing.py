@@ -2,9 +2,10 @@
 
 from actors.facts import BackgroundZeroed
 from actors.machine import Effect, Note, Send
-from actors.messages import PageZeroed, Take, Taken
-from actors.operations.operation import Op, OpKind
-from actors.vm_state import VmState
+from actors.messages import Ceded, Claimed, PageZeroed, Take, Taken
+from actors.operations import advise_zero
+from actors.operations.operation import Op, OpKind, OpState
+from actors.vm_run import VmRun
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
 from kernel.page import NOBODY
 from kernel.policy import Claim
@@ -13,7 +14,7 @@ from kernel.policy import Claim
 _TAKE_BITS = 32
 
 
-class VmZeroing(VmState):
+class VmZeroing(VmRun):
     """Pages of holes in the hands of the zeroing thread."""
 
     def take(self, src: int, m: Take) -> list[Effect]:
@@ -55,3 +56,17 @@ class VmZeroing(VmState):
                 self.taken.pop(key, None)
                 self.unbusy(key, after, out)
         return out
+
+    def ceded(self, _src: int, m: Ceded) -> list[Effect]:
+        """Go on with a ZERO that takes pages over."""
+        op = self.in_flight(m, m.thief, OpState.ZEROING)
+        out: list[Effect] = []
+        return self.run(advise_zero.ceded(self, op, m.pages, out), out)
+
+    def claimed(self, _src: int, m: Claimed) -> list[Effect]:
+        """Go on with a ZERO that has taken pages over by their claim words."""
+        op = self.in_flight(m, m.op, OpState.ZEROING)
+        out: list[Effect] = []
+        for key, _ in m.pages:
+            del self.taken[key]
+        return self.run(advise_zero.ceded(self, op, m.pages, out), out)

@@ -1,7 +1,7 @@
 """Which actors a machine has, their ids and names, and the latency between any two.
 
-Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads, devices. The
-digest of a run and every tie between deliveries go by them.
+Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads, swap, devices.
+The digest of a run and every tie between deliveries go by them.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from actors.machine import Machine
 from actors.memory import Memory
 from actors.pagedaemon import PageDaemon
 from actors.settings import Settings
+from actors.swap import Swap
 from actors.vm import Vm
 from actors.zeroer import Zeroer
 from kernel.costs import Latencies
@@ -32,6 +33,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sockets: int = 1
     domains: int = 1
     zeroers: int = 1
+    swaps: int = 0
     devices: int = 0
 
     def domain_of(self, core: int) -> int:
@@ -52,6 +54,7 @@ class Wiring(msgspec.Struct, frozen=True):
     memories: tuple[int, ...]
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
+    swaps: tuple[int, ...]
     devices: tuple[int, ...]
     domains: tuple[int, ...]
     sockets: tuple[int, ...]
@@ -76,6 +79,7 @@ def wire(shape: Shape, homes: Sequence[int]) -> Wiring:
         "memory": list(each),
         "pagedaemon": list(each),
         "zeroer": [domain for domain in each for _ in range(shape.zeroers)],
+        "swap": [0] * shape.swaps,
         "device": [n % shape.domains for n in range(shape.devices)],
     }
     names: list[str] = []
@@ -95,6 +99,7 @@ def wire(shape: Shape, homes: Sequence[int]) -> Wiring:
         ranges["memory"],
         ranges["pagedaemon"],
         ranges["zeroer"],
+        ranges["swap"],
         ranges["device"],
         tuple(domains),
         tuple(domain * shape.sockets // shape.domains for domain in domains),
@@ -114,11 +119,12 @@ def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> M
     role = wiring.roles[actor]
     if role == "core":
         return Core(actor, settings, guest)
-    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer | Device]] = {
+    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer | Swap | Device]] = {
         "vm": Vm,
         "memory": Memory,
         "pagedaemon": PageDaemon,
         "zeroer": Zeroer,
+        "swap": Swap,
         "device": Device,
     }
     return made[role](actor, settings)
@@ -141,6 +147,8 @@ _PAIRS = {
     frozenset({"zeroer", "core"}): "daemon_core_ns",
     frozenset({"pagedaemon", "memory"}): "daemon_memory_ns",
     frozenset({"zeroer", "memory"}): "daemon_memory_ns",
+    frozenset({"memory", "swap"}): "memory_swap_ns",
+    frozenset({"vm", "swap"}): "vm_swap_ns",
     frozenset({"device", "core"}): "device_core_ns",
     frozenset({"device", "vm"}): "device_vm_ns",
     frozenset({"device", "memory"}): "device_memory_ns",

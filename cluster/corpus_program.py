@@ -123,15 +123,19 @@ class Plan:
         self.compared.append((index, process, operation))
 
     def _with_random_residency(self, operation: Operation) -> Operation:
-        """Say which pages mincore may find reclaimed at any time, where RANDOM reclaims."""
+        """Say which pages mincore may find reclaimed at any time: lazily freed ones by RANDOM.
+
+        The page daemon of ALWAYS takes clean pages, too, where Linux shows the zero page.
+        """
         if operation.get("advice") == "FREE":
             self._lazy.update(range(operation["pg"], operation["pg"] + operation["n"]))
         elif operation["op"] == "remap" and self._lazy:
             self._lazy.update(range(operation["to"], operation["to"] + operation["newn"]))
-        if self._reclaim != RANDOM or "vec" not in operation:
+        if self._reclaim not in (RANDOM, ALWAYS) or "vec" not in operation:
             return operation
         bits = enumerate(operation["vec"], operation["pg"])
-        vec = "".join("0" if page in self._lazy else bit for page, bit in bits)
+        every = self._reclaim == ALWAYS
+        vec = "".join("0" if every or page in self._lazy else bit for page, bit in bits)
         return {**operation, "altvec": [*operation.get("altvec", ()), vec]}
 
     def _instruction(self, operation: Operation) -> Instruction:

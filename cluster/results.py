@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import msgspec
-
 from actors.facts import (
     BackgroundZeroed,
     CallEnded,
@@ -21,6 +19,7 @@ from actors.facts import (
     FaultStarted,
     FramesInUse,
     HoleSettled,
+    Killed,
     Outstanding,
     PagePinned,
     PinMet,
@@ -29,13 +28,17 @@ from actors.facts import (
     Segv,
     Shooting,
     Shot,
+    Stalled,
+    SwapRead,
+    SwapWritten,
     Touched,
     TransferEnded,
     ZeroCase,
 )
 from actors.operations.operation import OpKind
-from cluster.histogram import Histogram, Spread
-from cluster.page_meter import PageMeter, PagesHeld
+from cluster.histogram import Histogram
+from cluster.page_meter import PageMeter
+from cluster.run_metrics import KilledProcess, Metrics
 from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.units import GRANULE
 
@@ -73,6 +76,11 @@ SOMETIMES = (
     "sometimes_shootdown_has_targets",
     "sometimes_reclaim_hits_a_hole",
     "sometimes_reclaim_takes_a_free_page",
+    "sometimes_reclaim_takes_a_clean_page",
+    "sometimes_memory_is_low",
+    "sometimes_memory_is_out",
+    "sometimes_page_goes_to_swap",
+    "sometimes_page_comes_from_swap",
     "sometimes_pin_stops_hole",
     "sometimes_frame_outlives_page",
     "sometimes_fork_copies_pinned",
@@ -81,46 +89,6 @@ SOMETIMES = (
     "sometimes_fault_is_spurious",
     "sometimes_call_fails",
 )
-
-
-class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """The metrics of a run; keys of the dicts are fixed, counts of 0 included.
-
-    Pages are 4 KiB pages, durations simulated nanoseconds, counts are of the whole run.
-    """
-
-    #: system calls by kind, from kernel entry to return
-    operations: dict[str, Spread]
-    #: pages of the ranges that they were called for, resident or not, by kind
-    operation_pages: dict[str, int]
-    #: accesses of the guest, one granule each: `loads`, `stores`
-    touches: dict[str, int]
-    #: resolved page faults by FaultCause
-    faults: dict[str, int]
-    #: resolved page faults, from the failing walk until the thread can go on
-    fault_latency: Spread
-    #: SIGSEGVs by SegvCode
-    segv: dict[str, int]
-    #: shootdown interrupts: `sent`, `acked`
-    ipis: dict[str, int]
-    #: from the first interrupt of a shootdown to its last acknowledgement
-    shootdown_wait: Spread
-    #: by whom pages of holes were zeroed: `background` (the zeroing thread), `stolen` (begun by it,
-    #: ended by ZERO), `inline` (ZERO alone); `skipped`: ZERO found them zero; `clean`: HOLE did
-    pages_zeroed: dict[str, int]
-    #: frames that the page daemon took: `pages`, and of these `holes`
-    reclaimed: dict[str, int]
-    #: devices: `pages_pinned`; bytes that they stored to memory and loaded from it
-    transfers: dict[str, int]
-    #: the resident set of all processes together: pages in holes have left it
-    resident: PagesHeld
-    #: the same by process
-    resident_by_process: dict[str, PagesHeld]
-    #: frames that are not free, pages of holes included
-    frames_in_use: PagesHeld
-    #: system calls that failed, by errno
-    errors: dict[str, int]
-    sometimes: dict[str, int]
 
 
 class Results:
@@ -142,6 +110,10 @@ class Results:
         self.zeroed: Counter[str] = Counter()
         self.reclaimed = 0
         self.reclaimed_holes = 0
+        self.reclaimed_free = 0
+        self.stalls = 0
+        self.killed: list[KilledProcess] = []
+        self.swap: Counter[str] = Counter()
         self.pinned = 0
         #: granules loaded, stored
         self.transferred = [0, 0]
@@ -190,7 +162,15 @@ class Results:
                 how: self.zeroed[how]
                 for how in ("inline", "background", "stolen", "skipped", "clean")
             },
-            reclaimed={"pages": self.reclaimed, "holes": self.reclaimed_holes},
+            reclaimed={
+                "pages": self.reclaimed,
+                "holes": self.reclaimed_holes,
+                "free": self.reclaimed_free,
+                "clean": self.reclaimed - self.reclaimed_holes - self.reclaimed_free,
+            },
+            swap={"written": self.swap["written"], "read": self.swap["read"]},
+            low_memory=self.stalls,
+            killed=list(self.killed),
             transfers={
                 "pages_pinned": self.pinned,
                 "bytes_stored": self.transferred[1] * GRANULE,
@@ -283,8 +263,35 @@ class Results:
     def _reclaimed(self, _when: int, fact: Reclaimed) -> None:
         self.reclaimed += fact.pages
         self.reclaimed_holes += fact.holes
+        self.reclaimed_free += fact.free
         self.sometimes["sometimes_reclaim_hits_a_hole"] += bool(fact.holes)
-        self.sometimes["sometimes_reclaim_takes_a_free_page"] += fact.pages > fact.holes
+        self.sometimes["sometimes_reclaim_takes_a_free_page"] += bool(fact.free)
+        self.sometimes["sometimes_reclaim_takes_a_clean_page"] += (
+            fact.pages > fact.holes + fact.free
+        )
+
+    def _stalled(self, _when: int, _fact: Stalled) -> None:
+        self.stalls += 1
+        self.sometimes["sometimes_memory_is_low"] += 1
+
+    def _process_killed(self, when: int, fact: Killed) -> None:
+        one = KilledProcess(
+            process=fact.asid,
+            resident_pages=fact.resident,
+            swapped_pages=fact.swapped,
+            free_frames=fact.free,
+            when_ns=when if self.timed else None,
+        )
+        self.killed.append(one)
+        self.sometimes["sometimes_memory_is_out"] += 1
+
+    def _swap_written(self, _when: int, fact: SwapWritten) -> None:
+        self.swap["written"] += fact.pages
+        self.sometimes["sometimes_page_goes_to_swap"] += 1
+
+    def _swap_read(self, _when: int, _fact: SwapRead) -> None:
+        self.swap["read"] += 1
+        self.sometimes["sometimes_page_comes_from_swap"] += 1
 
     def _resident(self, when: int, fact: Resident) -> None:
         self.resident.change(when, fact.asid, fact.pages)
@@ -304,6 +311,10 @@ class Results:
         CoresCaughtUp: _cores_caught_up,
         BackgroundZeroed: _background_zeroed,
         Reclaimed: _reclaimed,
+        Killed: _process_killed,
+        Stalled: _stalled,
+        SwapWritten: _swap_written,
+        SwapRead: _swap_read,
         PagePinned: _page_pinned,
         PinMet: _pin_met,
         TransferEnded: _transfer_ended,

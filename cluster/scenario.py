@@ -12,6 +12,7 @@
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ from cluster.shipped import nearest, read_toml, shipped, told
 #: which values are possible the profile says; here that they fit
 _Ns = Annotated[int, Meta(ge=0, le=1 << 62)]
 _Count = Annotated[int, Meta(ge=1, le=1 << 32)]
+_Frames = Annotated[int, Meta(ge=0, le=1 << 32)]
 
 
 class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,9 +39,19 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     #: of the machine, spread over its domains
     devices: Annotated[int, Meta(ge=0, le=256)] = 0
     frames: _Count = 1 << 20
+    #: pages of the swap device; 0: there is none
+    swap_slots: _Frames = 0
     tlb_entries: _Count = 1536
-    free_wakeup: _Count = 64
-    free_target: _Count = 128
+    #: water marks of free frames; by default FreeBSD's for so many frames
+    free_reserved: _Frames | None = None
+    free_min: _Frames | None = None
+    free_wakeup: _Frames | None = None
+    free_target: _Frames | None = None
+    inactive_target: _Frames | None = None
+    #: activity of a page that becomes active (FreeBSD's ACT_INIT)
+    act_init: Annotated[int, Meta(ge=0, le=64)] = 5
+    #: passes of a page daemon in vain until it kills the largest process
+    pageout_oom_seq: Annotated[int, Meta(ge=1, le=1 << 20)] = 12
     store_buffer: _Count = 56
     interrupt_quantum_ns: _Count = 5000
     #: ULE's, of stathz 127: 12 ticks; 0: threads are not preempted
@@ -84,7 +96,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     about: str = ""
     machine: MachineTable = MachineTable()
-    policy: dict[str, str | int] = {}
+    policy: Mapping[str, str | int] = {}
     workload: WorkloadTable = WorkloadTable()
     thread: list[ThreadTable] = []
     run: RunTable = RunTable()

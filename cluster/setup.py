@@ -22,14 +22,16 @@ from kernel.hazards import BY_NAME, Hazard
 from kernel.policy import Invalidate, Policy, concerned
 from kernel.presets import PRESETS
 from kernel.refusals import refusals
+from kernel.water_marks import WaterMarks, water_marks
 
 _SCALE_MAX = 1_000_000
 #: keys of [machine] that the machines know under the same name
 _SAME_KEYS = (
     "tlb_entries",
     "frames",
-    "free_wakeup",
-    "free_target",
+    "swap_slots",
+    "act_init",
+    "pageout_oom_seq",
     "store_buffer",
     "slice_ns",
     "interrupt_quantum_ns",
@@ -69,7 +71,7 @@ def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:
         raise InputError(f"{where}: no preset {name!r}{hint} (presets: {', '.join(PRESETS)})")
     data = {**msgspec.to_builtins(PRESETS[name]), **keys}
     try:
-        policy: Policy = msgspec.convert(data, Policy)
+        policy: Policy = msgspec.convert(data, Policy, strict=False)  # `--set` gives text
     except msgspec.ValidationError as e:
         names = list(msgspec.to_builtins(PRESETS[name]))
         hint = nearest(str(e), names) + _values_of_key(str(e))
@@ -180,11 +182,6 @@ def _think_scale(timing: str, where: str) -> tuple[int, int]:
 
 
 def _check_machine(machine: MachineTable, where: str) -> None:
-    if machine.free_target < machine.free_wakeup:
-        raise InputError(
-            f"{where}: machine.free_target={machine.free_target} must not be below "
-            f"machine.free_wakeup={machine.free_wakeup}"
-        )
     for many, few in (("domains", "sockets"), ("cores", "domains")):
         in_all, holders = getattr(machine, many), getattr(machine, few)
         if in_all % holders:
@@ -194,22 +191,44 @@ def _check_machine(machine: MachineTable, where: str) -> None:
             )
 
 
-def _shape(machine: MachineTable) -> Shape:
-    return Shape(
-        cores=machine.cores,
-        sockets=machine.sockets,
-        domains=machine.domains,
-        zeroers=machine.zeroers,
-        devices=machine.devices,
-    )
-
-
 def _homes(guest: Guest, families: Sequence[int], core_of: Sequence[int]) -> list[int]:
     """Give for each process family the core of its first thread: there its tables are touched."""
     homes = [0] * (1 + max(families))
     for thread, info in reversed(list(enumerate(guest.threads))):
         homes[families[info.process]] = core_of[thread]
     return homes
+
+
+def _water_marks(machine: MachineTable, where: str) -> WaterMarks:
+    """Give the marks of the scenario; FreeBSD's where it gives none, within those that it does."""
+    usual = water_marks(machine.frames)
+    target, wakeup = machine.free_target, machine.free_wakeup
+    if target is None:
+        target = usual.target if wakeup is None else max(usual.target, wakeup)
+    if wakeup is None:
+        wakeup = max(1, target * 9 // 10)
+    minimum = machine.free_min
+    if minimum is None:
+        minimum = max(min(usual.minimum, target), (machine.free_reserved or 0) + 1)
+    reserved = machine.free_reserved
+    if reserved is None:
+        reserved = min(usual.reserved, max(0, minimum - 1))
+    inactive = machine.inactive_target
+    if inactive is None:
+        inactive = min(target * 3 // 2, machine.frames // 3)
+    for key, low, than, high in (
+        ("free_wakeup", wakeup, "free_target", target),
+        ("free_min", minimum, "free_target", target),
+        ("free_reserved", reserved + 1, "free_min", minimum),
+        ("free_min", minimum, "frames", machine.frames),
+    ):
+        if low > high:
+            lower = low - 1 if key == "free_reserved" else low
+            verb = "must be above" if key == "free_reserved" else "must not be below"
+            raise InputError(f"{where}: machine.{than}={high} {verb} machine.{key}={lower}")
+    return WaterMarks(
+        reserved=reserved, minimum=minimum, wakeup=wakeup, target=target, inactive=inactive
+    )
 
 
 def _check_devices(guest: Guest, machine: MachineTable, where: str) -> None:
@@ -231,6 +250,17 @@ def _check_cores(guest: Guest, machine: MachineTable, where: str) -> None:
                 f"{where}: thread {info.name}: core={info.core}, but machine.cores="
                 f"{machine.cores} (the first is core 0)"
             )
+
+
+def _shape(machine: MachineTable) -> Shape:
+    return Shape(
+        cores=machine.cores,
+        sockets=machine.sockets,
+        domains=machine.domains,
+        zeroers=machine.zeroers,
+        swaps=int(machine.swap_slots > 0),
+        devices=machine.devices,
+    )
 
 
 def _hazards(names: list[str], where: str) -> Hazard:
@@ -279,11 +309,13 @@ def prepare(
         memories=wiring.memories,
         daemons=wiring.daemons,
         zeroers=wiring.zeroers,
+        swaps=wiring.swaps,
         devices=wiring.devices,
         vm_of=tuple(wiring.vms[family] for family in families),
         core_of=core_of,
         process_of=tuple(t.process for t in guest.threads),
         computes=machine.thinking == "computes",
+        marks=_water_marks(machine, where),
         **{key: getattr(machine, key) for key in _SAME_KEYS},
         seed=scenario.run.seed,
         think_scale=_think_scale(workload.timing, where),

@@ -42,6 +42,8 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     context_switch_ns: _Cost
     set_dirty_ns: _Cost
     signal_ns: _Cost
+    swap_read_ns: _Cost
+    swap_write_ns: _Cost
     #: transfers of devices: to pin a page that is mapped; to hand a transfer over (the doorbell);
     #: from there to the first byte; 4 KiB moved, besides the way to memory and back; interrupt and
     #: completion
@@ -74,6 +76,8 @@ class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     daemon_vm_ns: _Transit
     daemon_core_ns: _Transit
     daemon_memory_ns: _Transit
+    memory_swap_ns: _Transit
+    vm_swap_ns: _Transit
     device_core_ns: _Transit
     device_vm_ns: _Transit
     device_memory_ns: _Transit

@@ -8,6 +8,7 @@ class Errno(IntEnum):
 
     OK = 0
     EPERM = 1
+    EINTR = 4
     ENXIO = 6
     ENOMEM = 12
     EFAULT = 14
@@ -24,6 +25,8 @@ class SegvCode(IntEnum):
     HOLE = 3
     #: behind the end of the object that is mapped (SIGBUS)
     OBJECT = 4
+    #: no signal: the process was killed
+    KILLED = 5
 
 
 class FaultCause(IntEnum):
@@ -42,7 +45,7 @@ class FaultCause(IntEnum):
     SPURIOUS = 5
     #: an older copy was copied to a page of one's own
     COPY = 6
-    #: read from a file
+    #: read from a file or from swap, whatever else was done then
     PAGE_IN = 7
     #: the zero page that all share
     ZERO_PAGE = 8

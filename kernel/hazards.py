@@ -32,6 +32,13 @@ class Hazard(IntFlag):
     TIME_FOR_ACKNOWLEDGEMENT = auto()
     USER_BIT_ONLY = auto()
     CLAIM_WITHOUT_FENCE = auto()
+    PAGE_OUT_BEFORE_ACKS = auto()
+    ZERO_KEEPS_SWAP = auto()
+    FREE_KEEPS_SWAP = auto()
+    HOLE_TO_SWAP = auto()
+    SLOT_FREED_IN_USE = auto()
+    COLLAPSE_IGNORES_SWAP = auto()
+    IGNORES_UNFLUSHED = auto()
     UNPIN_BEFORE_DMA_DONE = auto()
     HOLE_IGNORES_PINS = auto()
     DMA_LEAVES_CLEAN = auto()
@@ -136,9 +143,9 @@ _ABOUT = {
         "M6; vm_object_madvise's restart",
     ),
     Hazard.DAEMON_SKIPS_RECHECK: _info(
-        "the page daemon frees a page on an old hint without looking whether it is still a hole",
+        "the page daemon frees a page that it took off the queue of holes without looking again",
         ("keep",),
-        "between the hint and the reclaim, with a ZERO in between",
+        "between the two, with a ZERO in between",
         "M19",
     ),
     Hazard.HOOK_AFTER_EARLY_RETURN: _info(
@@ -166,6 +173,48 @@ _ABOUT = {
         ("keep",),
         "between the store of the own word and its drain, while the thread begins a chunk",
         "M10; store buffering: Dekker's algorithm without its fence",
+    ),
+    Hazard.PAGE_OUT_BEFORE_ACKS: _info(
+        "the page daemon has a page written to swap before its shootdown has completed",
+        ("keep",),
+        "between the write protection and the last acknowledgement, with a store in between",
+        "H-7: Linux 1cf35d47712d, page_mkclean against a flush that is outstanding",
+    ),
+    Hazard.ZERO_KEEPS_SWAP: _info(
+        "HOLE and ZERO discard what is resident and leave the copy in swap",
+        ("zero",),
+        "none: a page that was written to swap before HOLE",
+        "M18, H-45: zero one of two copies",
+    ),
+    Hazard.FREE_KEEPS_SWAP: _info(
+        "MADV_FREE leaves the copy in swap, which is older than the page that it marks",
+        ("fork", "keep"),
+        "none: a page that was read back from swap and stored to",
+        "H-10: Linux 9625456cc763",
+    ),
+    Hazard.HOLE_TO_SWAP: _info(
+        "the page daemon writes the page of a hole to swap, from the laundry where HOLE found it",
+        ("page-out",),
+        "none: a dirty page in the laundry that HOLE makes part of a hole",
+        "M19 in shape",
+    ),
+    Hazard.SLOT_FREED_IN_USE: _info(
+        "a discard frees the slot of a page that is just being read from it, without waiting",
+        ("isolate", "keep"),
+        "while the page-in is in flight",
+        "H-45, M6",
+    ),
+    Hazard.COLLAPSE_IGNORES_SWAP: _info(
+        "an object is collapsed into its shadow without looking at what the shadow has in swap",
+        ("keep", "fork"),
+        "none: a page of the shadow in swap, an older one of the object resident",
+        "1.7: vm_object_collapse_scan asks vm_pager_has_page",
+    ),
+    Hazard.IGNORES_UNFLUSHED: _info(
+        "who finds an entry gone takes it as flushed, although the page daemon owes the flush",
+        ("fork", "translation"),
+        "between the page daemon's removal of the entry and its flush",
+        "M5, H-4: Linux 3ea277194dae (flush_tlb_batched_pending)",
     ),
     Hazard.UNPIN_BEFORE_DMA_DONE: _info(
         "the pins are given back when the device has the transfer, not when memory has all of it",

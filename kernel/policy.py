@@ -234,10 +234,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     errors: Errors = Errors.FREEBSD
     commit_checks: CommitChecks = msgspec.field(default=CommitChecks.OFF, name="commit_checks")
     read_fill: ReadFill = msgspec.field(default=ReadFill.OWN_PAGE, name="read_fill")
+    #: pages that the page daemon unmaps before one flush (1 as on FreeBSD, more as on Linux)
+    daemon_batch: Annotated[int, Meta(ge=1, le=512)] = msgspec.field(default=1, name="daemon_batch")
 
 
 #: keys that mean something whatever the advice is
-_ALWAYS_MEANT = frozenset({"advice", "errors", "commit_checks", "read_fill"})
+_ALWAYS_MEANT = frozenset({"advice", "errors", "commit_checks", "read_fill", "daemon_batch"})
 #: keys of the other advices that have holes or older copies
 _MEANT = {
     AdviceKind.REUSABLE_REUSE: frozenset({"shadow_anon", "shared", "rogue"}),

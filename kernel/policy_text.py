@@ -21,6 +21,7 @@ KEY_ABOUT: dict[str, str] = {
     "errors": "What a call on a range with gaps, or with wired pages, answers.",
     "commit_checks": "Whether the allocator takes access away itself, beside the advice.",
     "read_fill": "What a load of memory that nobody has stored to is given.",
+    "daemon_batch": "Pages that the page daemon unmaps before one flush: 1 FreeBSD, more Linux.",
 }
 
 VALUE_ABOUT: dict[tuple[str, str], str] = {

@@ -34,6 +34,8 @@ class Property(StrEnum):
     PROGRESS = "progress"
     #: a child sees memory as it was at the fork; nothing older than was overwritten comes back
     FORK = "fork"
+    #: no page of a hole is written to swap
+    PAGE_OUT = "page-out"
 
 
 ALWAYS = frozenset(
@@ -44,6 +46,7 @@ ALWAYS = frozenset(
         Property.ACCOUNT,
         Property.PROGRESS,
         Property.FORK,
+        Property.PAGE_OUT,
     }
 )
 

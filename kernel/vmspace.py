@@ -49,7 +49,7 @@ class Pmap:
 class VmSpace:
     """One address space."""
 
-    __slots__ = ("holes", "lock", "map", "pmap", "resident")
+    __slots__ = ("holes", "killed", "lock", "map", "pmap", "resident")
 
     def __init__(self) -> None:
         """Make an empty address space."""
@@ -60,6 +60,8 @@ class VmSpace:
         self.resident = 0
         #: private pages in a hole (hole_state = range-list)
         self.holes = HoleRanges()
+        #: the process was killed: nothing is mapped for it any more
+        self.killed = False
 
     def copy(self) -> Self:
         """Copy the containers."""
@@ -69,9 +71,10 @@ class VmSpace:
         twin.lock = self.lock
         twin.resident = self.resident
         twin.holes = self.holes.copy()
+        twin.killed = self.killed
         return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
-        holes = self.holes.freeze()
-        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident, holes
+        record = self.holes.freeze()
+        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident, record, self.killed

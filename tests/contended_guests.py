@@ -10,6 +10,7 @@ from kernel.policy import AdviceKind
 from kernel.presets import PRESETS
 
 PAGES = 3
+PLENTY = {"frames": 64, "free_wakeup": 4, "free_target": 4}
 _CALLS = ("hole", "zero", "release", "reuse", "free", "dontneed", "unmap", "map", "protect")
 #: `move`, an access beyond the pages, `copy` (by the kernel), and calls of a range
 _OTHERS = (
@@ -227,13 +228,7 @@ def profile_for(policy: str) -> str:
 def _setup(
     seed: int, policy: str, threads: list[ThreadTable], changes: dict[str, int | str]
 ) -> Setup:
-    keys = {
-        "profile": profile_for(policy),
-        "cores": 2,
-        "frames": 64,
-        "free_wakeup": 4,
-        "free_target": 4,
-    }
+    keys = {"profile": profile_for(policy), "cores": 2, **PLENTY}
     keys |= changes
     machine = msgspec.convert(keys, MachineTable)
     scenario = Scenario(

@@ -47,7 +47,7 @@ def leavings(machines: list[Machine], cells: tuple[int, ...]) -> dict[str, objec
             continue
         for asid, space in vm.spaces.items():
             pages = {}
-            for vpn in vm.resident_in(space, 0, 1 << 36):
+            for vpn in vm.held_in(space, 0, 1 << 36):
                 at = vm.page_at(space, vpn)
                 assert at is not None
                 page = at[1]

@@ -13,6 +13,7 @@ from actors.messages import Message, Step
 from actors.operations.operation import Op, OpKind
 from actors.pagedaemon import PageDaemon
 from actors.settings import KERNEL_LANE
+from actors.swap import Swap
 from actors.vm import Vm
 from actors.zeroer import Zeroer
 from cluster.explore.world import Channel
@@ -74,10 +75,20 @@ class Words:
             return self._zeroer(machine)
         if isinstance(machine, PageDaemon):
             return self._daemon(machine)
+        if isinstance(machine, Swap):
+            return self._swap(machine)
         if isinstance(machine, Device):
             return self._device(machine)
         assert isinstance(machine, Memory)
         return self.frames(machine)
+
+    def _swap(self, swap: Swap) -> list[str]:
+        rows = []
+        for slot, contents in sorted(swap.contents.items()):
+            bases = "|".join(self.text.stamp(b) for b in contents.bases)
+            cells = [f"{g}={self.text.stamp(v)}" for g, v in sorted(contents.cells.items())]
+            rows.append(" ".join([f"slot {slot}: {bases}", *cells]))
+        return rows or ["empty"]
 
     def _vm(self, vm: Vm) -> list[str]:
         rows = []
@@ -124,9 +135,13 @@ class Words:
         space = vm.spaces[asid]
         ptes = dict(space.pmap.ptes)
         rows = []
-        for vpn in vm.resident_in(space, 0, VPN_LIMIT):
-            _, page = vm.page_at(space, vpn)
-            rows.append((vpn, f"page {vpn}: {self._page(page)}, pte {pte_text(ptes.pop(vpn, 0))}"))
+        for vpn in vm.held_in(space, 0, VPN_LIMIT):
+            found = vm.page_at(space, vpn)
+            what = self._page(found[1]) if found else "not resident"
+            entry = space.map.lookup(vpn)
+            slot = vm.objects[entry.oid].swap.get(entry.pindex(vpn))
+            what += f", slot {slot}" if slot is not None else ""
+            rows.append((vpn, f"page {vpn}: {what}, pte {pte_text(ptes.pop(vpn, 0))}"))
         rows += [(vpn, f"page {vpn}: no page, pte {pte_text(pte)}") for vpn, pte in ptes.items()]
         return [text for _, text in sorted(rows)]
 
@@ -182,9 +197,7 @@ class Words:
         return rows
 
     def _daemon(self, d: PageDaemon) -> list[str]:
-        hints = listed(self.text.key(key) for _, key in d.hints)
-        busy = ", reclaims" if d.reclaiming else ""
-        return [f"hints {hints}, shortage {d.shortage}{busy}"]
+        return [f"{d.phase.name}, shortage {d.shortage}, freed {d.freed}, laundered {d.laundered}"]
 
     def _device(self, d: Device) -> list[str]:
         rows = []

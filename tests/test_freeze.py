@@ -22,7 +22,10 @@ def two_processes(preset: str) -> Setup:
         {"name": "b", "core": 1, "initial": False, "run": ["store 1", "unmap 1 1"]},
         {"name": "c", "core": 1, "process": 1, "run": run},
     ]
-    machine = {"cores": 2, "grain": "fine", "frames": 3, "free_wakeup": 2, "free_target": 2}
+    machine = {
+        "cores": 2, "grain": "fine", "frames": 3, "free_wakeup": 2, "free_target": 2,
+        "swap_slots": 2, "act_init": 0,
+    }  # fmt: skip
     return prepare(parse({"machine": machine, "policy": {"preset": preset}, "thread": threads}, ""))
 
 

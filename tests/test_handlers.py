@@ -14,9 +14,8 @@ from cluster.setup import prepare
 
 
 def machines() -> list[Machine]:
-    scenario = Scenario(
-        machine=MachineTable(devices=1), thread=[ThreadTable(run=["map 0 1"])], run=RunTable()
-    )
+    machine = MachineTable(swap_slots=1, devices=1)
+    scenario = Scenario(machine=machine, thread=[ThreadTable(run=["map 0 1"])], run=RunTable())
     setup = prepare(scenario)
     return build(setup.wiring, setup.settings, setup.guest)
 

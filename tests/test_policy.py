@@ -70,7 +70,7 @@ def test_every_preset_makes_sense_and_is_described() -> None:
 def test_keys_of_hole_zero_do_not_concern_other_advice() -> None:
     name, policy = policy_of({"preset": "madv-free", "no_access": "none"}, "x")
     assert (name, policy.no_access) == ("madv-free", "none")
-    meant = {"advice", "errors", "commit_checks", "shadow_anon", "read_fill"}
+    meant = {"advice", "errors", "commit_checks", "shadow_anon", "read_fill", "daemon_batch"}
     assert concerned(policy) == meant
     assert concerned(PRESETS["flag-only"]) == set(Policy.__struct_fields__)
 

@@ -12,9 +12,18 @@ from actors.message import Message
 from actors.wiring import build
 from cluster.properties.checker import Checker
 from cluster.setup import Setup
-from tests.contended_guests import POLICIES, contended_setup, forking_setup
+from tests.contended_guests import PLENTY, POLICIES, contended_setup, forking_setup
 
 SEEDS = 4
+_TIGHT = {"free_min": 1, "act_init": 0, "pageout_oom_seq": 2}
+#: the guest has three pages
+MACHINES = {
+    "many-frames": PLENTY,
+    "few-frames": {"frames": 4, "free_wakeup": 4, "free_target": 4},
+    "swap": {**_TIGHT, "frames": 2, "free_wakeup": 2, "free_target": 2, "swap_slots": 8},
+    "swap-full": {**_TIGHT, "frames": 2, "free_wakeup": 1, "free_target": 1, "swap_slots": 1},
+    "out-of-memory": {**_TIGHT, "frames": 1, "free_wakeup": 1, "free_target": 1},
+}
 _TOO_LONG = 20_000
 Channel = tuple[int, int, int, bool]
 
@@ -65,11 +74,11 @@ class Tumble:
 
 
 @pytest.mark.parametrize("grain", ["fine", "fused"])
-@pytest.mark.parametrize("frames", [4, 64], ids=["few-frames", "many-frames"])
+@pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("policy", POLICIES)
-def test_promises_are_kept(policy: str, frames: int, grain: str) -> None:
+def test_promises_are_kept(policy: str, machine: str, grain: str) -> None:
     for seed in range(SEEDS):
-        setup = contended_setup(seed, policy, grain=grain, frames=frames)
+        setup = contended_setup(seed, policy, grain=grain, **MACHINES[machine])
         assert Tumble(setup, Random(seed)).run().violations == [], seed
 
 
@@ -107,4 +116,19 @@ def test_promises_are_kept_in_two_domains(policy: str) -> None:
 def test_promises_are_kept_by_all_other_calls(policy: str, grain: str) -> None:
     for seed in range(SEEDS):
         setup = contended_setup(seed, policy, grain=grain, others=True)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
+@pytest.mark.parametrize("machine", [name for name in MACHINES if name != "many-frames"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_under_pressure(policy: str, machine: str) -> None:
+    """All calls, and forks, where frames are few; in one domain or two."""
+    for seed, grain in enumerate(("fine", "fused")):
+        few = MACHINES[machine]
+        setup = contended_setup(seed, policy, grain=grain, others=True, **few)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+        more = {**few, "frames": few["frames"] + 1}  # one is of a file, which may keep it
+        setup = forking_setup(seed, policy, grain=grain, **more)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+        setup = contended_setup(seed, policy, grain=grain, domains=2, **few)
         assert Tumble(setup, Random(seed)).run().violations == [], seed

@@ -24,7 +24,8 @@ from actors.facts import (
 from actors.operations.operation import OpKind
 from cluster.histogram import Histogram, Spread
 from cluster.page_meter import PageMeter
-from cluster.results import SOMETIMES, Metrics, Results
+from cluster.results import SOMETIMES, Results
+from cluster.run_metrics import Metrics
 from kernel.errors import Errno, FaultCause, SegvCode
 
 
@@ -150,7 +151,7 @@ def test_pages_zeroed_and_sometimes() -> None:
         (3, ZeroCase(1, "zeroed", 1)),
         (4, ZeroCase(1, "stolen", 4)),
         (5, ZeroCase(1, "inline", 0)),
-        (6, Reclaimed(9, 5, 3)),
+        (6, Reclaimed(9, 5, 3, 1)),
         (7, Segv(1, 0, 7, SegvCode.HOLE)),
         (8, FaultStarted(1)),
         (9, Faulted(1, 0, 7, FaultCause.ZERO_FILL, 30)),
@@ -160,7 +161,7 @@ def test_pages_zeroed_and_sometimes() -> None:
     )
     zeroed = {"inline": 0, "background": 16, "stolen": 4, "skipped": 2, "clean": 0}
     assert metrics.pages_zeroed == zeroed
-    assert metrics.reclaimed == {"pages": 5, "holes": 3}
+    assert metrics.reclaimed == {"pages": 5, "holes": 3, "free": 1, "clean": 1}
     assert metrics.segv["hole"] == 1
     assert metrics.faults["zero_fill"] == 1
     assert metrics.fault_latency.total_ns == 31
@@ -172,6 +173,7 @@ def test_pages_zeroed_and_sometimes() -> None:
         "sometimes_zero_steals",
         "sometimes_reclaim_hits_a_hole",
         "sometimes_reclaim_takes_a_free_page",
+        "sometimes_reclaim_takes_a_clean_page",
         "sometimes_segv_in_hole",
     }
     assert tuple(metrics.sometimes) == SOMETIMES

@@ -20,11 +20,12 @@ Claim = tuple[int, int, int]
 
 def _claims(vm: VmState, space: VmSpace, op: Op) -> tuple[Claim, ...]:
     record = vm.settings.policy.hole_state
-    if record is HoleRecord.PAGE_FLAG:
-        return ()  # markjdb's sketch has the page busy lock, and no range
+    by_page = record is HoleRecord.PAGE_FLAG  # markjdb's sketch: the page busy lock, and no range
     found = []
     for piece in space.map.pieces(op.start, op.end):
         if piece.flags & SHARED:
+            if by_page and vm.objects[piece.oid].anonymous:
+                continue  # but of a file nobody may read a page that ZERO has passed
             found.append((piece.oid, piece.offset, piece.pindex(piece.end)))
         elif record is HoleRecord.RANGE_LIST:
             found.append((-1 - op.asid, piece.start, piece.end))

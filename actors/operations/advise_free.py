@@ -2,7 +2,8 @@
 
 And MADV_DONTNEED as FreeBSD has it, which drops nothing: the pages are the next to be paged out.
 
-    lock; page by page: clear A and D of the entry, mark the page; shoot down; hint; unlock
+    lock; page by page: clear A and D of the entry, mark the page, drop its copy in swap, which is
+    older; shoot down; hint; unlock
 
 Source: FreeBSD vm_map_madvise, pmap_advise (one flush at the end if some entry had A or D set);
 vm_object_madvise leaves objects alone that may be mapped twice.
@@ -24,6 +25,7 @@ from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
 from kernel.hole import HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
+from kernel.page_queue import Queue
 from kernel.vmspace import VmSpace
 
 
@@ -36,6 +38,8 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
     # with the dirty bits goes what they say of a page that was zero once
     stale = 0 if scene.vm.known_zero(page) else KNOWN_ZERO
     scene.vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | stale))
+    if not range_scan.keeps_copies(scene.vm, scene.op):
+        scene.vm.drop_slot(key)
     scene.found.pages.append((key, scene.vpn))
     scene.forget_use(page)
     return False
@@ -43,7 +47,7 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
 
 def deactivate(scene: Scene, key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use; that the page was stored to is kept with it."""
-    if page.wired or page.hole is not HoleState.LIVE:
+    if scene.vm.is_wired(key, page) or page.hole is not HoleState.LIVE:
         return False
     if page.busy != NOBODY:
         return True
@@ -63,12 +67,12 @@ def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def deactivate_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range, of memory of one's own."""
-    return range_scan.scan(vm, space, op, out, deactivate, vm.exclusive)
+    return range_scan.scan(vm, space, op, out, deactivate, vm.exclusive, keeps=True)
 
 
-def hint(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def hint(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: flushed; the page daemon may have the pages."""
-    vm.hint(op.op, [key for key, _ in op.pages], out)
+    vm.hint([key for key, _ in op.pages], Queue.NOREUSE)
     return advance(replace(op, pages=()))
 
 

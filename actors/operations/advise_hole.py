@@ -27,6 +27,7 @@ from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
+from kernel.page_queue import Queue
 from kernel.policy import AdviceKind, HoleAccess, HoleRecord, NoAccess, TrackClean
 from kernel.vmspace import VmSpace
 
@@ -72,7 +73,9 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
         scene.take_entries(page, keep=no_access is NoAccess.KEEP_PTE)
     if closed and _forgets_use(vm):
         scene.forget_use(page)
-    # what was stored before HOLE need not be known any more
+    # what was stored before HOLE need not be known any more, and no copy of it may come back
+    if not range_scan.keeps_copies(vm, op):
+        vm.drop_slot(key)
     after = vm.objects[key[0]].pages[key[1]]
     after = after.with_flags(off=DIRTY | LAZY_FREE | (0 if known else KNOWN_ZERO))
     vm.put(key, after.with_busy(op.op))
@@ -126,7 +129,7 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
         keys.append(key)
         if Action.HINT in actions:
             hinted.append(key)
-    vm.hint(op.op, hinted, out)
+    vm.hint(hinted, Queue.HOLES)
     vm.offer(op, keys, out)
     return replace(op, pages=())
 

@@ -41,6 +41,7 @@ def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
     if vm.must_wait(page, HoleEvent.DISCARD):
         return True
     scene.take_entries(page, keep=False)
+    vm.drop_slot(key)
     _, actions = vm.hole_event(key, HoleEvent.DISCARD, scene.op)
     found.ns += vm.settings.costs.zap_page_ns
     if page.pfn >= 0 and Action.FREE_FRAME in actions:

@@ -33,7 +33,7 @@ def take_out(scene: Scene, key: PageKey, page: Page) -> bool:
 
 def reuse_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range."""
-    return range_scan.scan(vm, space, op, out, take_out, lambda e: advised(vm, e))
+    return range_scan.scan(vm, space, op, out, take_out, lambda e: advised(vm, e), keeps=True)
 
 
 PHASES: tuple[Phase, ...] = (

@@ -20,8 +20,8 @@ from actors.messages import Shoot, Watch
 from actors.operations import shootdown
 from actors.operations.operation import Op, OpKind, OpState, advance, replace
 from actors.settings import KERNEL_LANE
+from actors.vm_entries import Gone
 from actors.vm_locks import Deferral
-from actors.vm_pages import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.hole import HoleEvent
@@ -140,7 +140,9 @@ def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None
                 continue
             vm.hole_event(key, HoleEvent.FLUSHED, op)
             keys.append(key)
-            pages.append(vpn)
+            shown = vm.page_at(vm.spaces[asid], vpn)
+            if shown is not None and shown[0] == key:  # else it was unmapped there meanwhile
+                pages.append(vpn)
         if vm.settings.policy.hole_access is HoleAccess.FATAL:
             out.extend(Note(HoleSettled(lane, asid, low, high)) for low, high in _runs(pages))
         vm.offer(op, keys, out)

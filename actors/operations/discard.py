@@ -23,7 +23,7 @@ from actors.operations import (
 )
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if, named
 from kernel import pte as pte_bits
 from kernel.errors import Errno
@@ -47,6 +47,7 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
         return True
     if not careless:  # it looked before it slept, when a fault had not entered the page yet
         scene.take_entry()
+    vm.drop_slot(key)
     after, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
     if Action.WAIT in actions:
         return True
@@ -86,12 +87,17 @@ def let_pages_go(choice: Choice) -> Phase:
         return op
 
     def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
-        pages = vm.resident_in(
-            space, op.cursor, op.end, lambda e: choice(vm, e) and vm.exclusive(e)
-        )
+        pages = vm.held_in(space, op.cursor, op.end, lambda e: choice(vm, e) and vm.exclusive(e))
         return next(pages, None) is None
 
     return idle_if(idle)(named("let_pages_go", phase))
+
+
+def _present(vm: VmState, space: VmSpace, op: Op, piece: MapEntry) -> list[int]:
+    """List the pages of a piece that a TLB may have."""
+    mapped = space.pmap.mapped_in(piece.start, piece.end)
+    owed = vm.owed_in(op.asid, piece.start, piece.end, op.gone)
+    return sorted({*mapped, *owed}) if owed else mapped
 
 
 def drop_entries(choice: Choice) -> Phase:
@@ -103,7 +109,7 @@ def drop_entries(choice: Choice) -> Phase:
         for piece in space.map.pieces(op.cursor, op.end):
             if not choice(vm, piece):
                 continue
-            for vpn in space.pmap.mapped_in(piece.start, piece.end):
+            for vpn in _present(vm, space, op, piece):
                 if vpn in op.seen:
                     continue  # with the hazard no-restart-after-busy it has looked there already
                 gone += [one] if (one := vm.take_entry(base | vpn)) is not None else []
@@ -115,7 +121,7 @@ def drop_entries(choice: Choice) -> Phase:
 
     def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
         return not any(
-            space.pmap.mapped_in(piece.start, piece.end)
+            _present(vm, space, op, piece)
             for piece in space.map.pieces(op.cursor, op.end)
             if choice(vm, piece)
         )
@@ -143,17 +149,18 @@ def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> O
 def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the frames are given back before the shootdown."""
     if vm.settings.hazards & Hazard.FREE_BEFORE_ACKS:
-        op = _free(vm, op, out)
+        op = freed(vm, op, out)
     return advance(op)
 
 
 @idle_if(lambda _vm, _space, op: not op.frames)
 def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the shootdown is complete, nobody can reach the frames any more."""
-    return advance(_free(vm, op, out))
+    return advance(freed(vm, op, out))
 
 
-def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
+def freed(vm: VmState, op: Op, out: list[Effect]) -> Op:
+    """Give the operation's frames back, but those that pins still keep."""
     by_memory: dict[int, list[int]] = {}
     for pfn in filter(vm.let_go_of_frame, op.frames):
         by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)

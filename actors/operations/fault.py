@@ -15,13 +15,12 @@ from actors.message import Message, PageKey
 from actors.messages import (
     CopyFrame,
     Frame,
-    PageIn,
     Resolved,
     Signal,
     Translation,
     ZeroFrames,
 )
-from actors.operations import advice_range, fork_pinned, frame_wait, shootdown
+from actors.operations import advice_range, fork_pinned, frame_wait, pager, shootdown
 from actors.operations.operation import (
     POPULATES,
     USER,
@@ -38,7 +37,6 @@ from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import KNOWN_ZERO, NOBODY, Page
 from kernel.policy import HoleAccess, Rogue, TrackClean
-from kernel.stamp import file_stamp
 from kernel.units import ASID_SHIFT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vm_object import NONE
@@ -79,6 +77,8 @@ def look_up(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 def _denial(vm: VmState, space: VmSpace, entry: MapEntry | None, op: Op) -> SegvCode | None:
     """Say why the access is not permitted, if it is not."""
+    if space.killed:
+        return SegvCode.KILLED
     if entry is None:
         return SegvCode.MAPERR
     if not entry.prot & (_WRITE if op.args[0] else _READ):
@@ -103,15 +103,13 @@ def _resident(vm: VmState, space: VmSpace, op: Op, key: PageKey, page: Page) -> 
     pte = space.pmap.ptes.get(op.start, 0)
     if pte_bits.permits(pte, write=bool(op.args[0])) and pte_bits.pfn_of(pte) == page.pfn:
         ns = op.ns + costs.spurious_fault_ns
-        return replace(op, value=FaultCause.SPURIOUS, phase=_ENTER, ns=ns)
+        return replace(op, value=op.value or FaultCause.SPURIOUS, phase=_ENTER, ns=ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
-    if op.value == FaultCause.PAGE_IN:
-        cause = FaultCause.PAGE_IN
     if page.hole is not HoleState.LIVE:
         cause = FaultCause.ROGUE
         _, actions = vm.hole_event(key, _touch_event(vm), op)
         assert Action.WAIT not in actions, "a page in such a state is busy"
-    return replace(op, value=cause, phase=_REPLACE, ns=op.ns + costs.fault_ns)
+    return replace(op, value=op.value or cause, phase=_REPLACE, ns=op.ns + costs.fault_ns)
 
 
 def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect]) -> Op:
@@ -119,7 +117,7 @@ def _fatal(vm: VmState, space: VmSpace, op: Op, code: SegvCode, out: list[Effect
     if op.args[1] == POPULATES:
         return replace(op, phase=len(PHASES), error=_error_of(op.kind, code))
     ns = op.ns + vm.settings.costs.fault_ns
-    if op.args[1] == USER:
+    if op.args[1] == USER and code is not SegvCode.KILLED:
         out.append(Note(Segv(op.op, op.asid, op.start, code)))
         ns = op.ns + vm.settings.costs.signal_ns
     out.append(Send(op.by, Signal(op.op, op.start, code, ns)))
@@ -131,6 +129,8 @@ def _error_of(kind: OpKind, code: SegvCode) -> Errno:
 
     Source: Linux __mlock_posix_error_return; madvise_populate.
     """
+    if code is SegvCode.KILLED:
+        return Errno.EINTR
     if kind is OpKind.DMA:
         return Errno.EFAULT
     if kind is OpKind.MLOCK or code is SegvCode.MAPERR:
@@ -153,42 +153,32 @@ def _new_page(vm: VmState, op: Op, entry: MapEntry, key: PageKey, out: list[Effe
     return frame_wait.ask(vm, replace(op, pages=((key, op.start),), ns=ns), out)
 
 
-def _page_in(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
-    """Begin a page of a file. The map is unlocked while the pager works; then all starts over."""
-    vm.unlock_map(space, op, out)
-    vm.put(key, Page(-1, op.op))
-    return frame_wait.ask(vm, replace(op, pages=((key, op.start),)), out)
+def _behind(vm: VmState, top_key: PageKey) -> tuple[PageKey, Page | None]:
+    """Look down the chain for a page that is not in its first object.
 
-
-def paged_in(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: the page of a file is there, for whoever waits for it; the fault starts over."""
-    ((key, _),) = op.pages
-    page = vm.get(key)
-    assert page is not None, "it is busy"
-    vm.unbusy(key, page, out)
-    return replace(op, pages=(), phase=0, value=FaultCause.PAGE_IN)
-
-
-def _is_read(vm: VmState, key: PageKey) -> bool:
-    """Say whether a page that is not there is read from a file."""
-    one = vm.objects[key[0]]
-    return not one.anonymous and not one.punched.holds(key[1])
+    Gives it; or where its copy in swap is, else the end of the chain, and None.
+    """
+    oid, index = top_key
+    one = vm.objects[oid]
+    while index not in one.swap and one.backing != NONE:
+        index += one.offset
+        oid = one.backing
+        one = vm.objects[oid]
+        page = one.pages.get(index) if index < one.size else None
+        if page is not None:
+            return (oid, index), page
+    return (oid, index), None
 
 
 def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[Effect]) -> Op:
-    """Look down the chain: read an older copy where it is, write to a new one of one's own."""
-    oid, index = top_key
-    top = vm.objects[oid]
-    page: Page | None = None
-    while page is None and vm.objects[oid].backing != NONE:
-        index += vm.objects[oid].offset
-        oid = vm.objects[oid].backing
-        page = vm.objects[oid].pages.get(index) if index < vm.objects[oid].size else None
+    """Read an older copy where it is, write to a new one of one's own; or have it read in."""
+    key, page = _behind(vm, top_key)
+    if page is None and key[1] in vm.objects[key[0]].swap:
+        return pager.page_in(vm, op, key, out)
+    if page is None and pager.is_read(vm, key):
+        return pager.read_file(vm, space, op, key, out)
     entry = space.map.lookup(op.start)
     assert entry is not None
-    key = (oid, index)
-    if page is None and _is_read(vm, key):
-        return _page_in(vm, space, op, key, out)
     zero_page = vm.settings.zero_page(op.by)
     if page is None and zero_page >= 0 and not op.args[0] and not entry.flags & SHARED:
         pte = space.pmap.ptes[op.start] = pte_bits.make(zero_page, _READS)
@@ -200,7 +190,9 @@ def _not_here(vm: VmState, space: VmSpace, op: Op, top_key: PageKey, out: list[E
         return _sleep(vm, space, op, key, out)
     if not op.args[0]:
         return _resident(vm, space, op, key, page)
-    if oid == top.backing and vm.refs(oid) == 1 and vm.objects[oid].anonymous:
+    oid = key[0]
+    sole = oid == vm.objects[top_key[0]].backing and vm.refs(oid) == 1
+    if sole and vm.objects[oid].anonymous:
         # nobody else can see it: it moves up instead of being copied
         return _resident(vm, space, op, top_key, vm.rename(key, top_key))
     vm.put(key, page.with_busy(op.op))
@@ -221,39 +213,31 @@ def upgrade(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return replace(op, phase=_LOOK_UP, ns=op.ns + vm.settings.costs.map_ns)
 
 
-def no_frame(vm: VmState, op: Op, memory: int, out: list[Effect]) -> Op:
-    """Go on when a memory has no frame: there may be another, or all are waited for."""
-    op, frame = frame_wait.no_frame(vm, op, memory, out)
-    return op if frame is None else _use_frame(vm, op, frame, out)
+def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effect]) -> Op:
+    """Take the frame that a memory gave: copy the older page to it, or zero it unless it is zero.
 
-
-def got_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Take the frame that a memory gave, if it is the one that is used."""
-    op, used = frame_wait.got_frame(vm, op, frame, out)
-    return op if used is None else _use_frame(vm, op, used, out)
-
-
-def _use_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Copy the older page to the frame, or zero it unless it is zero."""
+    Or read a page of a file or of swap: nothing is locked meanwhile, only the page is busy.
+    """
     if op.kind is OpKind.FORK:
-        return fork_pinned.copy_to(vm, op, frame, out)
+        return fork_pinned.got_frame(op, frame)
     ((key, _),) = op.pages
     page = vm.get(key)
     assert page is not None, "it is busy"
     vm.give_frame(key, page, frame.pfn)
-    if not op.wanted and _is_read(vm, key):
-        contents = file_stamp(vm.objects[key[0]].file, key[1])
-        out.append(Send(op.by, PageIn(op.op, frame.pfn, contents, op.ns)))
-        return replace(op, state=OpState.PAGER, phase=_PAGED_IN, ns=0)
-    op = replace(op, state=OpState.READY, value=FaultCause.ZERO_FILL, phase=_REPLACE)
+    reading = pager.read(vm, space, op, key, frame.pfn, _FILE_READ, out)
+    if reading is not None:
+        return reading
+    cause = op.value or (FaultCause.COPY if op.wanted else FaultCause.ZERO_FILL)
+    op = replace(op, state=OpState.READY, value=cause, phase=_REPLACE)
     if op.wanted:
         source = vm.get(op.wanted[0][0])
         assert source is not None, "it is busy"
         out.append(Send(op.by, CopyFrame(op.op, source.pfn, frame.pfn, op.ns)))
-        return replace(op, state=OpState.WORK, value=FaultCause.COPY, ns=0)
+        return replace(op, state=OpState.WORK, ns=0)
     if vm.settings.policy.track_clean is TrackClean.ON:
         vm.put(key, vm.objects[key[0]].pages[key[1]].with_flags(on=KNOWN_ZERO))
-    if frame.zeroed or vm.settings.hazards & Hazard.FOREIGN_FRAME:
+    hazards = vm.settings.hazards
+    if frame.zeroed or (hazards and hazards & Hazard.FOREIGN_FRAME):
         return op
     out.append(Send(op.by, ZeroFrames(op.op, ((frame.pfn, 0),), op.ns)))
     return replace(op, state=OpState.WORK, ns=0)
@@ -292,6 +276,10 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
     if op.kind is OpKind.DMA:  # before anybody else can have it
         op = vm.hold(op, key, vpn, out)
+    if page.pfn in vm.queues.where:  # a new page is queued when the page daemon comes
+        vm.activate(page)
+    if op.args[0] and key[1] in vm.objects[key[0]].swap:
+        vm.drop_slot(key)  # it is older from now on
     for held, _ in (*op.pages, *op.wanted):
         found = vm.get(held)
         assert found is not None, "it is busy"
@@ -322,10 +310,10 @@ PHASES: tuple[Phase, ...] = (
     replace_entry,
     *shootdown.PHASES,
     enter,
-    paged_in,
+    pager.file_read,
 )
 _LOOK_UP = PHASES.index(look_up)
 _UPGRADE = PHASES.index(upgrade)
 _REPLACE = PHASES.index(replace_entry)
 _ENTER = PHASES.index(enter)
-_PAGED_IN = PHASES.index(paged_in)
+_FILE_READ = PHASES.index(pager.file_read)

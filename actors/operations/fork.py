@@ -1,8 +1,9 @@
 """fork(2): the child's map shows what the parent's shows, copied when somebody writes.
 
     lock the parent's map; do what `fork_hole` says of holes; take W from entries of private memory;
-    shoot down; entry by entry: an object of its own where others use the same one, both then need a
-    copy; entries for the child's reads; copies of what devices have pinned; unlock
+    shoot down; a frame for each page that a device has pinned; entry by entry: an object of its own
+    where others use the same one, both then need a copy, entries for the child's reads; copies of
+    pinned pages; unlock
 
 After the shootdown no core of the parent can store to what the child sees. What the entries of the
 map say of inheritance (SHARED, INHERITED_ZERO, NOT_INHERITED) is honoured.
@@ -14,9 +15,9 @@ from collections.abc import Iterator
 
 from actors.facts import Granted
 from actors.machine import Effect, Note
-from actors.operations import discard, fork_pinned, object_chain, range_scan, shootdown
+from actors.operations import discard, fork_pinned, frame_wait, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.page import NOBODY
@@ -86,15 +87,18 @@ def _child(vm: VmState, op: Op) -> VmSpace:
     return vm.spaces[vm.settings.process_of[op.args[0]]]
 
 
-@idle_if(lambda _vm, space, op: not any(_writable(space, op)))
+@idle_if(lambda vm, space, op: next(_writable(vm, space, op), None) is None)
 def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: no store reaches what the child is to see any more; one entry a step exploring."""
     ptes, gone = space.pmap.ptes, list[Gone]()
     cursor = op.end
-    for vpn in list(_writable(space, op)):
-        pte = ptes[vpn]
-        ptes[vpn] = pte & ~pte_bits.W
-        gone.append(vm.must_flush(op.asid << ASID_SHIFT | vpn, pte_bits.pfn_of(pte)))
+    for vpn in list(_writable(vm, space, op)):
+        pte, va = ptes.get(vpn, 0), op.asid << ASID_SHIFT | vpn
+        if pte & pte_bits.W:
+            ptes[vpn] = pte & ~pte_bits.W
+            gone.append(vm.must_flush(va, pte_bits.pfn_of(pte)))
+        elif (owed := vm.owed(va)) is not None:
+            gone.append(owed)
         if vm.settings.fine:
             cursor = vpn + 1
             break
@@ -103,18 +107,25 @@ def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op
     return advance(op) if cursor == op.end else op
 
 
-def _writable(space: VmSpace, op: Op) -> Iterator[int]:
-    """Yield the pages of private memory that may be stored to, from the cursor on."""
+def _writable(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
+    """Yield the pages of private memory that may be stored to, from the cursor on.
+
+    Where the page daemon has taken W away and not flushed it yet, a TLB may have it.
+    """
     for entry in space.map.overlapping(op.cursor, op.end):
         if entry.flags & (_NOT_COPIED | NEEDS_COPY):
             continue
-        for vpn in space.pmap.mapped_in(max(entry.start, op.cursor), entry.end):
-            if space.pmap.ptes[vpn] & pte_bits.W:
+        start = max(entry.start, op.cursor)
+        owed = vm.owed_in(op.asid, start, entry.end, op.gone)
+        for vpn in sorted({*space.pmap.mapped_in(start, entry.end), *owed}):
+            if vpn in owed or space.pmap.ptes[vpn] & pte_bits.W:
                 yield vpn
 
 
 def copy_entries(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: one entry of the map after the other goes to the child."""
+    if fork_pinned.missing(vm, space, op) > 0:
+        return frame_wait.ask(vm, op, out)
     for entry in space.map.overlapping(op.cursor, op.end):
         if entry.start < op.cursor:
             continue
@@ -184,6 +195,8 @@ def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effec
     new = vm.objects[oid]
     for index in indexes:
         vm.rename((entry.oid, index), (oid, index - first))
+    for index in sorted(i for i in old.swap if first <= i < last):
+        new.swap[index - first] = old.swap.pop(index)
     if old.backing != NONE:
         new.backing, new.offset = old.backing, old.offset + first
         behind = vm.objects[old.backing]

@@ -1,8 +1,11 @@
 """fork(2) and pages that a device has pinned: the child gets copies, the parent keeps the pages.
 
-    page by page: an object of its own for the parent's entry, the page moves there; a page in its
-    place, busy; frame; copy; unbusy both
+    a frame for each before anything is copied; page by page: an object of its own for the parent's
+    entry, the page moves there; a page in its place, busy; copy; unbusy both; free what is left
 
+When there is no frame nothing is copied yet: fork unlocks the map, sleeps and starts over, as a
+fault does; it keeps the frames that it has. Between them and the copies no page is pinned: none can
+be stored to, and the map is locked.
 With copy on write alone the parent's next store would take it away from the frame that the device
 goes on with. FreeBSD leaves it at that; this is what Linux does.
 Source: Linux copy_present_page (page_needs_cow_for_dma).
@@ -14,8 +17,8 @@ from actors.facts import PinMet
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import CopyFrame, Frame
-from actors.operations import frame_wait
-from actors.operations.operation import Op, OpState, advance, replace
+from actors.operations import discard
+from actors.operations.operation import Op, OpState, replace
 from actors.vm_state import VmState, idle_if
 from kernel.page import NOBODY, Page
 from kernel.vm_map import INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, MapEntry
@@ -47,12 +50,32 @@ def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, in
                 yield entry, (oid, index), index - first
 
 
-@idle_if(lambda vm, space, _op: next(_pinned(vm, space), None) is None)
+def missing(vm: VmState, space: VmSpace, op: Op) -> int:
+    """Count the frames still to be had for copies of pinned pages, while the map is copied."""
+    if not vm.settings.devices:
+        return 0
+    found = {
+        (entry.oid, index)
+        for entry in space.map.entries
+        if not entry.flags & _NOT_COPIED
+        for index, page in vm.objects[entry.oid].pages.items()
+        if page.wired and entry.offset <= index < entry.pindex(entry.end)
+    }
+    return len(found) - len(op.held)
+
+
+def got_frame(op: Op, frame: Frame) -> Op:
+    """Keep a frame that a memory gave for the child."""
+    return replace(op, state=OpState.READY, held=(*op.held, frame.pfn))
+
+
+@idle_if(lambda vm, space, op: not op.held and next(_pinned(vm, space), None) is None)
 def keep_pinned(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: the next pinned page moves to where only the parent sees it."""
+    """Phase: the next pinned page moves to where only the parent sees it; the child gets a copy."""
     entry, key, index = min(_pinned(vm, space), key=lambda one: one[1], default=(None, (0, 0), 0))
     if entry is None:
-        return replace(op, phase=op.phase + 2)
+        left = replace(op, frames=op.held, held=(), phase=op.phase + 2)
+        return discard.freed(vm, left, out)  # pins have gone since
     if vm.objects[key[0]].pages[key[1]].busy != NOBODY:
         return vm.sleep_on_page(op, key, out)
     if entry.flags & NEEDS_COPY:
@@ -63,17 +86,12 @@ def keep_pinned(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     vm.put(own, vm.rename(key, own).with_busy(op.op))
     vm.put(key, Page(-1, op.op))
     out.append(Note(PinMet(op.op, "fork")))
-    op = replace(op, pages=((key, 0),), wanted=((own, 0),))
-    return frame_wait.ask(vm, op, out)
-
-
-def copy_to(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> Op:
-    """Copy the pinned page to the frame that has come for the child."""
-    ((key, _),), ((own, _),) = op.pages, op.wanted
-    vm.give_frame(key, vm.objects[key[0]].pages[key[1]], frame.pfn)
+    pfn, *others = op.held
+    vm.give_frame(key, vm.objects[key[0]].pages[key[1]], pfn)
     source = vm.objects[own[0]].pages[own[1]].pfn
-    out.append(Send(op.by, CopyFrame(op.op, source, frame.pfn, op.ns)))
-    return advance(replace(op, state=OpState.WORK, value=0, ns=0))
+    out.append(Send(op.by, CopyFrame(op.op, source, pfn, op.ns)))
+    held = replace(op, pages=((key, 0),), wanted=((own, 0),), held=tuple(others))
+    return replace(held, state=OpState.WORK, phase=op.phase + 1, ns=0)
 
 
 @idle_if(lambda _vm, _space, op: not op.pages)

@@ -1,57 +1,70 @@
-"""A frame for a fault, from its core's domain, else from another, else from the first that has one.
+"""A frame for a fault: from its core's domain, else from another; if none has any, a sleep.
 
-Source: FreeBSD vm_domainset_iter_page: the domain of the policy first, then the others without
-waiting, then vm_wait_doms for any of them.
+    ask one domain after the other; none has a frame: give up what the fault holds and sleep until
+    some domain says that frames are free; then the fault starts over
+
+Source: FreeBSD vm_domainset_iter_page: the domain of the policy first, then the others;
+vm_fault_allocate (unlock_and_deallocate, vm_waitpfault); vm_wait_doms: whichever has frames first.
 """
 
-from actors.machine import Effect, Send
-from actors.messages import Allocate, AllocateNoWait, CancelAllocate, Frame, Free
-from actors.operations.operation import Op, OpState, replace
+from actors.facts import Stalled
+from actors.machine import Effect, Note, Send
+from actors.messages import Allocate, AwaitFrames, GaveUp, Sleep
+from actors.operations.operation import Op, OpKind, OpState, replace
 from actors.vm_state import VmState
-
-#: `value` of an operation that waits for a frame of any domain
-_WAITS = -1
+from kernel.vmspace import VmSpace
 
 
 def ask(vm: VmState, op: Op, out: list[Effect]) -> Op:
     """Ask the domain of the operation's core."""
     home = vm.settings.memories[vm.settings.domain_of(op.by)]
-    several = len(vm.settings.memories) > 1
-    out.append(Send(home, AllocateNoWait(op.op) if several else Allocate(op.op)))
+    out.append(Send(home, Allocate(op.op)))
     return replace(op, state=OpState.FRAME)
 
 
-def no_frame(vm: VmState, op: Op, memory: int, out: list[Effect]) -> tuple[Op, Frame | None]:
-    """Ask the next domain; when none has any, wait for all. Give the frame if one has come."""
-    if op.value == _WAITS:
-        return _answered(vm, op)
+def no_frame(vm: VmState, space: VmSpace, op: Op, memory: int, out: list[Effect]) -> Op:
+    """Ask the domain after `memory`, which has no frame; the last one's answer ends the round."""
     memories = vm.settings.memories
-    home = memories[vm.settings.domain_of(op.by)]
     after = memories[(memories.index(memory) + 1) % len(memories)]
-    if after != home:
-        out.append(Send(after, AllocateNoWait(op.op)))
-        return op, None
-    out.extend(Send(each, Allocate(op.op)) for each in memories)
-    return replace(op, value=_WAITS, seen=(0, -1, 0)), None
+    if after != memories[vm.settings.domain_of(op.by)]:
+        out.append(Send(after, Allocate(op.op)))
+        return op
+    return _sleep(vm, space, op, out)
 
 
-def _answered(vm: VmState, op: Op) -> tuple[Op, Frame | None]:
-    """Give the frame when every domain that was asked to wait has answered: `seen` counts them."""
-    answers, pfn, zeroed = op.seen
-    if answers + 1 < len(vm.settings.memories):
-        return replace(op, seen=(answers + 1, pfn, zeroed)), None
-    return replace(op, seen=()), Frame(op.op, pfn, bool(zeroed))
+def _sleep(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Give everything up and sleep until frames are free: of a fork that is the map alone."""
+    for key, _ in op.pages:
+        del vm.objects[key[0]].pages[key[1]]
+        vm.wake_page(key, out)
+    for held, _ in op.wanted:
+        found = vm.get(held)
+        assert found is not None, "it is busy"
+        vm.unbusy(held, found, out)
+    if op.kind is OpKind.FORK:
+        vm.unclip_holes(space)
+    if space.lock.held_by(op.op):
+        vm.unlock_map(space, op, out)
+    out.append(Note(Stalled(op.op)))
+    out.extend(Send(memory, AwaitFrames(op.op)) for memory in vm.settings.memories)
+    out.append(Send(op.by, Sleep(op.op, OpState.LOW_MEMORY, op.ns)))
+    return replace(op, state=OpState.LOW_MEMORY, phase=0, pages=(), wanted=(), ns=0)
 
 
-def got_frame(vm: VmState, op: Op, frame: Frame, out: list[Effect]) -> tuple[Op, Frame | None]:
-    """Give the frame that is used, if it is known: of those of several domains the first."""
-    if op.value != _WAITS:
-        return op, frame
-    answers, pfn, _ = op.seen
-    memory_of = vm.settings.memory_of
-    if pfn >= 0:
-        out.append(Send(memory_of(frame.pfn), Free(op.op, (frame.pfn,), frame.zeroed)))
-        return _answered(vm, op)
-    others = (one for one in vm.settings.memories if one != memory_of(frame.pfn))
-    out.extend(Send(memory, CancelAllocate(op.op)) for memory in others)
-    return _answered(vm, replace(op, seen=(answers, frame.pfn, int(frame.zeroed))))
+def frames_free(vm: VmState, op: Op, out: list[Effect]) -> None:
+    """Wake an operation that sleeps for frames: one domain has some, the others need not say so."""
+    if len(vm.settings.memories) > 1:
+        give_up(vm, op, out)
+    else:
+        _wake(vm, op, out)
+
+
+def give_up(vm: VmState, op: Op, out: list[Effect]) -> None:
+    """Wake an operation that sleeps for frames, and let no domain wake it once more."""
+    out.extend(Send(memory, GaveUp(op.op)) for memory in vm.settings.memories)
+    _wake(vm, op, out)
+
+
+def _wake(vm: VmState, op: Op, out: list[Effect]) -> None:
+    vm.ops[op.op] = replace(op, state=OpState.READY)
+    vm.wake(op.op, out)

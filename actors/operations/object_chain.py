@@ -2,7 +2,7 @@
 
     drop an object: nobody refers to it -> its pages are freed, then its backing object is dropped
                     only one shadow does -> collapse: its pages move up, or go where the shadow has
-                    its own; the shadow then shadows what was behind it
+                    its own, resident or in swap; the shadow then shadows what was behind it
                     only one entry does -> each index is mapped once again
 
 An operation collects what it dropped in `drops` and settles it when it holds no lock any more.
@@ -15,6 +15,7 @@ from actors.message import PageKey
 from actors.messages import Free
 from actors.operations.operation import Op, advance, replace
 from actors.vm_state import VmState, idle_if
+from kernel.hazards import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import NOBODY, Page
 from kernel.vm_object import NONE, VmObject
@@ -51,6 +52,8 @@ def _terminate(vm: VmState, op: Op, oid: int, one: VmObject, out: list[Effect]) 
         op = _free_page(vm, op, (oid, index), out)
         if op.state or vm.settings.fine:
             return op
+    for index in sorted(one.swap):
+        vm.drop_slot((oid, index))
     del vm.objects[oid]
     if one.backing == NONE:
         return replace(op, drops=op.drops[1:])
@@ -65,6 +68,7 @@ def _free_page(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
     if vm.must_wait(page, HoleEvent.DISCARD):
         return vm.sleep_on_page(op, key, out)
     assert not page.mappings, f"page {key} is freed while a TLB may have it"
+    vm.drop_slot(key)
     _, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
     frees = page.pfn >= 0 and Action.FREE_FRAME in actions
     if frees and not vm.outlives(page, op, out, freed_now=True):
@@ -80,6 +84,8 @@ def _collapse(vm: VmState, op: Op, top_oid: int, oid: int, out: list[Effect]) ->
         op = _move_up(vm, op, (oid, index), (top_oid, index - top.offset), out)
         if op.state or vm.settings.fine:
             return op
+    for index in sorted(one.swap):
+        _copy_up(vm, (oid, index), index - top.offset, top)
     _take_out(vm, top_oid, oid)
     # what is behind now may have no other shadow either
     drops = op.drops[1:] if top.backing == NONE else (top.backing, *op.drops[1:])
@@ -94,12 +100,21 @@ def _move_up(vm: VmState, op: Op, key: PageKey, above: PageKey, out: list[Effect
     if vm.must_wait(page, HoleEvent.DISCARD):
         return vm.sleep_on_page(op, key, out)
     hides: Page | None = top.pages.get(above[1])
-    if hides is None:
+    careless = vm.settings.hazards & Hazard.COLLAPSE_IGNORES_SWAP
+    if hides is None and (above[1] not in top.swap or careless):
         vm.rename(key, above)
         return replace(op, ns=op.ns + vm.settings.costs.flag_page_ns)
-    if hides.busy != NOBODY:
+    if hides is not None and hides.busy != NOBODY:
         return vm.sleep_on_page(op, above, out)
     return _free_page(vm, op, key, out)
+
+
+def _copy_up(vm: VmState, key: PageKey, above: int, top: VmObject) -> None:
+    """Move a copy in swap up, or let it go where the shadow has a page or a copy of its own."""
+    if 0 <= above < top.size and above not in top.pages and above not in top.swap:
+        top.swap[above] = vm.objects[key[0]].swap.pop(key[1])
+    else:
+        vm.drop_slot(key)
 
 
 def _take_out(vm: VmState, top_oid: int, oid: int) -> None:

@@ -49,8 +49,11 @@ class OpKind(IntEnum):
     CATCH_UP = 27
     #: MADV_FREE_REUSE as XNU has it
     REUSE = 28
+    #: of the page daemon, as RECLAIM: dirty pages to swap, activity of active pages
+    LAUNDER = 29
+    AGE = 30
     #: a transfer between a device and the caller's memory: its pages are pinned
-    DMA = 29
+    DMA = 31
 
 
 class OpState(IntEnum):
@@ -69,12 +72,14 @@ class OpState(IntEnum):
     FRAME = 5
     #: its initiator works (charges time, or zeroes frames) and sends Step
     WORK = 6
-    #: the pager, which reads a page of a file
+    #: the pager, which reads a page of a file, or the swap device
     PAGER = 7
+    #: frames: no domain had any, everything was given up
+    LOW_MEMORY = 8
 
 
 #: states in which the thread is off its core
-SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY})
+SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY, OpState.PAGER, OpState.LOW_MEMORY})
 
 
 #: second argument of a fault, besides whether it is for a store: of a user's access, of one that
@@ -121,7 +126,7 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     claimed: int = 0
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
     seen: tuple[int, ...] = ()
-    #: frames that it has pinned for a device
+    #: frames that it has pinned for a device; of a fork: that it has for copies of such pages
     held: tuple[int, ...] = ()
     #: pages that ZERO has left as they were: a device had them pinned
     left: tuple[int, ...] = ()

@@ -11,7 +11,7 @@ no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has n
 from actors.machine import Effect
 from actors.operations import discard, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.units import ASID_SHIFT, VPN_MASK
@@ -67,14 +67,12 @@ def _concerned(vm: VmState, space: VmSpace, op: Op) -> list[int]:
     (prot,) = op.args
     if prot & _WRITE and prot & _READ:
         return []
-    ptes, base = space.pmap.ptes, op.asid << ASID_SHIFT
+    ptes = space.pmap.ptes
     mapped = space.pmap.mapped_in(op.cursor, op.end)
     if prot & _READ:
         mapped = [vpn for vpn in mapped if ptes[vpn] & pte_bits.W]
-    owed = {va - base for va in vm.unflushed if op.cursor <= va - base < op.end}.difference(
-        va - base for va, _ in op.gone
-    )
-    return sorted(owed.union(mapped))
+    owed = vm.owed_in(op.asid, op.cursor, op.end, op.gone)
+    return sorted({*owed, *mapped})
 
 
 def _write_protected(vm: VmState, space: VmSpace, va: int) -> Gone | None:
@@ -83,8 +81,7 @@ def _write_protected(vm: VmState, space: VmSpace, va: int) -> Gone | None:
     if pte & pte_bits.W:
         space.pmap.ptes[vpn] = pte & ~pte_bits.W
         return vm.must_flush(va, pte_bits.pfn_of(pte))
-    outstanding = vm.unflushed.get(va)
-    return vm.must_flush(va, outstanding[-1]) if outstanding else None
+    return vm.owed(va)
 
 
 def _one(gone: Gone | None) -> tuple[Gone, ...]:

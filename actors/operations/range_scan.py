@@ -1,4 +1,4 @@
-"""Walking the resident pages of a range, page by page, with sleep and restart.
+"""Walking the pages of a range, one by one, with sleep and restart; and their copies in swap.
 
 A scanning phase calls `scan` with what to do for one page. Exploring, one page is one step; timed
 runs do as many as possible. A visitor that meets a busy page puts the operation to sleep; after
@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.operations.operation import Op, OpKind, advance, replace
+from actors.vm_entries import Gone
 from actors.vm_state import VmState
 from kernel import pte as pte_bits
-from kernel.page import Page
+from kernel.hazards import Hazard
+from kernel.page import NOBODY, Page
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vm_map import MapEntry
 from kernel.vmspace import VmSpace
@@ -93,6 +94,8 @@ class Scene:
                 self.found.gone.append(vm.must_flush(va, page.pfn))
 
 
+_HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
+
 #: (scene, key, page) -> whether the visit must wait until the page is no longer busy
 Visitor = Callable[[Scene, PageKey, Page], bool]
 
@@ -104,17 +107,29 @@ def scan(
     out: list[Effect],
     visit: Visitor,
     only: Callable[[MapEntry], bool] | None = None,
+    *,
+    keeps: bool = False,
 ) -> Op:
     """Visit the resident pages of top objects from the cursor on, then go to the next phase.
 
+    Most scan to discard, so a page that is in swap only goes there and then. One that is on its way
+    in is resident, and busy.
+
     only: of those entries of the map for which this is true.
+    keeps: contents stay, so copies in swap do.
     """
     scene = Scene(vm, space, op, out)
     fine = vm.settings.fine
-    for vpn in list(vm.resident_in(space, op.cursor, op.end, only)):
+    find = vm.resident_in if keeps else vm.held_in
+    for vpn in list(find(space, op.cursor, op.end, only)):
         at = vm.page_at(space, vpn)
         if at is None:
+            drop_copy(scene, vpn)
+            if fine:
+                return scene.found.into(op, vpn + 1)
             continue
+        if at[1].busy != NOBODY and vm.settings.hazards & Hazard.SLOT_FREED_IN_USE:
+            vm.drop_slot(at[0])
         scene.vpn, scene.va = vpn, op.asid << ASID_SHIFT | vpn
         if visit(scene, *at):
             return vm.sleep_on_page(scene.found.into(op, vpn), at[0], out)
@@ -123,9 +138,28 @@ def scan(
     return advance(scene.found.into(op, op.end))
 
 
+def drop_copy(scene: Scene, vpn: int) -> None:
+    """Let go of the copy in swap of a page that is not resident."""
+    vm = scene.vm
+    entry = scene.space.map.lookup(vpn)
+    if entry is not None and not keeps_copies(vm, scene.op):
+        vm.drop_slot((entry.oid, entry.pindex(vpn)))
+        scene.found.ns += vm.settings.costs.flag_page_ns
+
+
+def keeps_copies(vm: VmState, op: Op) -> bool:
+    """Say whether the operation forgets the copies in swap: a hazard."""
+    hazards = vm.settings.hazards
+    if not hazards:
+        return False
+    if op.kind is OpKind.ADVISE_FREE:
+        return bool(hazards & Hazard.FREE_KEEPS_SWAP)
+    return op.kind in _HOLES and bool(hazards & Hazard.ZERO_KEEPS_SWAP)
+
+
 def nothing_resident(vm: VmState, space: VmSpace, op: Op) -> bool:
     """Say whether a scan has nothing to visit any more."""
-    return next(vm.resident_in(space, op.cursor, op.end), None) is None
+    return next(vm.held_in(space, op.cursor, op.end), None) is None
 
 
 def lock_shared(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:

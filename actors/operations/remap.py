@@ -13,7 +13,7 @@ length may span mappings); the flush that came too late there was CVE-2018-18281
 from actors.machine import Effect
 from actors.operations import discard, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if, named
 from kernel import pte as pte_bits
 from kernel.errors import Errno

@@ -13,7 +13,7 @@ from actors.facts import EntriesGone
 from actors.machine import Effect, Note, Send
 from actors.messages import Shoot
 from actors.operations.operation import Op, OpState, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import VmState, idle_if
 from kernel.hazards import Hazard
 from kernel.policy import Invalidate

@@ -5,7 +5,7 @@ from actors.machine import Effect, Note
 from actors.message import PageKey
 from actors.operations.advised_range import advised
 from actors.operations.operation import Op, advance, replace
-from actors.vm_pages import Gone
+from actors.vm_entries import Gone
 from actors.vm_state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno

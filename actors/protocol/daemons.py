@@ -51,54 +51,103 @@ class Ceded(Message, frozen=True, tag=37):
     pages: tuple[tuple[PageKey, int], ...]
 
 
-class Hint(Message, frozen=True, tag=38):
-    """pagedaemon <- vm: these pages look reclaimable."""
+class Scan(Message, frozen=True, tag=38):
+    """vm <- pagedaemon: go through your queue `queue` (a Queue) until `target` is met.
 
-    keys: tuple[PageKey, ...]
+    `short`: frames that are short, now that the queues before were gone through.
+    """
+
+    queue: int
+    target: int
+    short: int
 
 
-class Reclaim(Message, frozen=True, tag=39):
-    """vm <- pagedaemon: reclaim these pages if they are still holes or free, and not held."""
+class Scanned(Message, frozen=True, tag=39):
+    """pagedaemon <- vm: the queue is gone through; `lengths` of all queues are now these.
 
-    keys: tuple[PageKey, ...]
+    `moved`: pages laundered, or weighed, that became inactive.
+    """
+
+    freed: int
+    moved: int
+    lengths: tuple[int, ...]
+    ns: int
 
 
-class Claim(Message, frozen=True, tag=66):
+class PassEnded(Message, frozen=True, tag=68):
+    """memory <- pagedaemon: a pass is over, in vain or not: how short are you?
+
+    Answered by Pressure. With no shortage, or in vain and nobody waiting, the page daemon sleeps;
+    so it does, unanswered, if it `gives_up`.
+    """
+
+    in_vain: bool
+    gives_up: bool = False
+
+
+class Census(Message, frozen=True, tag=70):
+    """vm <- pagedaemon: how large are your processes?"""
+
+
+class Sizes(Message, frozen=True, tag=71):
+    """pagedaemon <- vm: so large: process, pages resident, pages in swap.
+
+    Of your domain's frames, `held` may be free some time, `kept` (pages of files) not. More of them
+    held than pages: holes, which do not count, or a process that is going.
+    """
+
+    sizes: tuple[tuple[int, int, int], ...]
+    held: int
+    kept: int
+
+
+class Kill(Message, frozen=True, tag=72):
+    """vm <- pagedaemon: memory is out, with `free` frames free: kill this process."""
+
+    asid: int
+    free: int
+
+
+class Rescan(Message, frozen=True, tag=69):
+    """pagedaemon <- pagedaemon (timer): the pause after a pass in vain is over."""
+
+
+class Claim(Message, frozen=True, tag=81):
     """core <- vm: claim these pages (key, pfn, take) from the zeroing thread, then Claimed."""
 
     claims: tuple[tuple[PageKey, int, int], ...]
     ns: int
 
 
-class Claimed(Message, frozen=True, tag=67):
+class Claimed(Message, frozen=True, tag=82):
     """vm <- core: they are yours; (key, chunks that the zeroing thread has done)."""
 
     pages: tuple[tuple[PageKey, int], ...]
 
 
-class StoreWords(Message, frozen=True, tag=68):
+class StoreWords(Message, frozen=True, tag=83):
     """memory <- core, zeroer: write these claim words (pfn, value) of a side."""
 
     side: int
     words: tuple[tuple[int, int], ...]
 
 
-class WordsStored(Message, frozen=True, tag=69):
+class WordsStored(Message, frozen=True, tag=84):
     """core, zeroer <- memory: they are written."""
 
 
-class LoadWords(Message, frozen=True, tag=70):
+class LoadWords(Message, frozen=True, tag=85):
     """memory <- core, zeroer: read the claim words of a side."""
 
     side: int
     pfns: tuple[int, ...]
 
 
-class WordsLoaded(Message, frozen=True, tag=71):
+class WordsLoaded(Message, frozen=True, tag=86):
     """core, zeroer <- memory: they are, in order (0: never written)."""
 
     values: tuple[int, ...]
 
 
-class Poll(Message, frozen=True, tag=72):
+class Poll(Message, frozen=True, tag=87):
     """core <- core (timer): read the zeroing thread's word again."""

@@ -4,19 +4,23 @@ from actors.message import Message
 
 
 class Allocate(Message, frozen=True, tag=25):
-    """memory <- vm: a frame, please; I wait for it, at every domain when there are several."""
+    """memory <- vm: a frame, please; answered by Frame or NoFrame."""
 
 
-class AllocateNoWait(Message, frozen=True, tag=51):
-    """memory <- vm: a frame if one is free, else NoFrame: there are other domains to ask."""
-
-
-class NoFrame(Message, frozen=True, tag=56):
+class NoFrame(Message, frozen=True, tag=51):
     """vm <- memory: none is free here."""
 
 
-class CancelAllocate(Message, frozen=True, tag=59):
-    """memory <- vm: another domain had a frame: answer NoFrame, unless you have sent one."""
+class AwaitFrames(Message, frozen=True, tag=52):
+    """memory <- vm: no domain had a frame, the operation sleeps: say when some are free."""
+
+
+class FramesFree(Message, frozen=True, tag=53):
+    """vm <- memory: frames are free again: allocate anew."""
+
+
+class GaveUp(Message, frozen=True, tag=54):
+    """memory <- vm: the operation does not wait for frames any more."""
 
 
 class Frame(Message, frozen=True, tag=26):
@@ -85,7 +89,7 @@ class ChunkCopied(Message, frozen=True, tag=50):
     chunk: int
 
 
-class PageIn(Message, frozen=True, tag=52):
+class ReadPage(Message, frozen=True, tag=55):
     """core <- vm: have a page of a file read into frame `pfn`, then Step; the thread sleeps.
 
     `contents` is what the page holds, a stamp.
@@ -96,25 +100,30 @@ class PageIn(Message, frozen=True, tag=52):
     ns: int
 
 
-class PageRead(Message, frozen=True, tag=53):
+class PageRead(Message, frozen=True, tag=56):
     """core <- core (timer): the device has read the page."""
 
     pfn: int
     contents: int
 
 
-class FillFrame(Message, frozen=True, tag=55):
+class FillFrame(Message, frozen=True, tag=57):
     """memory <- core: the frame holds this page of a file."""
 
     pfn: int
     contents: int
 
 
-class FrameFilled(Message, frozen=True, tag=57):
+class FrameFilled(Message, frozen=True, tag=58):
     """core <- memory: it does."""
 
 
 class Pressure(Message, frozen=True, tag=31):
-    """pagedaemon <- memory: free frames are below the wake-up mark by `shortage` frames."""
+    """pagedaemon <- memory: free frames are below the target by `shortage` frames (0: enough).
+
+    `waiting` allocations wait, `free` frames are free. Wakes the page daemon, or answers it.
+    """
 
     shortage: int
+    waiting: int
+    free: int

@@ -117,5 +117,5 @@ class Wake(Message, frozen=True, tag=46):
     """core <- core (timer): the thread has thought enough."""
 
 
-class Tick(Message, frozen=True, tag=65):
+class Tick(Message, frozen=True, tag=67):
     """core <- core (timer): the running thread's time slice is over."""

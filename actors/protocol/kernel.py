@@ -60,14 +60,14 @@ class Work(Message, frozen=True, tag=17):
 
 
 class Sleep(Message, frozen=True, tag=18):
-    """core <- vm: the operation sleeps (`why`, an OpState) until Wakeup."""
+    """core, pagedaemon <- vm: the operation sleeps (`why`, an OpState) until Wakeup."""
 
     why: int
     ns: int
 
 
 class Wakeup(Message, frozen=True, tag=19):
-    """core <- vm: the operation may go on: send Step when it runs again."""
+    """core, pagedaemon <- vm: the operation may go on: send Step when it runs again."""
 
 
 class Shoot(Message, frozen=True, tag=20):
@@ -110,7 +110,7 @@ class Invalidated(Message, frozen=True, tag=24):
     round: int
 
 
-class CatchUp(Message, frozen=True, tag=54):
+class CatchUp(Message, frozen=True, tag=59):
     """core <- vm: you entered the kernel: invalidate `vpns` (none: all), then CaughtUp."""
 
     asid: int
@@ -118,30 +118,30 @@ class CatchUp(Message, frozen=True, tag=54):
     upto: int
 
 
-class CaughtUp(Message, frozen=True, tag=58):
+class CaughtUp(Message, frozen=True, tag=60):
     """vm <- core: I have invalidated what was left to me, up to that number."""
 
     asid: int
     upto: int
 
 
-class Watch(Message, frozen=True, tag=60):
+class Watch(Message, frozen=True, tag=61):
     """zeroer <- vm: an invalidation was left to other cores; see to its deadline."""
 
     number: int
 
 
-class Deadline(Message, frozen=True, tag=61):
+class Deadline(Message, frozen=True, tag=62):
     """zeroer <- zeroer (timer): invalidations watched before the timer was armed are late."""
 
 
-class Overdue(Message, frozen=True, tag=62):
+class Overdue(Message, frozen=True, tag=63):
     """vm <- zeroer: interrupt the cores that have not invalidated up to that number, by me."""
 
     upto: int
 
 
-class Tlbi(Message, frozen=True, tag=63):
+class Tlbi(Message, frozen=True, tag=64):
     """core <- core, pagedaemon, zeroer: broadcast invalidation: no interrupt, the hardware does it.
 
     No pages means the whole address space.
@@ -152,7 +152,11 @@ class Tlbi(Message, frozen=True, tag=63):
     vpns: tuple[int, ...]
 
 
-class TlbiDone(Message, frozen=True, tag=64):
+class TlbiDone(Message, frozen=True, tag=65):
     """core, pagedaemon, zeroer <- core: accesses through the old entries are complete."""
 
     round: int
+
+
+class Die(Message, frozen=True, tag=66):
+    """core <- vm: the process was killed: the thread ends at its next instruction boundary."""

@@ -26,6 +26,7 @@ PROPERTY_ABOUT: dict[Property, str] = {
     Property.TRANSLATION: "nobody uses a translation whose shootdown is complete",
     Property.ACCOUNT: "resident-set counts are right, every frame is in exactly one place",
     Property.FORK: "a child sees memory as it was at the fork; nothing overwritten comes back",
+    Property.PAGE_OUT: "no page of a hole is written to swap",
     Property.FATAL: "an access to a settled hole gives SIGSEGV, never data",
     Property.PROGRESS: "every operation returns; nothing waits at the end",
 }

@@ -52,8 +52,11 @@ def totals(deliveries: int, results: Results) -> dict[str, int | Mapping[str, in
         "zeroed_pages": metrics.pages_zeroed,
         "reclaimed_pages": {
             "holes": metrics.reclaimed["holes"],
-            "free": metrics.reclaimed["pages"] - metrics.reclaimed["holes"],
+            "free": metrics.reclaimed["free"],
+            "clean": metrics.reclaimed["clean"],
         },
+        "swapped_pages": metrics.swap,
+        "memory_stalls": metrics.low_memory,
         "pinned_pages": metrics.transfers["pages_pinned"],
         "device_bytes": {
             "stored": metrics.transfers["bytes_stored"],

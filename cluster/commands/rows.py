@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cluster.histogram import Spread
 from cluster.page_meter import PagesHeld
+from cluster.run_metrics import Metrics
 from cluster.summary import Summary
 
 #: label, then one text for each run
@@ -156,12 +157,24 @@ def _memory(runs: Sequence[Summary]) -> Section:
             "reclaimed (out of holes)",
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],
         ),
+        *_pressure(metrics),
         *_if_any("pinned for devices", [m.transfers["pages_pinned"] for m in metrics]),
         *_if_any("KiB stored by devices", [m.transfers["bytes_stored"] >> 10 for m in metrics]),
         *_if_any("KiB loaded by devices", [m.transfers["bytes_loaded"] >> 10 for m in metrics]),
         ("resident set, peak / mean", [_pages(m.resident) for m in metrics]),
         ("frames in use, peak / mean", [_pages(m.frames_in_use) for m in metrics]),
     ]
+
+
+def _pressure(metrics: Sequence[Metrics]) -> Iterator[Row]:
+    """Give the rows that only runs have in which memory was short."""
+    if any(m.swap["written"] or m.swap["read"] for m in metrics):
+        yield (
+            "written to swap / read",
+            [f"{m.swap['written']:,} / {m.swap['read']:,}" for m in metrics],
+        )
+    if any(m.low_memory for m in metrics):
+        yield "allocations that slept", [f"{m.low_memory:,}" for m in metrics]
 
 
 def _simulator(runs: Sequence[Summary]) -> Section:

@@ -63,6 +63,7 @@ def print_runs(runs: Sequence[Summary]) -> None:
         out.print(Text(f"taken for granted: {text}", style="dim"))
     for one in runs:
         _print_violations(out, one)
+        _print_killed(out, one)
     for one in runs:
         out.print(Text(f"{one.preset}: {one.directory}", style="dim"))
 
@@ -77,6 +78,19 @@ def _about(one: Summary) -> Iterator[str]:
             yield f"{one.workload['mapping']} calls"
     yield f"{one.machine['cores']} cores"
     yield str(one.machine["profile"])
+
+
+def _print_killed(out: Console, one: Summary) -> None:
+    for killed in one.metrics.killed:
+        text = Text(f"{one.preset}: out of memory: ", style="bold red")
+        told = (
+            f"process {killed.process} was killed, with {killed.resident_pages:,} pages resident, "
+            f"{killed.swapped_pages:,} in swap and {killed.free_frames:,} frames free; what it did "
+            "not do any more is in no figure: give the machine more frames or swap "
+            "(machine.frames, machine.swap_slots)"
+        )
+        text.append(told, style="default")
+        out.print(text)
 
 
 def _print_violations(out: Console, one: Summary) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from actors.facts import BackgroundZeroed, CallEnded, Fact, Segv, Touched
 from actors.machine import Machine
 from actors.memory import Memory
+from actors.messages import PageOut
+from actors.operations.operation import OpKind
+from actors.swap import Swap
 from actors.vm import Vm
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
@@ -43,6 +46,8 @@ def _pages(machines: list[Machine]) -> Iterator[int]:
                 yield from (page.pfn for page in one.pages.values() if page.pfn >= 0)
             for op in machine.ops.values():
                 yield from (pfn for pfn in op.frames if pfn not in machine.unowned)
+                if op.kind is OpKind.FORK:
+                    yield from op.held
             yield from machine.unowned
 
 
@@ -59,6 +64,33 @@ def every_frame_once(machines: list[Machine], reports: Reports) -> None:
     if len(held) != out:
         text = f"{out} frames were handed out, {len(held)} are in a page or free"
         reports.add(Property.ACCOUNT, text, 0, -1, ())
+
+
+def every_slot_once(machines: list[Machine], reports: Reports) -> None:
+    """At quiescence every slot of swap that is in use is one page's copy, and no other is."""
+    held = Counter(
+        slot
+        for machine in machines
+        if isinstance(machine, Vm)
+        for one in machine.objects.values()
+        for slot in one.swap.values()
+    )
+    in_use = {slot for m in machines if isinstance(m, Swap) for slot in m.contents}
+    for slot in sorted(in_use.symmetric_difference(held)):
+        what = "is in use, and no page's copy" if slot in in_use else "is a page's copy, and free"
+        reports.add(Property.ACCOUNT, f"slot {slot} of swap {what}", 0, -1, ())
+    for slot in sorted(slot for slot, count in held.items() if count > 1):
+        reports.add(Property.ACCOUNT, f"slot {slot} of swap is the copy of two pages", 0, -1, ())
+
+
+def no_hole_goes_out(vm: Vm, m: PageOut, reports: Reports) -> None:
+    """No page of a hole is written to swap."""
+    for pfn in m.pfns:
+        key = vm.frames.get(pfn)
+        page = None if key is None else vm.get(key)
+        if page is not None and page.hole is not HoleState.LIVE:
+            text = f"frame {pfn:#x} is written to swap, but its page is in a hole"
+            reports.add(Property.PAGE_OUT, text, 0, -1, (m.op,))
 
 
 def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Reports) -> None:

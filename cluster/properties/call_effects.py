@@ -75,6 +75,8 @@ class CallEffects:
         #: by lane
         self.in_flight: dict[int, InFlight] = {}
         self.forks: dict[int, Forking] = {}
+        #: by lane of a call that changes the map: calls in flight with it that discard there
+        self.during: dict[int, tuple[tuple[Call, At], ...]] = {}
 
     def _pages(self, asid: int, start: int, end: int) -> Iterator[tuple[History, int, int]]:
         for shown, low, high in self.places.pieces(asid, start, end):
@@ -91,11 +93,10 @@ class CallEffects:
             if m.kind in _WHOLE:
                 start, end = 0, VPN_LIMIT
             change = Change(m.asid, start, end, at)
-            self.places.begins(m.op, (change,), self._children(m.asid))
+            self._begins(m.op, (change,))
         elif m.kind == OpKind.MREMAP:
             new = page_span(*m.args[:2])
-            changes = Change(m.asid, start, end, at), Change(m.asid, *new, at)
-            self.places.begins(m.op, changes, self._children(m.asid))
+            self._begins(m.op, (Change(m.asid, start, end, at), Change(m.asid, *new, at)))
         elif m.kind == OpKind.MINHERIT:
             for child in self._children(m.asid):  # it may have gone before
                 self.places.forget(child, start, end)
@@ -103,6 +104,9 @@ class CallEffects:
             self._fork(m, sent)
         elif m.kind in self.discards:
             spans = self._discard(m, start, end, at)
+            for lane, changes in self.places.changes.items():
+                if changes[0].asid == m.asid:
+                    self.during[lane] = (*self.during[lane], (m, at))
         self.in_flight[m.op] = InFlight(m, sent, spans, at)
 
     def _discard(self, m: Call, start: int, end: int, at: At) -> tuple[Span, ...]:
@@ -123,19 +127,30 @@ class CallEffects:
             history.called(span.low, span.high, discard, reopens=m.kind == OpKind.ZERO)
         return tuple(found)
 
-    def _reach(self, asid: int, start: int, end: int) -> None:
-        """What a range shows now may still be discarded by calls that were made of it before.
+    def _begins(self, lane: int, changes: tuple[Change, ...]) -> None:
+        """A call begins to change the map; calls in flight that discard may meet what it makes."""
+        asid = changes[0].asid
+        self.places.begins(lane, changes, self._children(asid))
+        calls = (f for f in self.in_flight.values() if f.call.kind in self.discards)
+        self.during[lane] = tuple((f.call, f.at) for f in calls if f.call.asid == asid)
+
+    def _met(self, lane: int, ranges: tuple[tuple[int, int], ...], at: At) -> None:
+        """What ranges show now may have been discarded by calls in flight with the one that did it.
 
         Whether they meant that, or what was there then, is not known: so neither need be zero.
         """
-        for lane, flight in list(self.in_flight.items()):
-            m = flight.call
-            low, high = page_span(m.va, m.length)
-            low, high = max(low, start), min(high, end)
-            if m.kind in _DISCARDS and m.asid == asid and low < high:
-                found = (*flight.spans, *self._discard(m, low, high, flight.at))
-                spans = tuple(span._replace(zeroes=False) for span in found)
-                self.in_flight[lane] = flight._replace(spans=spans)
+        for m, called in self.during.pop(lane):
+            start, end = page_span(m.va, m.length)
+            flight = self.in_flight.get(m.op)
+            for low, high in ranges:
+                found = self._discard(m, max(low, start), min(high, end), called)
+                if flight is not None and flight.call is m:
+                    spans = (span._replace(zeroes=False) for span in (*flight.spans, *found))
+                    flight = flight._replace(spans=tuple(spans))
+                    self.in_flight[m.op] = flight
+                    continue
+                for span in found:
+                    self.lines[span.line].history.ended(span.low, span.high, m.op, at)
 
     def _children(self, asid: int) -> list[int]:
         """List the processes that are being forked off another."""
@@ -167,12 +182,9 @@ class CallEffects:
         m = flight.call
         if m.kind in _MAPS:
             self._mapped(m, at, failed=bool(error))
-            if m.kind == OpKind.MMAP:
-                self._reach(m.asid, *page_span(m.va, m.length))
         elif m.kind == OpKind.MREMAP:
             self.places.moved(m.op, at, keep=bool(m.args[2]), failed=bool(error))
-            self._reach(m.asid, *page_span(m.va, m.length))
-            self._reach(m.asid, *page_span(*m.args[:2]))
+            self._met(m.op, (page_span(m.va, m.length), page_span(*m.args[:2])), at)
         elif m.kind == OpKind.MINHERIT:
             self._inherited(m, error)
         self.forks.pop(lane, None)
@@ -205,6 +217,7 @@ class CallEffects:
                 since=at,
             )
         self.places.ends(m.op, shown, failed=failed)
+        self._met(m.op, ((change.start, change.end),), at)
 
     def _inherited(self, m: Call, error: int) -> None:
         """Take in what children see from now on; an error means that it ended at shared memory."""
@@ -261,6 +274,7 @@ class CallEffects:
         twin.lines = {number: line.copy() for number, line in self.lines.items()}
         twin.in_flight = self.in_flight.copy()
         twin.forks = self.forks.copy()
+        twin.during = self.during.copy()
         return twin
 
     def retained(self) -> tuple[object, ...]:
@@ -272,6 +286,7 @@ class CallEffects:
                 (
                     lane,
                     flight.called,
+                    flight.at,
                     tuple((s.line, *_split(s.low), *_split(s.high)) for s in flight.spans),
                 )
                 for lane, flight in sorted(self.in_flight.items())
@@ -279,6 +294,11 @@ class CallEffects:
             tuple(
                 (lane, f.parent, f.child, f.called, f.protected or ())
                 for lane, f in sorted(self.forks.items())
+            ),
+            tuple(
+                (lane, tuple((m.op, m.kind, m.va, m.length, at) for m, at in found))
+                for lane, found in sorted(self.during.items())
+                if found
             ),
         )
 

@@ -25,7 +25,6 @@ from actors.messages import (
     ChunkCopied,
     ChunkData,
     CopyChunk,
-    CopyFrame,
     DmaLoad,
     DmaStore,
     FillFrame,
@@ -34,7 +33,7 @@ from actors.messages import (
     Invalidated,
     Load,
     Loaded,
-    PageIn,
+    PageOut,
     Return,
     StartTransfer,
     Store,
@@ -42,12 +41,13 @@ from actors.messages import (
     Taken,
     Translation,
     ZeroChunk,
-    ZeroFrames,
 )
 from actors.vm import Vm
 from cluster.properties import account
 from cluster.properties.checker_state import CheckerState
 from cluster.properties.clocks import At, Clock
+from cluster.properties.frames import ORDERS
+from cluster.properties.swap_contents import SwapContents
 from kernel import pte as pte_bits
 from kernel.stamp import stamp
 from kernel.units import ASID_SHIFT
@@ -103,6 +103,7 @@ class Checker(CheckerState):
                 account.recount(machine, self.reports)
         if complete:
             account.every_frame_once(machines, self.reports)
+            account.every_slot_once(machines, self.reports)
             account.nothing_waits(machines, self.setup.wiring.names, self.reports)
 
     # Deliveries.
@@ -156,6 +157,11 @@ class Checker(CheckerState):
     ) -> None:
         self.contents.copy_arrived(m.op, m.dst)
 
+    def _swap(
+        self, _dst: int, _src: int, m: Message, e: list[Effect], _clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.swap.delivered(m, e, self.contents.origin)
+
     def _freed(
         self, _dst: int, _src: int, m: Free, _e: list[Effect], _clock: Clock, _sent: Clock
     ) -> None:
@@ -203,20 +209,20 @@ class Checker(CheckerState):
     def _taken(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Taken)
-        self.contents.frames.ordered(m.op, (pfn for _, pfn in m.pages))
+        self._ordered(vm, send, clock)
         if self.watches_background:
             for _, pfn in m.pages:
                 self.translations.background(m.op, pfn, self._vm(vm), clock)
 
-    def _zero_frames(self, _vm: int, send: Send, _clock: Clock) -> None:
+    def _ordered(self, _vm: int, send: Send, _clock: Clock) -> None:
         m = send.message
-        assert isinstance(m, ZeroFrames)
-        self.contents.frames.ordered(m.op, (pfn for pfn, _ in m.frames))
+        self.contents.frames.ordered(m.op, ORDERS[m.__class__](m))
 
-    def _one_frame(self, _vm: int, send: Send, _clock: Clock) -> None:
+    def _page_out(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
-        assert isinstance(m, CopyFrame | PageIn)
-        self.contents.frames.ordered(m.op, (m.pfn,) if isinstance(m, PageIn) else (m.src, m.dst))
+        assert isinstance(m, PageOut)
+        self._ordered(vm, send, clock)
+        account.no_hole_goes_out(self._vm(vm), m, self.reports)
 
     def _free(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
@@ -293,17 +299,17 @@ class Checker(CheckerState):
         Call: _call,
         Invalidated: _invalidated,
         Frame: _frame_arrived,
+        **dict.fromkeys(SwapContents.JUDGES, _swap),
     }
     _SENDS: ClassVar[dict[type, Callable[..., None]]] = {
         Translation: _translation,
         Switched: _switched,
+        **dict.fromkeys(ORDERS, _ordered),
         Taken: _taken,
         Free: _free,
-        ZeroFrames: _zero_frames,
-        CopyFrame: _one_frame,
-        PageIn: _one_frame,
         Frame: _frame,
         Return: _return,
+        PageOut: _page_out,
         StartTransfer: _start_transfer,
     }
     _FACTS: ClassVar[dict[type, Callable[..., None]]] = {

@@ -17,6 +17,7 @@ from cluster.properties.history import PageHistory
 from cluster.properties.lines import INITIAL, Line, Stored
 from cluster.properties.places import MAPPING_SHIFT, NO_FILE, SHARED, Shown, page_text
 from cluster.properties.reports import Reports
+from cluster.properties.swap_contents import Origin, SwapContents
 from kernel.promises import Property
 from kernel.stamp import JUNK, ZERO, file_stamp, stamp_text
 from kernel.units import CELL_MASK, CELL_SHIFT
@@ -41,10 +42,6 @@ class Access(NamedTuple):
     clock: Clock
 
 
-#: (line, key) that a stamp was stored for
-Origin = tuple[int, int]
-
-
 class Contents:
     """Who stored what, and what loads may give."""
 
@@ -63,6 +60,7 @@ class Contents:
         #: what was stored last at (frame, granule)
         self.origin: dict[tuple[int, int], Origin] = {}
         self.frames = Frames(reports, zero_pages)
+        self.swap = SwapContents(self.frames)
         #: stores executed and not performed yet, of each core: (first stamp, clock)
         self.executed: dict[int, deque[tuple[int, Clock]]] = {}
         #: origins on their way from one memory to another, by lane
@@ -268,6 +266,7 @@ class Contents:
         twin.forks = self.forks
         twin.origin = self.origin.copy()
         twin.frames = self.frames.copy(reports)
+        twin.swap = self.swap.copy(twin.frames)
         twin.executed = {core: q.copy() for core, q in self.executed.items()}
         twin.copied = self.copied.copy()
         return twin
@@ -280,6 +279,7 @@ class Contents:
                 (at, line, key >> 48, key & _LOW) for at, (line, key) in sorted(self.origin.items())
             ),
             self.frames.retained(),
+            self.swap.retained(),
             tuple((core, tuple(q)) for core, q in sorted(self.executed.items()) if q),
             tuple(
                 (op, tuple((g, line, key >> 48, key & _LOW) for g, (line, key) in found))

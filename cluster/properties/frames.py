@@ -4,12 +4,23 @@ An access goes by a translation, kernel work (zeroing, say) by an order of the v
 the life that the frame had when the vm gave them, and for no later one.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
-from actors.messages import Load, Store
+from actors.messages import CopyFrame, Load, PageIn, PageOut, ReadPage, Store, Taken, ZeroFrames
 from cluster.properties.reports import Reports
 from kernel.promises import Property
 from kernel.units import ASID_SHIFT
+
+#: by message of a vm: the frames on which it tells a lane to work
+ORDERS: dict[type, Callable[[Any], Iterable[int]]] = {
+    Taken: lambda m: (pfn for _, pfn in m.pages),
+    ZeroFrames: lambda m: (pfn for pfn, _ in m.frames),
+    CopyFrame: lambda m: (m.src, m.dst),
+    PageOut: lambda m: m.pfns,
+    PageIn: lambda m: (m.pfn,),
+    ReadPage: lambda m: (m.pfn,),
+}
 
 
 class Frames:
@@ -28,8 +39,9 @@ class Frames:
         self.known: dict[int, int] = {}
         #: by lane: frames that it was told to work on, and their lives
         self.orders: dict[int, dict[int, int]] = {}
-        #: by (core, asid << ASID_SHIFT | vpn): the frame of the latest translation, and its life
-        self.fills: dict[tuple[int, int], tuple[int, int]] = {}
+        #: by (core, asid << ASID_SHIFT | vpn): the frames of translations, and their lives. An
+        #: older one may be in the TLB when a younger was not loaded: a flush had killed its walk
+        self.fills: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
 
     # Memory.
 
@@ -64,7 +76,9 @@ class Frames:
 
     def filled(self, core: int, va: int, pfn: int) -> None:
         """A vm sends a translation to a core."""
-        self.fills[core, va] = pfn, self.known.get(pfn, 0)
+        fills = self.fills.get((core, va), ())
+        older = tuple(one for one in fills if one[0] != pfn and self.is_of(*one)) if fills else ()
+        self.fills[core, va] = ((pfn, self.known.get(pfn, 0)), *older)
 
     # Use.
 
@@ -76,9 +90,9 @@ class Frames:
 
     def check_access(self, core: int, m: Load | Store, vpn: int, pfn: int) -> bool:
         """An access is made to a frame by the core's translation; say whether that is good."""
-        found, life = self.fills.get((core, m.asid << ASID_SHIFT | vpn), (-1, None))
-        if found == pfn and self.is_of(pfn, life):
-            return True
+        for found, life in self.fills.get((core, m.asid << ASID_SHIFT | vpn), ()):
+            if found == pfn and self.is_of(pfn, life):
+                return True
         load = isinstance(m, Load)
         what = f"{'loaded from' if load else 'stored to'} as page {vpn:#x} of p{m.asid}"
         text = f"frame {pfn:#x} was {what}, but it {self.what_is(pfn)}"
@@ -119,5 +133,12 @@ class Frames:
                     if is_of(pfn, life)
                 )
             ),
-            tuple(sorted((at, pfn) for at, (pfn, life) in self.fills.items() if is_of(pfn, life))),
+            tuple(
+                sorted(
+                    (at, pfn)
+                    for at, fills in self.fills.items()
+                    for pfn, life in fills
+                    if is_of(pfn, life)
+                )
+            ),
         )

@@ -89,6 +89,8 @@ class Places:
         for change in chain.from_iterable(self.changes.values()):
             if change.asid == asid and change.start <= vpn < change.end:
                 if not issued.knows(change.called):
+                    if self.uncertain.get((asid, vpn)) == change.called:
+                        return None  # somebody who does know has stored there
                     break
                 if write:
                     self.uncertain[asid, vpn] = change.called

@@ -55,9 +55,9 @@ def will_flush(vm: Vm, asid: int) -> int:
     return ~pmap.gens & (~pmap.active | switching)
 
 
-def _owed(vm: Vm, lane: int, asid: int) -> set[int]:
-    """Give the pages whose entries others have taken away, too, and not flushed yet."""
-    owed = [op.gone for op in vm.ops.values() if op.op != lane]
+def _owed(vm: Vm, asid: int) -> set[int]:
+    """Give the pages whose entries somebody has taken away, and not flushed yet."""
+    owed = [op.gone for op in vm.ops.values()]
     owed += [one.gone for one in vm.deferrals.values()]
     return {va & VPN_MASK for gone in owed for va, _ in gone if va >> ASID_SHIFT == asid}
 
@@ -111,7 +111,7 @@ class Translations:
         again: pages whose entries the same operation has taken away once more.
         """
         asid, vpns = self.removed.pop(op, (0, ()))
-        again = again | _owed(vm, op, asid)
+        again = again | _owed(vm, asid)
         for vpn in vpns:
             if vpn in again:
                 continue
