@@ -11,6 +11,7 @@ from typing import ClassVar
 from actors.core_kill import CoreKill
 from actors.core_schedule import CoreSchedule
 from actors.core_state import NO_THREAD, Phase
+from actors.core_transfers import CoreTransfers
 from actors.facts import CallEnded, CallStarted
 from actors.guest.calls import calls, is_call
 from actors.guest.program import (
@@ -18,6 +19,7 @@ from actors.guest.program import (
     Await,
     Copy,
     Create,
+    DmaWait,
     Exit,
     Fence,
     Fork,
@@ -54,11 +56,13 @@ from actors.messages import (
     Signal,
     Sleep,
     Spawn,
+    StartTransfer,
     Stored,
     Switched,
     Tick,
     Tlbi,
     TlbiDone,
+    TransferDone,
     Translation,
     Wake,
     Wakeup,
@@ -71,7 +75,7 @@ from kernel.errors import Errno
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
-class Core(CoreKill):
+class Core(CoreTransfers):
     """Behaviour: scheduling and the kernel's entry and exit."""
 
     RECEIVES = (
@@ -79,7 +83,7 @@ class Core(CoreKill):
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | ReadPage | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
         | Spawn | AwaitIndex | Reached | Wake | Tick | Die
-        | Claim | WordsStored | WordsLoaded | Poll
+        | Claim | WordsStored | WordsLoaded | Poll | StartTransfer | TransferDone
     )  # fmt: skip
 
     def start(self) -> list[Effect]:
@@ -159,6 +163,7 @@ class Core(CoreKill):
         Create: CoreSchedule.create,
         Exit: CoreSchedule.exit_thread,
         Fence: _fence,
+        DmaWait: CoreTransfers.wait_for_transfers,
     }
 
     # Answers.
@@ -287,6 +292,8 @@ class Core(CoreKill):
         CatchUp: CoreSchedule.in_kernel,
         Tlbi: CoreSchedule.take_tlbi,
         TlbiDone: CoreSchedule.count_done,
+        StartTransfer: CoreTransfers.start_transfer,
+        TransferDone: CoreTransfers.transfer_done,
     }
 
 

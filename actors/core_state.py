@@ -55,6 +55,8 @@ class Phase(IntEnum):
     #: woken in the kernel, waits for the core
     WOKEN = 11
     DONE = 12
+    #: transfers of devices
+    TRANSFER = 14
 
 
 class Thread(msgspec.Struct, frozen=True, gc=False):

@@ -177,6 +177,32 @@ class FramesInUse(Fact, frozen=True):
     frames: int
 
 
+class PagePinned(Fact, frozen=True):
+    """vm: page `vpn` of `asid` is pinned in its frame, for a device."""
+
+    asid: int
+    vpn: int
+    pfn: int
+
+
+class PinMet(Fact, frozen=True):
+    """vm: an operation met a page that a device has pinned.
+
+    `case`: `hole` (HOLE or ZERO left it alone), `discard` (its frame outlives it), `fork` (the
+    child got a copy).
+    """
+
+    case: str
+
+
+class TransferEnded(Fact, frozen=True):
+    """device: memory has performed all of transfer `name`: `granules` stores, or loads."""
+
+    name: int
+    granules: int
+    store: bool
+
+
 class Resident(Fact, frozen=True):
     """vm: the resident set of `asid` is now `pages`."""
 

@@ -18,6 +18,8 @@ from actors.messages import (
     ChunkData,
     ChunkZeroed,
     CopyChunk,
+    DmaLoad,
+    DmaStore,
     FillFrame,
     Frame,
     FrameFilled,
@@ -53,7 +55,7 @@ class Memory(Machine):
     ROLE = "memory"
     RECEIVES = (
         Load | Store | Allocate | AwaitFrames | GaveUp | Free | ZeroChunk | CopyChunk | ChunkData
-        | FillFrame | PassEnded | PageOut | SwapData | StoreWords | LoadWords
+        | FillFrame | PassEnded | PageOut | SwapData | StoreWords | LoadWords | DmaStore | DmaLoad
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
@@ -100,12 +102,12 @@ class Memory(Machine):
         """Count free frames."""
         return self.settings.frames - self.fresh + len(self.freed) + len(self.freed_zeroed)
 
-    def _load(self, src: int, m: Load) -> list[Effect]:
+    def _load(self, src: int, m: Load | DmaLoad) -> list[Effect]:
         contents, none = self.contents, self.junk
         stamps = tuple(contents.get(pfn, none).read(cell & CELL_MASK) for cell, pfn in m.items)
         return [Send(src, Loaded(m.op, stamps))]
 
-    def _store(self, src: int, m: Store) -> list[Effect]:
+    def _store(self, src: int, m: Store | DmaStore) -> list[Effect]:
         contents = self.contents
         items = m.items
         at = 0
@@ -245,6 +247,8 @@ class Memory(Machine):
     HANDLERS: ClassVar[dict[type, Handler]] = {
         Load: _load,
         Store: _store,
+        DmaLoad: _load,
+        DmaStore: _store,
         ZeroChunk: _zero,
         CopyChunk: _copy,
         ChunkData: _data,

@@ -79,6 +79,8 @@ class MessageText:
             "side": _names(Side),
             "words": lambda v: listed(f"f{pfn:x}={word_text(value)}" for pfn, value in v),
             "values": lambda v: listed(map(word_text, v)),
+            "name": self.stamp,
+            "vm": actor,
         }
 
     def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:

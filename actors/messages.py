@@ -24,6 +24,9 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
                     Wakeup> core, GaveUp> memories
     out of memory   pagedaemon  Census> vms  Sizes> pagedaemon  Kill> vm  Die> cores
                     vm  ... (as exit)  Return> pagedaemon
+    transfer        core  Call> vm  (faults as above, page by page)  StartTransfer> core  Transfer>
+                    device  BeginTransfer> device (timer)  DmaStore|DmaLoad> memory
+                    Stored|Loaded> device  Unpin> vm  Unpinned> device  TransferDone> core
     context switch  core  SwitchIn> vm (set own bit, then read the generation)  Switched> core
                     SwitchOut> vm (clear own bit)
 
@@ -32,6 +35,7 @@ thread. `ns` in a message to an initiator is the kernel work that it shall charg
 """
 
 from actors.protocol.daemons import *
+from actors.protocol.devices import *
 from actors.protocol.frames import *
 from actors.protocol.guest import *
 from actors.protocol.kernel import *

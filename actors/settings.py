@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     zeroers: tuple[int, ...]
     #: swap devices: one, or none
     swaps: tuple[int, ...] = ()
+    devices: tuple[int, ...] = ()
     vm_of: tuple[int, ...]
     core_of: tuple[int, ...]
     process_of: tuple[int, ...]

@@ -34,11 +34,12 @@ from actors.messages import (
     SwitchOut,
     Take,
     Translation,
+    Unpin,
     Walk,
 )
 from actors.operations import (
     deferral,
-    populate,
+    pin,
     shootdown,
 )
 from actors.operations.operation import (
@@ -69,7 +70,7 @@ class Vm(VmDaemons):
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | FramesFree | Take
         | PageZeroed | Ceded | Scan | PagedOut | PagedIn | Census | Kill | SwitchIn | SwitchOut
-        | CaughtUp | Overdue | Claimed
+        | CaughtUp | Overdue | Claimed | Unpin
     )  # fmt: skip
 
     # Hardware.
@@ -130,7 +131,7 @@ class Vm(VmDaemons):
         start, end = page_span(m.va, m.length)
         ns = self.contention_ns(src, m.asid)
         op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
-        first = replace(op, phase=populate.FIRST.get(kind, 0))
+        first = replace(op, phase=pin.FIRST.get(kind, 0))
         return self._enters_kernel(src, m.asid) + self.begin(first)
 
     def _step(self, _src: int, m: Step) -> list[Effect]:
@@ -197,4 +198,5 @@ class Vm(VmDaemons):
         SwitchOut: _switch_out,
         CaughtUp: _caught_up,
         Overdue: _overdue,
+        Unpin: VmDaemons.give_pins_back,
     }

@@ -42,6 +42,8 @@ class VmLocks(Machine):
         self.made: dict[int, int] = {}
         #: which page each frame is (FreeBSD's vm_page array)
         self.frames: dict[int, PageKey] = {}
+        #: holds on frames whose page has left its object: pins, a shootdown that is due
+        self.unowned: dict[int, int] = {}
         self.queues = PageQueues()
         #: entries that operations took away and have not flushed yet: their frames, one for each
         self.unflushed: dict[int, tuple[int, ...]] = {}
@@ -77,6 +79,7 @@ class VmLocks(Machine):
             tuple((oid, one.freeze()) for oid, one in sorted(self.objects.items())),
             tuple(sorted(self.made.items())),
             tuple(self.frames.items()),
+            tuple(sorted(self.unowned.items())),
             self.queues.freeze(),
             tuple(sorted(self.unflushed.items())),
             tuple(sorted(self.ops.items())),
@@ -105,6 +108,12 @@ class VmLocks(Machine):
                 for index, page in one.pages.items()
                 if page.busy != NOBODY
             ]
+            found += [
+                f"page {index} of object {oid} is pinned {page.wired} times"
+                for index, page in one.pages.items()
+                if page.wired
+            ]
+        found += [f"frame {pfn:#x} without a page has {n} holds" for pfn, n in self.unowned.items()]
         return found
 
     # Busy pages.

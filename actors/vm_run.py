@@ -23,6 +23,7 @@ from actors.operations import (
     incore,
     inherit,
     launder,
+    pin,
     populate,
     protect,
     reclaim,
@@ -62,6 +63,7 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.POPULATE: populate.POPULATE_PHASES,
     OpKind.CATCH_UP: deferral.PHASES,
     OpKind.REUSE: advise_reuse.PHASES,
+    OpKind.DMA: pin.PHASES,
 }
 
 

@@ -5,11 +5,12 @@ Whatever changes the hole state of a page goes through `hole_event`, which asks 
 
 from collections.abc import Callable, Iterator
 
-from actors.machine import Effect, Send
+from actors.facts import PagePinned
+from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import ZeroJob
-from actors.operations.operation import Op
-from actors.vm_pages import VmPages
+from actors.operations.operation import Op, replace
+from actors.vm_pins import VmPins
 from kernel.hazards import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
 from kernel.page import KNOWN_ZERO, NOBODY, Page
@@ -19,7 +20,7 @@ from kernel.vm_map import HOLE, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
-class VmState(VmPages):
+class VmState(VmPins):
     """Holes: events, offers to the zeroing thread, hints for the page daemons."""
 
     def hole_event(
@@ -47,6 +48,20 @@ class VmState(VmPages):
         if Action.ACCOUNT_IN in actions:
             self.account(page, 1)
         return after, actions
+
+    def hold(self, op: Op, key: PageKey, vpn: int, out: list[Effect]) -> Op:
+        """Pin a page for a device, out of the hole that it may be in; the operation has the frame.
+
+        Nobody works on it, or the operation itself does.
+        """
+        page = self.objects[key[0]].pages[key[1]]
+        if page.hole is not HoleState.LIVE:
+            _, actions = self.hole_event(key, HoleEvent.ROGUE, op)
+            assert Action.WAIT not in actions, "somebody works on it"
+        self.pin(key)
+        out.append(Note(PagePinned(op.op, op.asid, vpn, page.pfn)))
+        ns = op.ns + self.settings.costs.pin_page_ns
+        return replace(op, held=(*op.held, page.pfn), ns=ns)
 
     @property
     def zeroes_now(self) -> bool:
@@ -81,6 +96,12 @@ class VmState(VmPages):
                 space.map.change(piece.start, piece.end, lambda e: change(e, on, off))  # noqa: B023
                 continue
             (holes.add if hole else holes.remove)(low, high)
+
+    def unclip_holes(self, space: VmSpace) -> None:
+        """Let entries say no more where holes are, if the record is beside the map."""
+        if self.settings.policy.hole_state is HoleRecord.RANGE_LIST:
+            for entry in [e for e in space.map.entries if e.flags & HOLE]:
+                space.map.change(entry.start, entry.end, lambda e: e.with_flags(off=HOLE))
 
     def punch_files(self, space: VmSpace, start: int, end: int) -> None:
         """Let the files that are mapped shared in [start, end) read as zero there from now on."""

@@ -1,7 +1,7 @@
 """Which actors a machine has, their ids and names, and the latency between any two.
 
-Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads, swap. The
-digest of a run and every tie between deliveries go by them.
+Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads, swap, devices.
+The digest of a run and every tie between deliveries go by them.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from actors.core import Core
+from actors.device import Device
 from actors.guest.program import Guest
 from actors.machine import Machine
 from actors.memory import Memory
@@ -24,7 +25,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How many actors of each role, and where they are.
 
     Sockets hold equal numbers of NUMA domains, domains equal numbers of cores, both in order of
-    their numbers. Every domain has a memory, a page daemon and `zeroers` zeroing threads.
+    their numbers. Every domain has a memory, a page daemon and `zeroers` zeroing threads. The
+    devices are spread over the domains.
     """
 
     cores: int = 2
@@ -32,6 +34,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     domains: int = 1
     zeroers: int = 1
     swaps: int = 0
+    devices: int = 0
 
     def domain_of(self, core: int) -> int:
         """Give the domain that a core is in."""
@@ -52,6 +55,7 @@ class Wiring(msgspec.Struct, frozen=True):
     daemons: tuple[int, ...]
     zeroers: tuple[int, ...]
     swaps: tuple[int, ...]
+    devices: tuple[int, ...]
     domains: tuple[int, ...]
     sockets: tuple[int, ...]
 
@@ -76,6 +80,7 @@ def wire(shape: Shape, homes: Sequence[int]) -> Wiring:
         "pagedaemon": list(each),
         "zeroer": [domain for domain in each for _ in range(shape.zeroers)],
         "swap": [0] * shape.swaps,
+        "device": [n % shape.domains for n in range(shape.devices)],
     }
     names: list[str] = []
     roles: list[str] = []
@@ -95,6 +100,7 @@ def wire(shape: Shape, homes: Sequence[int]) -> Wiring:
         ranges["pagedaemon"],
         ranges["zeroer"],
         ranges["swap"],
+        ranges["device"],
         tuple(domains),
         tuple(domain * shape.sockets // shape.domains for domain in domains),
     )
@@ -113,12 +119,13 @@ def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> M
     role = wiring.roles[actor]
     if role == "core":
         return Core(actor, settings, guest)
-    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer | Swap]] = {
+    made: dict[str, type[Vm | Memory | PageDaemon | Zeroer | Swap | Device]] = {
         "vm": Vm,
         "memory": Memory,
         "pagedaemon": PageDaemon,
         "zeroer": Zeroer,
         "swap": Swap,
+        "device": Device,
     }
     return made[role](actor, settings)
 
@@ -142,6 +149,9 @@ _PAIRS = {
     frozenset({"zeroer", "memory"}): "daemon_memory_ns",
     frozenset({"memory", "swap"}): "memory_swap_ns",
     frozenset({"vm", "swap"}): "vm_swap_ns",
+    frozenset({"device", "core"}): "device_core_ns",
+    frozenset({"device", "vm"}): "device_vm_ns",
+    frozenset({"device", "memory"}): "device_memory_ns",
 }
 
 

@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import msgspec
-
 from actors.facts import (
     BackgroundZeroed,
     CallEnded,
@@ -23,6 +21,8 @@ from actors.facts import (
     HoleSettled,
     Killed,
     Outstanding,
+    PagePinned,
+    PinMet,
     Reclaimed,
     Resident,
     Segv,
@@ -32,12 +32,15 @@ from actors.facts import (
     SwapRead,
     SwapWritten,
     Touched,
+    TransferEnded,
     ZeroCase,
 )
 from actors.operations.operation import OpKind
-from cluster.histogram import Histogram, Spread
-from cluster.page_meter import PageMeter, PagesHeld
+from cluster.histogram import Histogram
+from cluster.page_meter import PageMeter
+from cluster.run_metrics import KilledProcess, Metrics
 from kernel.errors import Errno, FaultCause, SegvCode
+from kernel.units import GRANULE
 
 _CALLS = {int(kind): kind.name.lower() for kind in OpKind}
 _CAUSES = {int(c): c.name.lower() for c in FaultCause if c is not FaultCause.NONE}
@@ -50,6 +53,12 @@ _ZERO_SOMETIMES = {
     "stolen": "sometimes_zero_steals",
     "inline": "sometimes_zero_inline",
     "clean": "sometimes_hole_finds_zero",
+}
+
+_PIN_SOMETIMES = {
+    "hole": "sometimes_pin_stops_hole",
+    "discard": "sometimes_frame_outlives_page",
+    "fork": "sometimes_fork_copies_pinned",
 }
 
 #: what a run may show at least once; a green run in which all are 0 has shown nothing. Counted are
@@ -72,67 +81,14 @@ SOMETIMES = (
     "sometimes_memory_is_out",
     "sometimes_page_goes_to_swap",
     "sometimes_page_comes_from_swap",
+    "sometimes_pin_stops_hole",
+    "sometimes_frame_outlives_page",
+    "sometimes_fork_copies_pinned",
     "sometimes_segv_in_hole",
     "sometimes_hole_is_touched",
     "sometimes_fault_is_spurious",
     "sometimes_call_fails",
 )
-
-
-class KilledProcess(msgspec.Struct, frozen=True, kw_only=True):
-    """A process that was killed: its pages then, and the frames that were free."""
-
-    process: int
-    resident_pages: int
-    swapped_pages: int
-    free_frames: int
-    #: null in a free run
-    when_ns: int | None
-
-
-class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """The metrics of a run; keys of the dicts are fixed, counts of 0 included.
-
-    Pages are 4 KiB pages, durations simulated nanoseconds, counts are of the whole run.
-    """
-
-    #: system calls by kind, from kernel entry to return
-    operations: dict[str, Spread]
-    #: pages of the ranges that they were called for, resident or not, by kind
-    operation_pages: dict[str, int]
-    #: accesses of the guest, one granule each: `loads`, `stores`
-    touches: dict[str, int]
-    #: resolved page faults by FaultCause
-    faults: dict[str, int]
-    #: resolved page faults, from the failing walk until the thread can go on
-    fault_latency: Spread
-    #: SIGSEGVs by SegvCode
-    segv: dict[str, int]
-    #: shootdown interrupts: `sent`, `acked`
-    ipis: dict[str, int]
-    #: from the first interrupt of a shootdown to its last acknowledgement
-    shootdown_wait: Spread
-    #: by whom pages of holes were zeroed: `background` (the zeroing thread), `stolen` (begun by it,
-    #: ended by ZERO), `inline` (ZERO alone); `skipped`: ZERO found them zero; `clean`: HOLE did
-    pages_zeroed: dict[str, int]
-    #: frames that the page daemon took: `pages`, of these out of `holes`, of `free` (MADV_FREE)
-    #: pages, of `clean` ones
-    reclaimed: dict[str, int]
-    #: pages `written` to swap and `read` from it
-    swap: dict[str, int]
-    #: allocations that found no frame and slept
-    low_memory: int
-    #: processes that were killed as memory was out
-    killed: list[KilledProcess]
-    #: the resident set of all processes together: pages in holes have left it
-    resident: PagesHeld
-    #: the same by process
-    resident_by_process: dict[str, PagesHeld]
-    #: frames that are not free, pages of holes included
-    frames_in_use: PagesHeld
-    #: system calls that failed, by errno
-    errors: dict[str, int]
-    sometimes: dict[str, int]
 
 
 class Results:
@@ -158,6 +114,9 @@ class Results:
         self.stalls = 0
         self.killed: list[KilledProcess] = []
         self.swap: Counter[str] = Counter()
+        self.pinned = 0
+        #: granules loaded, stored
+        self.transferred = [0, 0]
         self.resident = PageMeter()
         self.in_use = PageMeter()
         self.sometimes: dict[str, int] = dict.fromkeys(SOMETIMES, 0)
@@ -212,6 +171,11 @@ class Results:
             swap={"written": self.swap["written"], "read": self.swap["read"]},
             low_memory=self.stalls,
             killed=list(self.killed),
+            transfers={
+                "pages_pinned": self.pinned,
+                "bytes_stored": self.transferred[1] * GRANULE,
+                "bytes_loaded": self.transferred[0] * GRANULE,
+            },
             resident=self.resident.total(),
             resident_by_process=self.resident.by_part(),
             frames_in_use=self.in_use.total(),
@@ -249,6 +213,15 @@ class Results:
             self.sometimes["sometimes_hole_is_touched"] += 1
         elif fact.cause == FaultCause.SPURIOUS:
             self.sometimes["sometimes_fault_is_spurious"] += 1
+
+    def _page_pinned(self, _when: int, _fact: PagePinned) -> None:
+        self.pinned += 1
+
+    def _pin_met(self, _when: int, fact: PinMet) -> None:
+        self.sometimes[_PIN_SOMETIMES[fact.case]] += 1
+
+    def _transfer_ended(self, _when: int, fact: TransferEnded) -> None:
+        self.transferred[fact.store] += fact.granules
 
     def _segv(self, _when: int, fact: Segv) -> None:
         self.segv[fact.code] += 1
@@ -342,6 +315,9 @@ class Results:
         Stalled: _stalled,
         SwapWritten: _swap_written,
         SwapRead: _swap_read,
+        PagePinned: _page_pinned,
+        PinMet: _pin_met,
+        TransferEnded: _transfer_ended,
         Resident: _resident,
     }
 

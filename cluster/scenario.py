@@ -1,7 +1,7 @@
 """Scenarios: TOML files that say which machine runs which guest under which policy.
 
-    [machine]   cores, sockets, domains, zeroers and frames (both of a domain), tlb_entries,
-                grain = "fused" | "fine", ...
+    [machine]   cores, sockets, domains, zeroers and frames (both of a domain), devices,
+                tlb_entries, grain = "fused" | "fine", ...
     [policy]    preset = "fatal-hole", and any key of the policy on top of it
     [workload]  file = "x.hzw", timing = "recorded" | "asap" | "scaled:0.5", mapping, ...
     [[thread]]  name, process, core, initial, run = ["map 0 4", "store 0", ...], instead of a file
@@ -36,6 +36,8 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     domains: Annotated[int, Meta(ge=1, le=256)] = 1
     #: zeroers, frames: of each domain
     zeroers: Annotated[int, Meta(ge=1, le=256)] = 1
+    #: of the machine, spread over its domains
+    devices: Annotated[int, Meta(ge=0, le=256)] = 0
     frames: _Count = 1 << 20
     #: pages of the swap device; 0: there is none
     swap_slots: _Frames = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.guest.program import Await, Create, Fork, Guest, Instruction, ThreadInfo
+from actors.guest.program import Await, Create, Dma, Fork, Guest, Instruction, ThreadInfo
 from actors.guest.script import Script, ScriptError, parse_line
 from actors.settings import KERNEL_LANE, Settings
 from actors.wiring import Shape, Wiring, latency_table, place_threads, wire
@@ -231,6 +231,18 @@ def _water_marks(machine: MachineTable, where: str) -> WaterMarks:
     )
 
 
+def _check_devices(guest: Guest, machine: MachineTable, where: str) -> None:
+    if not isinstance(guest, Script):
+        return
+    for info, program in zip(guest.threads, guest.programs, strict=True):
+        for one in program:
+            if isinstance(one, Dma) and one.device >= machine.devices:
+                raise InputError(
+                    f"{where}: thread {info.name}: a transfer of device {one.device}, but "
+                    f"machine.devices={machine.devices}: set machine.devices={one.device + 1}"
+                )
+
+
 def _check_cores(guest: Guest, machine: MachineTable, where: str) -> None:
     for info in guest.threads:
         if info.core >= machine.cores:
@@ -247,6 +259,7 @@ def _shape(machine: MachineTable) -> Shape:
         domains=machine.domains,
         zeroers=machine.zeroers,
         swaps=int(machine.swap_slots > 0),
+        devices=machine.devices,
     )
 
 
@@ -282,6 +295,7 @@ def prepare(
     _check_broadcast(policy, profile, where)
     guest = guest or _guest(scenario, where)
     _check_cores(guest, machine, where)
+    _check_devices(guest, machine, where)
     core_of = place_threads(guest, machine.cores)
     families = guest.families(1 + max((t.process for t in guest.threads), default=0))
     wiring = wire(_shape(machine), _homes(guest, families, core_of))
@@ -296,6 +310,7 @@ def prepare(
         daemons=wiring.daemons,
         zeroers=wiring.zeroers,
         swaps=wiring.swaps,
+        devices=wiring.devices,
         vm_of=tuple(wiring.vms[family] for family in families),
         core_of=core_of,
         process_of=tuple(t.process for t in guest.threads),

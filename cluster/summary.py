@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cluster.properties.violation import Violation
-from cluster.results import Metrics
+from cluster.run_metrics import Metrics
 
 
 class Verdict(StrEnum):

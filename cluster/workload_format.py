@@ -26,6 +26,8 @@ from actors.guest.program import (
     Await,
     Copy,
     Create,
+    Dma,
+    DmaWait,
     Exec,
     Exit,
     Fence,
@@ -173,7 +175,7 @@ def require_possible(instructions: list[Instruction], threads: int) -> None:
     """
     for one in instructions:
         # The commonest kinds come first: this runs once for each instruction of a run.
-        if isinstance(one, Access | Copy):
+        if isinstance(one, Access | Copy | Dma):
             possible = (
                 one.va >= 0
                 and 0 < one.count <= ELEMENTS_MAX
@@ -186,7 +188,7 @@ def require_possible(instructions: list[Instruction], threads: int) -> None:
             possible = 0 <= one.thread < threads and one.index >= 0
         elif isinstance(one, Create | Fork):
             possible = 0 <= one.thread < threads
-        elif isinstance(one, Exit | Quit | Exec | Fence):
+        elif isinstance(one, Exit | Quit | Exec | Fence | DmaWait):
             possible = True
         elif isinstance(one, Move):
             places = (one.va, one.to)

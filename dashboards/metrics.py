@@ -33,6 +33,8 @@ _COUNTERS = {
     "reclaimed_pages": ("holezero_reclaimed_pages", "from", "Pages that page daemons took."),
     "swapped_pages": ("holezero_swapped_pages", "way", "Pages written to swap, or read from it."),
     "memory_stalls": ("holezero_memory_stalls", "", "Allocations that found no frame and slept."),
+    "pinned_pages": ("holezero_pinned_pages", "", "Pages pinned for devices."),
+    "device_bytes": ("holezero_device_bytes", "how", "Bytes that devices stored or loaded."),
     "system_calls": ("holezero_system_calls", "kind", "System calls that returned."),
     "system_call_errors": ("holezero_system_call_errors", "errno", "System calls that failed."),
 }

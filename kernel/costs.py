@@ -44,6 +44,14 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     signal_ns: _Cost
     swap_read_ns: _Cost
     swap_write_ns: _Cost
+    #: transfers of devices: to pin a page that is mapped; to hand a transfer over (the doorbell);
+    #: from there to the first byte; 4 KiB moved, besides the way to memory and back; interrupt and
+    #: completion
+    pin_page_ns: _Cost
+    dma_submit_ns: _Cost
+    dma_start_ns: _Cost
+    dma_page_ns: _Cost
+    dma_done_ns: _Cost
     #: added to a system call or fault for each one of other threads of the address space that is in
     #: flight, by where its core is (lock words and counters come from that core's cache)
     contention_ns: _Cost = 0
@@ -70,6 +78,9 @@ class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     daemon_memory_ns: _Transit
     memory_swap_ns: _Transit
     vm_swap_ns: _Transit
+    device_core_ns: _Transit
+    device_vm_ns: _Transit
+    device_memory_ns: _Transit
     self_ns: _Transit
     #: added between two domains of one socket, and between two sockets
     other_domain_ns: _Cost = 0

@@ -9,6 +9,7 @@ class Errno(IntEnum):
     OK = 0
     EPERM = 1
     EINTR = 4
+    ENXIO = 6
     ENOMEM = 12
     EFAULT = 14
     EBUSY = 16

@@ -39,6 +39,10 @@ class Hazard(IntFlag):
     SLOT_FREED_IN_USE = auto()
     COLLAPSE_IGNORES_SWAP = auto()
     IGNORES_UNFLUSHED = auto()
+    UNPIN_BEFORE_DMA_DONE = auto()
+    HOLE_IGNORES_PINS = auto()
+    DMA_LEAVES_CLEAN = auto()
+    PINS_SEEN_AFTER_UNMAP = auto()
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -211,6 +215,30 @@ _ABOUT = {
         ("fork", "translation"),
         "between the page daemon's removal of the entry and its flush",
         "M5, H-4: Linux 3ea277194dae (flush_tlb_batched_pending)",
+    ),
+    Hazard.UNPIN_BEFORE_DMA_DONE: _info(
+        "the pins are given back when the device has the transfer, not when memory has all of it",
+        ("translation", "isolate"),
+        "between the device's start and the last acknowledgement of memory",
+        "CVE-2022-0330 in effect: pages go back to the system while a device still reaches them",
+    ),
+    Hazard.HOLE_IGNORES_PINS: _info(
+        "HOLE takes pages that a device has pinned",
+        ("zero",),
+        "a transfer that is under way while its memory becomes a hole and is zeroed",
+        "H-42, rule 3 of section 7",
+    ),
+    Hazard.DMA_LEAVES_CLEAN: _info(
+        "pins are given back without a word that the device has stored: the page looks clean",
+        ("zero", "keep"),
+        "none: MADV_FREE or a page known to be zero, a transfer, then reclaim or HOLE",
+        "vm_fault_quick_hold_pages, which calls vm_page_dirty; set_page_dirty_lock left out",
+    ),
+    Hazard.PINS_SEEN_AFTER_UNMAP: _info(
+        "reclaim unmaps a page of MADV_FREE before it looks for pins, and can not put it back",
+        ("keep",),
+        "a transfer to a clean page while memory is short",
+        "M17, H-11: MADV_FREE against direct I/O (Linux 6c8e2a256915)",
     ),
 }
 

@@ -25,7 +25,7 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     busy: int = NOBODY
     hole: HoleState = HoleState.LIVE
     flags: int = 0
-    #: wirings veto HOLE, FREE and reclaim before anything is unmapped
+    #: pins of devices; they veto HOLE, FREE and reclaim before anything is unmapped
     wired: int = 0
     #: where a TLB may have it (`asid << ASID_SHIFT | vpn`): its entries in page tables, and those
     #: that were taken away and not flushed yet. FreeBSD's pv entries
@@ -43,6 +43,11 @@ class Page(msgspec.Struct, frozen=True, gc=False):
         """Give the page with flags set, others cleared."""
         flags = self.flags & ~off | on
         return Page(self.pfn, self.busy, self.hole, flags, self.wired, self.mappings)
+
+    def with_pins(self, more: int) -> "Page":
+        """Give the page with so many more pins, or fewer."""
+        wired = self.wired + more
+        return Page(self.pfn, self.busy, self.hole, self.flags, wired, self.mappings)
 
     def with_frame(self, pfn: int) -> "Page":
         """Give the page with the frame that it waited for."""

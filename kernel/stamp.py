@@ -1,7 +1,8 @@
 """Versions of contents: which store, of which thread, a granule holds.
 
 A stamp names the store by its place in the guest's program, so it needs no counter: thread,
-instruction index and element of the access run. 0 is zeroed memory; `JUNK` is memory that nobody
+instruction index and element of the access run; a device's store by the instruction that asked for
+the transfer, so no two stores have the same name. 0 is zeroed memory; `JUNK` is memory that nobody
 has written or zeroed since power-on, and a page of a file that nobody has written holds a stamp of
 its own below that. Source: DESIGN section 4, "contents carry versions".
 """

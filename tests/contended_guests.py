@@ -97,7 +97,18 @@ POLICIES: dict[str, dict[str, str]] = {
 HOLES = frozenset(name for name, p in PRESETS.items() if p.advice is AdviceKind.HOLE_ZERO)
 
 
-def _line(random: Random, *, holes: bool) -> str:
+def _transfer(random: Random) -> str:
+    page = random.randint(1, PAGES)
+    way = random.choice(("dma-read", "dma-read", "dma-write", "dma-wait"))
+    if way == "dma-wait":
+        return way
+    count = random.randint(1, PAGES + 1 - page)
+    return f"{way} {page}.{random.choice((0, 200))} {count} device:{random.randint(0, 1)}"
+
+
+def _line(random: Random, *, holes: bool, transfers: bool = False) -> str:
+    if transfers and random.random() < 0.25:
+        return _transfer(random)
     page = random.randint(1, PAGES)
     span = f"{page} {random.randint(1, PAGES + 1 - page)}"
     what = random.random()
@@ -140,11 +151,13 @@ def contended_setup(
     *,
     grain: str = "fine",
     lines: int = 12,
+    transfers: bool = False,
     others: bool = False,
     **machine: int,
 ) -> Setup:
     """Make a setup: two threads and a third that is created, on two cores.
 
+    transfers: two devices store to their memory and load from it, too.
     others: nearly half of what they do are the calls that are not about holes.
     """
     random = Random(seed)
@@ -156,7 +169,7 @@ def contended_setup(
     def line() -> str:
         if others and random.random() < 0.4:
             return _other_line(random, copies=no_access != "keep-pte")
-        return _line(random, holes=holes)
+        return _line(random, holes=holes, transfers=transfers)
 
     def program() -> list[str]:
         return [line() for _ in range(lines)]
@@ -166,21 +179,28 @@ def contended_setup(
         ThreadTable(name="b", core=1, initial=False, run=program()),
         ThreadTable(name="c", core=random.randint(0, 1), initial=False, run=program()),
     ]
-    return _setup(seed, policy, threads, {"grain": grain, **machine})
+    devices = 2 if transfers else 0
+    return _setup(seed, policy, threads, {"grain": grain, "devices": devices, **machine})
 
 
 def forking_setup(
-    seed: int, policy: str, *, grain: str = "fine", lines: int = 8, **machine: int
+    seed: int,
+    policy: str,
+    *,
+    grain: str = "fine",
+    lines: int = 8,
+    transfers: bool = False,
+    **machine: int,
 ) -> Setup:
     """Make a setup: two threads of a process that forks, a child, and a child's child.
 
-    Some of the pages are shared, or a file's.
+    Some of the pages are shared, or a file's; `transfers` as for `contended_setup`.
     """
     random = Random(seed)
     holes = POLICIES[policy]["preset"] in HOLES
 
     def program(*forks: str) -> list[str]:
-        found = [_line(random, holes=holes) for _ in range(lines)]
+        found = [_line(random, holes=holes, transfers=transfers) for _ in range(lines)]
         for fork in forks:
             found.insert(random.randint(0, lines), f"fork {fork}")
         return found
@@ -198,7 +218,8 @@ def forking_setup(
         ThreadTable(name="d", process=2, core=1, initial=False, run=program()),
         ThreadTable(name="e", process=3, core=0, initial=False, run=program()),
     ]
-    return _setup(seed, policy, threads, {"grain": grain, **machine})
+    devices = 2 if transfers else 0
+    return _setup(seed, policy, threads, {"grain": grain, "devices": devices, **machine})
 
 
 def profile_for(policy: str) -> str:

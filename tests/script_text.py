@@ -5,6 +5,7 @@ from typing import Any
 
 from actors.core import Core
 from actors.core_state import Buffered, Phase
+from actors.device import Device
 from actors.machine import Machine
 from actors.memory import Memory
 from actors.message_text import MessageText, listed, pte_text
@@ -76,6 +77,8 @@ class Words:
             return self._daemon(machine)
         if isinstance(machine, Swap):
             return self._swap(machine)
+        if isinstance(machine, Device):
+            return self._device(machine)
         assert isinstance(machine, Memory)
         return self.frames(machine)
 
@@ -93,6 +96,7 @@ class Words:
             rows += [f"p{asid} {row}" for row in self._space(space)]
             rows += [f"p{asid} {row}" for row in self._page_rows(vm, asid)]
         rows += [self._op(op) for _, op in sorted(vm.ops.items())]
+        rows += [f"f{pfn} without a page, holds {n}" for pfn, n in sorted(vm.unowned.items())]
         for key, waiters in sorted(vm.busy_waiters.items()):
             rows.append(f"{self.text.key(key)} is awaited by {listed(map(self.lane, waiters))}")
         return rows
@@ -144,7 +148,8 @@ class Words:
     def _page(self, page: Page) -> str:
         frame = f"f{page.pfn}" if page.pfn >= 0 else "no frame yet"
         busy = f", busy for {self.lane(page.busy)}" if page.busy != NOBODY else ""
-        flags = ", free" if page.flags & LAZY_FREE else ""
+        flags = f", pinned {page.wired}" if page.wired else ""
+        flags += ", free" if page.flags & LAZY_FREE else ""
         flags += ", dirty" if page.flags & DIRTY else ""
         return f"{frame} {page.hole.name}{busy}{flags}"
 
@@ -193,6 +198,17 @@ class Words:
 
     def _daemon(self, d: PageDaemon) -> list[str]:
         return [f"{d.phase.name}, shortage {d.shortage}, freed {d.freed}, laundered {d.laundered}"]
+
+    def _device(self, d: Device) -> list[str]:
+        rows = []
+        for at, (core, m) in enumerate(d.queue):
+            way = "stores" if m.store else "loads"
+            row = f"{self.text.stamp(m.name)} of {self.actor(core)} {way}"
+            if at == 0:
+                pinned = listed(f"f{pfn}" for pfn in d.pinned)
+                row += f", {d.moved} of {m.count} done, pinned {pinned}"
+            rows.append(row)
+        return rows or ["idle"]
 
     def frames(self, memory: Memory) -> list[str]:
         """Render the contents of the frames in use, and the free lists."""

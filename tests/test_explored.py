@@ -21,6 +21,7 @@ Program = list[str]
 SCRIPTS = Path(__file__).parent / "scripts"
 _OPEN = ["map 1 1", "store 1", "create b"]
 _DISCARDED: tuple[Program, ...] = ([*_OPEN, "dontneed 1 1"], ["store 1"])
+_TRANSFER: Program = ["map 1 1", "create b", "dma-read 1", "dma-wait", "load 1"]
 _ALONE: Program = ["map 1 1", "store 1", "hole 1 1", "zero 1 1", "store 1", "fence", "load 1"]
 
 
@@ -61,6 +62,8 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
     ("madv-free", ([*_OPEN, "free 1 1", "load 1"], ["store 1"]), "fine"),
     ("dontneed-linux", _DISCARDED, "fine"),
     ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine"),
+    ("fatal-hole", (_TRANSFER, ["hole 1 1", "zero 1 1"]), "fused"),
+    ("dontneed-linux", (_TRANSFER, ["dontneed 1 1"]), "fine"),
 ]
 
 
@@ -96,7 +99,11 @@ def test_correct_preset_closes(
     policy: dict[str, str | int] = {"preset": name}
     for key, value in (setting.split("=") for setting in settings):
         policy[key] = int(value) if value.isdecimal() else value
-    machine = {"profile": "x86-invlpgb"} if name == "broadcast-tlb" else {}
+    machine: dict[str, int | str] = {}
+    if name == "broadcast-tlb":
+        machine["profile"] = "x86-invlpgb"
+    if threads[0] is _TRANSFER:
+        machine["devices"] = 1
     search = explore(tiny(policy, threads, grain=grain, **machine))
     assert search.found == []
     assert search.complete
@@ -181,6 +188,18 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
         (_ALONE,),
         {"frames": 2, "free_wakeup": 2, "free_target": 2},
     ),
+    "unpin-before-dma-done": (
+        {"preset": "unmap"}, (["map 1 1", "dma-read 1", "unmap 1 1"],), {"devices": 1},
+    ),
+    "hole-ignores-pins": (
+        FATAL, (["map 1 1", "dma-read 1", "hole 1 1", "zero 1 1", "dma-wait", "load 1"],),
+        {"devices": 1},
+    ),
+    "dma-leaves-clean": (
+        {**FATAL, "track_clean": "on"},
+        (["map 1 1", "load 1", "dma-read 1", "dma-wait", "hole 1 1", "zero 1 1", "load 1"],),
+        {"devices": 1},
+    ),
 }  # fmt: skip
 
 
@@ -201,6 +220,7 @@ NOT_SMALL = {
     "slot-freed-in-use",
     "collapse-ignores-swap",
     "ignores-unflushed",
+    "pins-seen-after-unmap",
 }
 
 

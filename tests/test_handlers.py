@@ -14,7 +14,7 @@ from cluster.setup import prepare
 
 
 def machines() -> list[Machine]:
-    machine = MachineTable(swap_slots=1)
+    machine = MachineTable(swap_slots=1, devices=1)
     scenario = Scenario(machine=machine, thread=[ThreadTable(run=["map 0 1"])], run=RunTable())
     setup = prepare(scenario)
     return build(setup.wiring, setup.settings, setup.guest)

@@ -90,6 +90,17 @@ def test_promises_are_kept_across_forks(policy: str, grain: str) -> None:
         assert Tumble(setup, Random(seed)).run().violations == [], seed
 
 
+@pytest.mark.parametrize("grain", ["fine", "fused"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_promises_are_kept_beside_devices(policy: str, grain: str) -> None:
+    for seed in range(SEEDS):
+        frames = (4, 64)[seed % 2]
+        setup = contended_setup(seed, policy, grain=grain, transfers=True, frames=frames)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+        setup = forking_setup(seed, policy, grain=grain, transfers=True)
+        assert Tumble(setup, Random(seed)).run().violations == [], seed
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_promises_are_kept_in_two_domains(policy: str) -> None:
     """Pages of one object have frames in both; with few, one domain has none left."""

@@ -11,17 +11,21 @@ from actors.facts import (
     Faulted,
     FaultStarted,
     FramesInUse,
+    PagePinned,
+    PinMet,
     Reclaimed,
     Resident,
     Segv,
     Shooting,
     Shot,
+    TransferEnded,
     ZeroCase,
 )
 from actors.operations.operation import OpKind
 from cluster.histogram import Histogram, Spread
 from cluster.page_meter import PageMeter
-from cluster.results import SOMETIMES, Metrics, Results
+from cluster.results import SOMETIMES, Results
+from cluster.run_metrics import Metrics
 from kernel.errors import Errno, FaultCause, SegvCode
 
 
@@ -125,6 +129,19 @@ def test_shootdowns_are_told_apart_by_lane() -> None:
     assert metrics.ipis == {"sent": 6, "acked": 4}
     wait = metrics.shootdown_wait
     assert (wait.count, wait.p50_ns, wait.max_ns) == (2, 40, 90)
+
+
+def test_transfers_are_summed_up() -> None:
+    metrics = metrics_of(
+        (1, PagePinned(1, 0, 7, 3)),
+        (2, PagePinned(1, 0, 8, 4)),
+        (3, PinMet(2, "hole")),
+        (4, TransferEnded(9, 5, 256, store=True)),
+        (5, TransferEnded(9, 6, 1, store=False)),
+    )
+    assert metrics.transfers == {"pages_pinned": 2, "bytes_stored": 4096, "bytes_loaded": 16}
+    assert metrics.sometimes["sometimes_pin_stops_hole"] == 1
+    assert metrics.sometimes["sometimes_fork_copies_pinned"] == 0
 
 
 def test_pages_zeroed_and_sometimes() -> None:

@@ -142,3 +142,14 @@ def test_settings_and_wiring_agree_where_initiators_are() -> None:
     initiators = (*range(wiring.cores), *wiring.daemons, *wiring.zeroers)
     found = [setup.settings.domain_of(one) for one in initiators]
     assert found == [wiring.domains[one] for one in initiators]
+
+
+def test_a_transfer_needs_its_device() -> None:
+    told = "machine.devices=1: set machine.devices=3"
+    with pytest.raises(InputError, match=told):
+        setup_of({"devices": 1}, [thread("a", 0, "dma-read 1 device:2")])
+
+
+def test_devices_are_spread_over_the_domains() -> None:
+    wiring = wire(Shape(cores=4, sockets=1, domains=2, devices=3), homes=[0])
+    assert [wiring.domains[wiring.id_of(f"device{i}")] for i in range(3)] == [0, 1, 0]

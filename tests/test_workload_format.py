@@ -12,6 +12,8 @@ from actors.guest.program import (
     Access,
     Await,
     Create,
+    Dma,
+    DmaWait,
     Exit,
     Instruction,
     Map,
@@ -41,6 +43,8 @@ SMALL: list[Instruction] = [
     Think(250),
     Release(0x1000, 0x3000, 5),
     Reuse(0x1000, 0x1000, 8),
+    Dma(0x1010, 2, 4096, write=True),
+    DmaWait(),
     Exit(),
 ]
 

@@ -14,7 +14,7 @@ part of the release and reuse that they belong to, so they are not made besides,
 `args` of a call: MMAP (prot, shared, file or -1, first page of it), MPROTECT (prot), FORK (the
 thread that the child begins with), MREMAP (new address, new length, whether the old range stays),
 MINHERIT (flags of the map's entries set, cleared), POPULATE (for stores, `POPULATES`),
-ADVISE_DONTNEED (whether wired pages go, too).
+ADVISE_DONTNEED (whether wired pages go, too), DMA (for stores, `POPULATES`, the device).
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from actors.guest.program import (
     NO_FILE,
     Advice,
     Advise,
+    Dma,
     Exec,
     Fork,
     How,
@@ -40,6 +41,7 @@ from actors.guest.program import (
 )
 from actors.operations.operation import POPULATES, OpKind
 from kernel.policy import AdviceKind
+from kernel.units import GRANULE
 from kernel.vm_map import INHERITED_ZERO, NOT_INHERITED
 
 #: (kind, va, length, args), in bytes
@@ -144,6 +146,11 @@ def _in_core(i: InCore, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
     return ((OpKind.MINCORE, i.va, i.length, ()),)
 
 
+def _dma(i: Dma, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
+    length = (i.count - 1) * i.stride + GRANULE
+    return ((OpKind.DMA, i.va, length, (1, POPULATES, i.device)),)
+
+
 def _exec(_i: Exec, _advice: AdviceKind | None) -> tuple[SystemCall, ...]:
     return ((OpKind.EXEC, 0, 0, ()),)
 
@@ -160,6 +167,7 @@ _CALLS: dict[type, Callable[..., tuple[SystemCall, ...]]] = {
     Lock: _lock,
     Unlock: _unlock,
     InCore: _in_core,
+    Dma: _dma,
     Release: _release,
     Reuse: _reuse,
 }

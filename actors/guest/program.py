@@ -169,6 +169,24 @@ class Copy(msgspec.Struct, frozen=True, array_like=True, tag="copy", gc=False):
     write: bool
 
 
+class Dma(msgspec.Struct, frozen=True, array_like=True, tag="dma", gc=False):
+    """A transfer (aio_read, aio_write): a device stores to user memory (`write`), or loads from it.
+
+    The kernel pins the pages and hands their frames to the device; the thread goes on meanwhile.
+    The granules are those of an `Access`. EFAULT if memory is not there or can not be written to.
+    """
+
+    va: int
+    count: int
+    stride: int
+    write: bool
+    device: int = 0
+
+
+class DmaWait(msgspec.Struct, frozen=True, array_like=True, tag="dma-wait", gc=False):
+    """Go on only when all transfers that the thread has asked for are complete (aio_suspend)."""
+
+
 class Think(msgspec.Struct, frozen=True, array_like=True, tag="think", gc=False):
     """The thread computes, or waits for something that is not modelled, for `ns`."""
 
@@ -223,6 +241,8 @@ Instruction = (
     | Reuse
     | Access
     | Copy
+    | Dma
+    | DmaWait
     | Think
     | Await
     | Create

@@ -9,6 +9,9 @@
     release PAGE COUNT         reuse PAGE COUNT            (the policy's advice for them)
     store PAGE[.GRANULE] [COUNT [STRIDE]]                  load PAGE[.GRANULE] [COUNT [STRIDE]]
     copyout ...                copyin ...                  (as store and load, by the kernel)
+    dma-read ... [device:N]    dma-write ... [device:N]    (as store and load, by a device, while
+                                                           the thread goes on)
+    dma-wait                   (until its transfers are complete)
     think NS                   await THREAD INDEX          create THREAD       fence       exit
     fork THREAD                exec                        quit (the process ends)
 
@@ -30,6 +33,8 @@ from actors.guest.program import (
     Await,
     Copy,
     Create,
+    Dma,
+    DmaWait,
     Exec,
     Exit,
     Fence,
@@ -56,6 +61,7 @@ from kernel.units import CELLS_PER_PAGE, GRANULE, PAGE_SIZE, VPN_LIMIT
 #: a week
 _THINK_MAX_NS = 604_800 * 10**9
 _FILES_MAX = 1 << 20
+_DEVICES_MAX = 255
 _PROT = {"none": 0, "r": 1, "rw": 3}
 _Parser = Callable[[list[str], Mapping[str, int]], Instruction]
 
@@ -146,6 +152,16 @@ def _copy(words: list[str], *, write: bool) -> Copy:
     return Copy(one.va, one.count, one.stride, one.write)
 
 
+def _dma(words: list[str], *, write: bool) -> Dma:
+    device = 0
+    if words[-1].startswith("device:"):
+        device = _number(words.pop().removeprefix("device:"), most=_DEVICES_MAX, what="device")
+    if not words:
+        raise ScriptError("write PAGE before the device, as in `dma-read 1 device:0`")
+    one = _access(words, write=write)
+    return Dma(one.va, one.count, one.stride, one.write, device)
+
+
 def _advice(advice: Advice) -> _Parser:
     return lambda w, _: Advise(*_range(w), advice)
 
@@ -186,6 +202,9 @@ _VERBS: dict[str, tuple[int, int, _Parser]] = {
     "load": (1, 3, lambda w, _: _access(w, write=False)),
     "copyout": (1, 3, lambda w, _: _copy(w, write=True)),
     "copyin": (1, 3, lambda w, _: _copy(w, write=False)),
+    "dma-read": (1, 4, lambda w, _: _dma(w, write=True)),
+    "dma-write": (1, 4, lambda w, _: _dma(w, write=False)),
+    "dma-wait": (0, 0, lambda _w, _n: DmaWait()),
     "think": (1, 1, lambda w, _: Think(_number(w[0], most=_THINK_MAX_NS, what="time in ns"))),
     "await": (2, 2, lambda w, names: Await(_thread(w[0], names), _number(w[1]))),
     "create": (1, 1, lambda w, names: Create(_thread(w[0], names))),

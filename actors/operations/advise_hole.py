@@ -7,7 +7,7 @@ Pages stay busy from their first step until the invalidation is complete, so tha
 a second HOLE of the same page waits for it (rule H-2: "nothing to do" must still wait).
 """
 
-from actors.facts import HoleSettled, ZeroCase
+from actors.facts import HoleSettled, PinMet, ZeroCase
 from actors.machine import Effect, Note
 from actors.message import PageKey
 from actors.operations import (
@@ -54,7 +54,9 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
     closed: take access away.
     """
     vm, op, found = scene.vm, scene.op, scene.found
-    if vm.is_wired(key, page):
+    if vm.is_wired(key, page) and not vm.settings.hazards & Hazard.HOLE_IGNORES_PINS:
+        if page.wired:
+            scene.out.append(Note(PinMet(op.op, "hole")))
         if page.hole is HoleState.LIVE:
             vm.mark_hole(scene.space, scene.vpn, scene.vpn + 1, hole=False)
         return False

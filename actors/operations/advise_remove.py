@@ -38,8 +38,6 @@ def punch_files(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
 
 def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
     vm, found = scene.vm, scene.found
-    if page.wired:
-        return False
     if vm.must_wait(page, HoleEvent.DISCARD):
         return True
     scene.take_entries(page, keep=False)
@@ -47,6 +45,7 @@ def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
     _, actions = vm.hole_event(key, HoleEvent.DISCARD, scene.op)
     found.ns += vm.settings.costs.zap_page_ns
     if page.pfn >= 0 and Action.FREE_FRAME in actions:
+        vm.outlives(page, scene.op, scene.out, freed_now=False)
         found.frames.append(page.pfn)
     return False
 

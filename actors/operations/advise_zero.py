@@ -124,8 +124,9 @@ def _event(scene: Scene, page: Page) -> HoleEvent:
 def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     """Decide one page by the table, and hold it busy until the grant."""
     vm, op = scene.vm, scene.op
-    if page.hole is HoleState.LIVE:
-        return False  # wired
+    if page.hole is HoleState.LIVE:  # wired; what a device has pinned may be let go before the end
+        scene.found.left.append(scene.vpn)
+        return False
     if (key, scene.vpn) in op.pages or (key, scene.vpn) in op.wanted:
         return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)

@@ -54,6 +54,7 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
     assert after is None
     found.ns += vm.settings.costs.zap_page_ns
     if page.pfn >= 0 and Action.FREE_FRAME in actions:
+        vm.outlives(page, op, scene.out, freed_now=False)
         found.frames.append(page.pfn)
     return False
 
@@ -148,19 +149,20 @@ def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> O
 def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: with the hazard, the frames are given back before the shootdown."""
     if vm.settings.hazards & Hazard.FREE_BEFORE_ACKS:
-        op = _free(vm, op, out)
+        op = freed(vm, op, out)
     return advance(op)
 
 
 @idle_if(lambda _vm, _space, op: not op.frames)
 def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the shootdown is complete, nobody can reach the frames any more."""
-    return advance(_free(vm, op, out))
+    return advance(freed(vm, op, out))
 
 
-def _free(vm: VmState, op: Op, out: list[Effect]) -> Op:
+def freed(vm: VmState, op: Op, out: list[Effect]) -> Op:
+    """Give the operation's frames back, but those that pins still keep."""
     by_memory: dict[int, list[int]] = {}
-    for pfn in op.frames:
+    for pfn in filter(vm.let_go_of_frame, op.frames):
         by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
     out.extend(
         Send(memory, Free(op.op, tuple(pfns), zeroed=False))

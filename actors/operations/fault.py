@@ -20,7 +20,7 @@ from actors.messages import (
     Translation,
     ZeroFrames,
 )
-from actors.operations import advice_range, frame_wait, pager, shootdown
+from actors.operations import advice_range, fork_pinned, frame_wait, pager, shootdown
 from actors.operations.operation import (
     POPULATES,
     USER,
@@ -131,6 +131,8 @@ def _error_of(kind: OpKind, code: SegvCode) -> Errno:
     """
     if code is SegvCode.KILLED:
         return Errno.EINTR
+    if kind is OpKind.DMA:
+        return Errno.EFAULT
     if kind is OpKind.MLOCK or code is SegvCode.MAPERR:
         return Errno.ENOMEM
     return Errno.EFAULT if code is SegvCode.OBJECT else Errno.EINVAL
@@ -217,6 +219,8 @@ def got_frame(vm: VmState, space: VmSpace, op: Op, frame: Frame, out: list[Effec
 
     Or read a page of a file or of swap: nothing is locked meanwhile, only the page is busy.
     """
+    if op.kind is OpKind.FORK:
+        return fork_pinned.got_frame(op, frame)
     ((key, _),) = op.pages
     page = vm.get(key)
     assert page is not None, "it is busy"
@@ -271,6 +275,8 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     old = space.pmap.ptes.get(vpn, 0)
     bits |= pte_bits.D if op.args[0] else old & pte_bits.D
     pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
+    if op.kind is OpKind.DMA:  # before anybody else can have it
+        op = vm.hold(op, key, vpn, out)
     if page.pfn in vm.queues.where:  # a new page is queued when the page daemon comes
         vm.activate(page)
     if op.args[0] and key[1] in vm.objects[key[0]].swap:

@@ -1,8 +1,9 @@
 """fork(2): the child's map shows what the parent's shows, copied when somebody writes.
 
     lock the parent's map; do what `fork_hole` says of holes; take W from entries of private memory;
-    shoot down; entry by entry: an object of its own where others use the same one, both then need a
-    copy; entries for the child's reads; unlock
+    shoot down; a frame for each page that a device has pinned; entry by entry: an object of its own
+    where others use the same one, both then need a copy, entries for the child's reads; copies of
+    pinned pages; unlock
 
 After the shootdown no core of the parent can store to what the child sees. What the entries of the
 map say of inheritance (SHARED, INHERITED_ZERO, NOT_INHERITED) is honoured.
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 
 from actors.facts import Granted
 from actors.machine import Effect, Note
-from actors.operations import discard, object_chain, range_scan, shootdown
+from actors.operations import discard, fork_pinned, frame_wait, object_chain, range_scan, shootdown
 from actors.operations.operation import Op, advance, replace
 from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if
@@ -123,6 +124,8 @@ def _writable(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
 
 def copy_entries(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: one entry of the map after the other goes to the child."""
+    if fork_pinned.missing(vm, space, op) > 0:
+        return frame_wait.ask(vm, op, out)
     for entry in space.map.overlapping(op.cursor, op.end):
         if entry.start < op.cursor:
             continue
@@ -219,6 +222,8 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
             continue
         key = vm.frames[pte_bits.pfn_of(pte)]
         page = vm.objects[key[0]].pages[key[1]]
+        if page.wired:
+            continue  # the child gets a copy
         vm.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))
     return replace(op, ns=op.ns + len(mapped) * vm.settings.costs.pte_ns)
 
@@ -231,6 +236,7 @@ PHASES: tuple[Phase, ...] = (
     write_protect,
     *shootdown.PHASES,
     copy_entries,
+    *fork_pinned.PHASES,
     end_holes,
     range_scan.unlock,
     object_chain.settle,

@@ -9,8 +9,8 @@ vm_fault_allocate (unlock_and_deallocate, vm_waitpfault); vm_wait_doms: whicheve
 
 from actors.facts import Stalled
 from actors.machine import Effect, Note, Send
-from actors.messages import Allocate, AwaitFrames, GaveUp, Sleep
-from actors.operations.operation import Op, OpState, replace
+from actors.messages import Allocate, AwaitFrames, GaveUp, Sleep, Wakeup
+from actors.operations.operation import Op, OpKind, OpState, replace
 from actors.vm_state import VmState
 from kernel.vmspace import VmSpace
 
@@ -33,19 +33,24 @@ def no_frame(vm: VmState, space: VmSpace, op: Op, memory: int, out: list[Effect]
 
 
 def _sleep(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Give everything up and sleep until frames are free."""
-    ((key, _),) = op.pages
-    del vm.objects[key[0]].pages[key[1]]
-    vm.wake_page(key, out)
+    """Give everything up and sleep until frames are free: of a fork that is the map alone."""
+    for key, _ in op.pages:
+        del vm.objects[key[0]].pages[key[1]]
+        vm.wake_page(key, out)
     for held, _ in op.wanted:
         found = vm.get(held)
         assert found is not None, "it is busy"
         vm.unbusy(held, found, out)
+    if op.kind is OpKind.FORK:
+        vm.unclip_holes(space)
     if space.lock.held_by(op.op):
         vm.unlock_map(space, op, out)
     out.append(Note(Stalled(op.op)))
-    out.extend(Send(memory, AwaitFrames(op.op)) for memory in vm.settings.memories)
     out.append(Send(op.by, Sleep(op.op, OpState.LOW_MEMORY, op.ns)))
+    if space.killed:  # it may hold the frames that others wait for
+        out.append(Send(op.by, Wakeup(op.op)))
+        return replace(op, phase=0, pages=(), wanted=(), ns=0, state=OpState.READY)
+    out.extend(Send(memory, AwaitFrames(op.op)) for memory in vm.settings.memories)
     return replace(op, state=OpState.LOW_MEMORY, phase=0, pages=(), wanted=(), ns=0)
 
 

@@ -70,7 +70,8 @@ def _free_page(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
     assert not page.mappings, f"page {key} is freed while a TLB may have it"
     vm.drop_slot(key)
     _, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
-    if page.pfn >= 0 and Action.FREE_FRAME in actions:
+    frees = page.pfn >= 0 and Action.FREE_FRAME in actions
+    if frees and not vm.outlives(page, op, out, freed_now=True):
         memory = vm.settings.memory_of(page.pfn)
         out.append(Send(memory, Free(op.op, (page.pfn,), zeroed=False)))
     return replace(op, ns=op.ns + vm.settings.costs.zap_page_ns)

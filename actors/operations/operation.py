@@ -52,6 +52,8 @@ class OpKind(IntEnum):
     #: of the page daemon, as RECLAIM: dirty pages to swap, activity of active pages
     LAUNDER = 29
     AGE = 30
+    #: a transfer between a device and the caller's memory: its pages are pinned
+    DMA = 31
 
 
 class OpState(IntEnum):
@@ -124,6 +126,10 @@ class Op(msgspec.Struct, frozen=True, gc=False):
     claimed: int = 0
     #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
     seen: tuple[int, ...] = ()
+    #: frames that it has pinned for a device; of a fork: that it has for copies of such pages
+    held: tuple[int, ...] = ()
+    #: pages that ZERO has left as they were: a device had them pinned
+    left: tuple[int, ...] = ()
 
 
 replace = msgspec.structs.replace

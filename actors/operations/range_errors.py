@@ -27,7 +27,7 @@ from kernel.vmspace import VmSpace
 #: calls without a range
 _WHOLE = frozenset({OpKind.FORK, OpKind.EXIT, OpKind.EXEC})
 #: calls that round a start within a page down, everywhere
-_ROUNDED = frozenset({OpKind.MLOCK, OpKind.MUNLOCK})
+_ROUNDED = frozenset({OpKind.MLOCK, OpKind.MUNLOCK, OpKind.DMA})
 #: calls that are wrong without a length, everywhere
 _NEVER_EMPTY = frozenset({OpKind.MMAP, OpKind.MUNMAP, OpKind.MREMAP})
 #: addresses of a fixed mapping are a page's, everywhere

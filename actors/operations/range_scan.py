@@ -25,7 +25,7 @@ _USED = pte_bits.A | pte_bits.D
 class Found:
     """What the visits of one step add to the operation."""
 
-    __slots__ = ("frames", "gone", "ns", "pages", "todo", "wanted")
+    __slots__ = ("frames", "gone", "left", "ns", "pages", "todo", "wanted")
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -34,6 +34,7 @@ class Found:
         self.gone: list[Gone] = []
         self.frames: list[int] = []
         self.todo: list[int] = []
+        self.left: list[int] = []
         self.ns = 0
 
     def into(self, op: Op, cursor: int) -> Op:
@@ -45,6 +46,7 @@ class Found:
             gone=op.gone + tuple(self.gone),
             frames=op.frames + tuple(self.frames),
             todo=op.todo + tuple(self.todo),
+            left=op.left + tuple(self.left),
             ns=op.ns + self.ns,
             cursor=cursor,
         )

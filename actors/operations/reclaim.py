@@ -70,7 +70,9 @@ def _may_take(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -
         return False
     if page.hole is not HoleState.LIVE and not vm.is_wired(key, page):
         return _may_take_hole(vm, op, key, page)
-    if not page_scan.may_go(vm, key, page) or page_scan.queue_of(op) is Queue.HOLES:
+    late = page.wired and vm.settings.hazards & Hazard.PINS_SEEN_AFTER_UNMAP
+    stays = not late and not page_scan.may_go(vm, key, page)
+    if stays or page_scan.queue_of(op) is Queue.HOLES:
         vm.activate(page)
         return False
     references, flushes = vm.take_references(page)
@@ -136,7 +138,7 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
         free += page.hole is HoleState.LIVE and bool(page.flags & LAZY_FREE)
         _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op)
         vm.wake_page(key, out)
-        if not _FREES.intersection(actions):
+        if not _FREES.intersection(actions) or vm.outlives(page, op, out, freed_now=True):
             continue
         trusted = zero_may_skip(vm.settings.policy) or not page.flags & DIRTY
         known = (Action.FREE_ZEROED in actions and trusted) or vm.known_zero(page)

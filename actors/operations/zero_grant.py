@@ -78,9 +78,11 @@ def _map_zero_pages(vm: VmState, space: VmSpace, op: Op) -> int:
 def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]:
     """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
     parts, at = [], op.start
+    left = set(op.left).difference(vpn for _, vpn in op.pages)
     for vpn in vm.resident_in(space, op.start, op.end):
         found = vm.page_at(space, vpn)
-        if found is not None and found[1].hole is HoleState.LIVE and vm.is_wired(*found):
+        assert found is not None, "it is resident"
+        if vpn in left or (found[1].hole is HoleState.LIVE and vm.is_wired(*found)):
             parts.append((at, vpn))
             at = vpn + 1
     return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]

@@ -48,7 +48,7 @@ class Load(Message, frozen=True, tag=6):
 
 
 class Loaded(Message, frozen=True, tag=7):
-    """core <- memory: their contents (stamps), in order."""
+    """core, device <- memory: their contents (stamps), in order."""
 
     stamps: tuple[int, ...]
 
@@ -61,7 +61,7 @@ class Store(Message, frozen=True, tag=8):
 
 
 class Stored(Message, frozen=True, tag=9):
-    """core <- memory: it is performed."""
+    """core, device <- memory: it is performed."""
 
 
 class Drain(Message, frozen=True, tag=10):

@@ -10,7 +10,8 @@ from actors.messages import Invalidated, Ipi, Shoot, ZeroFrames
 from actors.operations.operation import OpKind
 from actors.wiring import build
 from cluster.inline import InlineHost
-from cluster.results import Metrics, Results
+from cluster.results import Results
+from cluster.run_metrics import Metrics
 from cluster.scenario import parse
 from cluster.setup import prepare
 from kernel.costs import Profile

@@ -57,6 +57,11 @@ def totals(deliveries: int, results: Results) -> dict[str, int | Mapping[str, in
         },
         "swapped_pages": metrics.swap,
         "memory_stalls": metrics.low_memory,
+        "pinned_pages": metrics.transfers["pages_pinned"],
+        "device_bytes": {
+            "stored": metrics.transfers["bytes_stored"],
+            "loaded": metrics.transfers["bytes_loaded"],
+        },
         "system_calls": {kind: s.count for kind, s in metrics.operations.items()},
         "system_call_errors": metrics.errors,
     }

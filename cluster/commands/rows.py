@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cluster.histogram import Spread
 from cluster.page_meter import PagesHeld
-from cluster.results import Metrics
+from cluster.run_metrics import Metrics
 from cluster.summary import Summary
 
 #: label, then one text for each run
@@ -158,6 +158,9 @@ def _memory(runs: Sequence[Summary]) -> Section:
             [f"{m.reclaimed['pages']:,} ({m.reclaimed['holes']:,})" for m in metrics],
         ),
         *_pressure(metrics),
+        *_if_any("pinned for devices", [m.transfers["pages_pinned"] for m in metrics]),
+        *_if_any("KiB stored by devices", [m.transfers["bytes_stored"] >> 10 for m in metrics]),
+        *_if_any("KiB loaded by devices", [m.transfers["bytes_loaded"] >> 10 for m in metrics]),
         ("resident set, peak / mean", [_pages(m.resident) for m in metrics]),
         ("frames in use, peak / mean", [_pages(m.frames_in_use) for m in metrics]),
     ]

@@ -7,6 +7,7 @@ from actors.facts import BackgroundZeroed, CallEnded, Fact, Segv, Touched
 from actors.machine import Machine
 from actors.memory import Memory
 from actors.messages import Free, PageOut
+from actors.operations.operation import OpKind
 from actors.swap import Swap
 from actors.vm import Vm
 from cluster.properties.reports import Reports
@@ -37,14 +38,17 @@ def recount(vm: Vm, reports: Reports) -> None:
 def _pages(machines: list[Machine]) -> Iterator[int]:
     """Yield the frame of every resident page, and those that an operation is about to free.
 
-    A page that waits for its frame holds none.
+    A page that waits for its frame holds none; pins may hold a frame whose page is gone.
     """
     for machine in machines:
         if isinstance(machine, Vm):
             for one in machine.objects.values():
                 yield from (page.pfn for page in one.pages.values() if page.pfn >= 0)
             for op in machine.ops.values():
-                yield from op.frames
+                yield from (pfn for pfn in op.frames if pfn not in machine.unowned)
+                if op.kind is OpKind.FORK:
+                    yield from op.held
+            yield from machine.unowned
 
 
 def zero_as_believed(memory: Machine, m: Free, reports: Reports) -> None:

@@ -7,7 +7,17 @@ not depend on which. It reads a machine's state only right after that machine's 
 from collections.abc import Callable
 from typing import ClassVar
 
-from actors.facts import CoresCaughtUp, EntriesGone, Fact, Flushed, Granted, HoleSettled, Touched
+from actors.facts import (
+    CoresCaughtUp,
+    EntriesGone,
+    Fact,
+    Flushed,
+    Granted,
+    HoleSettled,
+    PagePinned,
+    Touched,
+    TransferEnded,
+)
 from actors.machine import Effect, Machine, Note, Send
 from actors.message import Message
 from actors.messages import (
@@ -15,6 +25,8 @@ from actors.messages import (
     ChunkCopied,
     ChunkData,
     CopyChunk,
+    DmaLoad,
+    DmaStore,
     FillFrame,
     Frame,
     Free,
@@ -23,6 +35,7 @@ from actors.messages import (
     Loaded,
     PageOut,
     Return,
+    StartTransfer,
     Store,
     Switched,
     Taken,
@@ -36,6 +49,7 @@ from cluster.properties.clocks import At, Clock
 from cluster.properties.frames import ORDERS
 from cluster.properties.swap_contents import SwapContents
 from kernel import pte as pte_bits
+from kernel.stamp import stamp
 from kernel.units import ASID_SHIFT
 
 #: timed runs recount the resident sets once in so many deliveries to a vm
@@ -106,6 +120,19 @@ class Checker(CheckerState):
         self, dst: int, src: int, m: Store, _e: list[Effect], clock: Clock, _sent: Clock
     ) -> None:
         self.contents.store(src, m, At(dst, clock[dst]), clock)
+
+    def _dma_store(
+        self, dst: int, _src: int, m: DmaStore, _e: list[Effect], clock: Clock, _sent: Clock
+    ) -> None:
+        self.contents.device_stores(m, At(dst, clock[dst]))
+
+    def _dma_load(
+        self, dst: int, _src: int, m: DmaLoad, effects: list[Effect], clock: Clock, _sent: Clock
+    ) -> None:
+        answer = effects[0]
+        assert isinstance(answer, Send)
+        assert isinstance(answer.message, Loaded)
+        self.contents.device_loads(dst, m, answer.message.stamps, clock)
 
     def _zero_chunk(
         self, _dst: int, _src: int, m: ZeroChunk, _e: list[Effect], _clock: Clock, _sent: Clock
@@ -204,6 +231,7 @@ class Checker(CheckerState):
         assert isinstance(m, Free)
         for pfn in m.pfns:
             self.translations.freed(m.op, pfn, self._vm(vm), clock)
+            self.contents.transfers.freed(m.op, pfn, clock)
 
     def _frame(self, _memory: int, send: Send, _clock: Clock) -> None:
         m = send.message
@@ -218,13 +246,27 @@ class Checker(CheckerState):
     def _return(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Return)
+        self.contents.transfers.given_back(m.op)
         self.contents.effects.returned(m.op, m.error, At(vm, clock[vm]))
+
+    def _start_transfer(self, vm: int, send: Send, clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, StartTransfer)
+        call = self.reports.calls[m.op]
+        self.contents.transfers.begins(m.op, stamp(m.op, call.index, 0))
+        self.contents.effects.returned(m.op, 0, At(vm, clock[vm]))
 
     # What is stated.
 
     def _touched(self, core: int, fact: Touched, clock: Clock) -> None:
         if fact.write:
             self.contents.execute(core, fact.first, clock)
+
+    def _page_pinned(self, _vm: int, fact: PagePinned, clock: Clock) -> None:
+        self.contents.transfers.pinned(fact.op, fact.asid, fact.vpn, fact.pfn, clock)
+
+    def _transfer_ended(self, device: int, fact: TransferEnded, clock: Clock) -> None:
+        self.contents.transfers.ended(fact.name, At(device, clock[device]))
 
     def _flushed(self, core: int, fact: Flushed, clock: Clock) -> None:
         self.translations.flushed(core, fact.asid, fact.vpns, clock)
@@ -249,6 +291,8 @@ class Checker(CheckerState):
     _JUDGES: ClassVar[dict[type, Callable[..., None]]] = {
         Load: _load,
         Store: _store,
+        DmaStore: _dma_store,
+        DmaLoad: _dma_load,
         ZeroChunk: _zero_chunk,
         CopyChunk: _copy_chunk,
         FillFrame: _fill_frame,
@@ -268,6 +312,7 @@ class Checker(CheckerState):
         Frame: _frame,
         Return: _return,
         PageOut: _page_out,
+        StartTransfer: _start_transfer,
     }
     _FACTS: ClassVar[dict[type, Callable[..., None]]] = {
         Touched: _touched,
@@ -276,4 +321,6 @@ class Checker(CheckerState):
         HoleSettled: _hole_settled,
         Granted: _granted,
         CoresCaughtUp: _cores_caught_up,
+        PagePinned: _page_pinned,
+        TransferEnded: _transfer_ended,
     }

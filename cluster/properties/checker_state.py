@@ -9,7 +9,7 @@ from actors.wiring import build
 from cluster.properties import account
 from cluster.properties.call_effects import CallEffects
 from cluster.properties.clocks import Clock, Clocks, canonical
-from cluster.properties.contents import Contents
+from cluster.properties.device_contents import DeviceContents
 from cluster.properties.reports import Reports
 from cluster.properties.translation import Translations
 from cluster.properties.violation import Violation
@@ -34,7 +34,7 @@ class CheckerState:
         )
         forks = 1 < processes < len(settings.process_of)
         zero = {settings.zero_page(core) for core in range(settings.cores)} - {-1}
-        self.contents = Contents(self.reports, effects, forks=forks, zero_pages=zero)
+        self.contents = DeviceContents(self.reports, effects, forks=forks, zero_pages=zero)
         self.translations = Translations(self.reports, setup.wiring.names)
         self.watches_background = settings.policy.invalidate is not Invalidate.NONE
         self._vm_deliveries = 0

@@ -7,7 +7,7 @@ executes it (it may wait in the store buffer) and *performed* when memory does i
 
 from collections import deque
 from collections.abc import Hashable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from actors.messages import CopyChunk, Load, Store, ZeroChunk
 from cluster.properties.call_effects import CallEffects
@@ -87,7 +87,7 @@ class Contents:
                     number = SHARED if shown.shared else asid
                     line, base = effects.lines[number], shown.page(vpn) << CELL_SHIFT
                     history = line.history.at(shown.page(vpn))
-                    keeps = self.forks or _may_be_undone(history, issued)
+                    keeps = self.forks or may_be_undone(history, issued)
                     self._fatal(m.op, asid, vpn, history, issued, clock)
             granule = cell & CELL_MASK
             if shown is None:
@@ -119,7 +119,7 @@ class Contents:
                     self._fatal(m.op, asid, vpn, history, issued, clock)
             if shown is not None:
                 granule = cell & CELL_MASK
-                self._judge(
+                self.judge(
                     Access(
                         m.op, asid, vpn, shown, line, number, base | granule, (pfn, granule),
                         memory, value, issued, clock,
@@ -153,7 +153,8 @@ class Contents:
 
     # What a load may give.
 
-    def _judge(self, a: Access, history: PageHistory) -> None:
+    def judge(self, a: Access, history: PageHistory) -> None:
+        """Judge what a load gave."""
         value = a.value
         if value == JUNK:
             self._foreign(a, None)
@@ -257,9 +258,9 @@ class Contents:
 
     # For exploring.
 
-    def copy(self, reports: Reports) -> "Contents":
+    def copy(self, reports: Reports) -> Self:
         """Copy the containers."""
-        twin = object.__new__(Contents)
+        twin = object.__new__(type(self))
         twin.reports = reports
         twin.effects = self.effects.copy()
         twin.forks = self.forks
@@ -311,6 +312,6 @@ def _undone(history: PageHistory, stored: Stored, clock: Clock) -> bool:
     )
 
 
-def _may_be_undone(history: PageHistory, issued: Clock) -> bool:
+def may_be_undone(history: PageHistory, issued: Clock) -> bool:
     """Say whether some discard, known or not, is not over for a store."""
     return any(d.end is None or not issued.knows(d.end) for d in history.discards)

@@ -85,7 +85,7 @@ class Frames:
     def check_work(self, op: int, pfn: int, what: str) -> None:
         """Kernel work is done on a frame by a lane."""
         if not self.is_of(pfn, self.orders.get(op, {}).get(pfn)):
-            text = f"frame {pfn:#x} was {what}, but it {self._what_is(pfn)}"
+            text = f"frame {pfn:#x} was {what}, but it {self.what_is(pfn)}"
             self.reports.add(Property.ISOLATE, text, 0, -1, (op,))
 
     def check_access(self, core: int, m: Load | Store, vpn: int, pfn: int) -> bool:
@@ -95,12 +95,13 @@ class Frames:
                 return True
         load = isinstance(m, Load)
         what = f"{'loaded from' if load else 'stored to'} as page {vpn:#x} of p{m.asid}"
-        text = f"frame {pfn:#x} was {what}, but it {self._what_is(pfn)}"
+        text = f"frame {pfn:#x} was {what}, but it {self.what_is(pfn)}"
         broken = Property.TRANSLATION if load else Property.ISOLATE
         self.reports.add(broken, text, m.asid, vpn, (m.op,))
         return False
 
-    def _what_is(self, pfn: int) -> str:
+    def what_is(self, pfn: int) -> str:
+        """Say what a frame is that is not what somebody thinks."""
         return "is another page's by now" if pfn in self.alive else "is free"
 
     # For exploring.

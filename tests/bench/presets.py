@@ -21,7 +21,8 @@ from cluster.importers.lines import no_progress
 from cluster.importers.options import ImportOptions
 from cluster.importers.strace import import_strace
 from cluster.inline import InlineHost
-from cluster.results import Metrics, Results
+from cluster.results import Results
+from cluster.run_metrics import Metrics
 from cluster.scenario import MachineTable, Scenario, WorkloadTable
 from cluster.setup import prepare
 from cluster.workload import Workload
