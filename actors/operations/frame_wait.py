@@ -9,7 +9,7 @@ vm_fault_allocate (unlock_and_deallocate, vm_waitpfault); vm_wait_doms: whicheve
 
 from actors.facts import Stalled
 from actors.machine import Effect, Note, Send
-from actors.messages import Allocate, AwaitFrames, GaveUp, Sleep
+from actors.messages import Allocate, AwaitFrames, GaveUp, Sleep, Wakeup
 from actors.operations.operation import Op, OpKind, OpState, replace
 from actors.vm_state import VmState
 from kernel.vmspace import VmSpace
@@ -46,8 +46,11 @@ def _sleep(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if space.lock.held_by(op.op):
         vm.unlock_map(space, op, out)
     out.append(Note(Stalled(op.op)))
-    out.extend(Send(memory, AwaitFrames(op.op)) for memory in vm.settings.memories)
     out.append(Send(op.by, Sleep(op.op, OpState.LOW_MEMORY, op.ns)))
+    if space.killed:  # it may hold the frames that others wait for
+        out.append(Send(op.by, Wakeup(op.op)))
+        return replace(op, phase=0, pages=(), wanted=(), ns=0, state=OpState.READY)
+    out.extend(Send(memory, AwaitFrames(op.op)) for memory in vm.settings.memories)
     return replace(op, state=OpState.LOW_MEMORY, phase=0, pages=(), wanted=(), ns=0)
 
 
