@@ -20,7 +20,7 @@ from actors.messages import CopyFrame, Frame
 from actors.operations import discard
 from actors.operations.operation import Op, OpState, replace
 from actors.vm_state import VmState, idle_if
-from kernel.page import NOBODY, Page
+from kernel.page import DIRTY, NOBODY, Page
 from kernel.vm_map import INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, MapEntry
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
@@ -84,7 +84,7 @@ def keep_pinned(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     assert top is not None, "the map is locked"
     own = (top.oid, top.offset + index)
     vm.put(own, vm.rename(key, own).with_busy(op.op))
-    vm.put(key, Page(-1, op.op))
+    vm.put(key, Page(-1, op.op).with_flags(on=DIRTY))  # else it may go: it looks untouched
     out.append(Note(PinMet(op.op, "fork")))
     pfn, *others = op.held
     vm.give_frame(key, vm.objects[key[0]].pages[key[1]], pfn)

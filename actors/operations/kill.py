@@ -39,8 +39,11 @@ def frames(vm: VmState, domain: int) -> tuple[int, int]:
 
 
 def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
-    """Count the pages of the objects that the process refers to, those behind others, too."""
-    resident = swapped = 0
+    """Count pages of the objects that the process refers to, those behind others, too."""
+    swapped = 0
+    # frames that a transfer or a fork which waits for more of them holds, and no page has
+    held = (pfn for op in vm.ops.values() if op.asid == asid for pfn in op.held)
+    resident = sum(pfn not in vm.frames for pfn in held)
     left = [entry.oid for entry in space.map.entries]
     seen = {NONE}
     while left:

@@ -238,6 +238,12 @@ class CallEffects:
         if fork is not None and fork.protected is None:
             self.forks[lane] = fork._replace(protected=at)
 
+    def starts_over(self, lane: int) -> None:
+        """An operation gives up what it holds: the parent of a fork may store again."""
+        fork = self.forks.get(lane)
+        if fork is not None:
+            self.forks[lane] = fork._replace(protected=None)
+
     def settled(self, asid: int, start: int, end: int, at: At) -> None:
         """HOLE's invalidation of a range is complete."""
         if self.places.is_changing(asid, start, end):

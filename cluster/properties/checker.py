@@ -35,6 +35,7 @@ from actors.messages import (
     Loaded,
     PageOut,
     Return,
+    Sleep,
     StartTransfer,
     Store,
     Switched,
@@ -42,6 +43,7 @@ from actors.messages import (
     Translation,
     ZeroChunk,
 )
+from actors.operations.operation import OpState
 from actors.vm import Vm
 from cluster.properties import account
 from cluster.properties.checker_state import CheckerState
@@ -226,6 +228,12 @@ class Checker(CheckerState):
         self._ordered(vm, send, clock)
         account.no_hole_goes_out(self._vm(vm), m, self.reports)
 
+    def _sleep(self, _vm: int, send: Send, _clock: Clock) -> None:
+        m = send.message
+        assert isinstance(m, Sleep)
+        if m.why == OpState.LOW_MEMORY:
+            self.contents.effects.starts_over(m.op)
+
     def _free(self, vm: int, send: Send, clock: Clock) -> None:
         m = send.message
         assert isinstance(m, Free)
@@ -308,6 +316,7 @@ class Checker(CheckerState):
         Switched: _switched,
         **dict.fromkeys(ORDERS, _ordered),
         Taken: _taken,
+        Sleep: _sleep,
         Free: _free,
         Frame: _frame,
         Return: _return,
