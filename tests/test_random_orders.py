@@ -122,13 +122,13 @@ def test_promises_are_kept_by_all_other_calls(policy: str, grain: str) -> None:
 @pytest.mark.parametrize("machine", [name for name in MACHINES if name != "many-frames"])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_promises_are_kept_under_pressure(policy: str, machine: str) -> None:
-    """All calls, and forks, where frames are few; in one domain or two."""
+    """All calls, forks, and devices that pin memory, where frames are few; in one domain or two."""
     for seed, grain in enumerate(("fine", "fused")):
         few = MACHINES[machine]
         setup = contended_setup(seed, policy, grain=grain, others=True, **few)
         assert Tumble(setup, Random(seed)).run().violations == [], seed
         more = {**few, "frames": few["frames"] + 1}  # one is of a file, which may keep it
-        setup = forking_setup(seed, policy, grain=grain, **more)
+        setup = forking_setup(seed, policy, grain=grain, transfers=True, **more)
         assert Tumble(setup, Random(seed)).run().violations == [], seed
-        setup = contended_setup(seed, policy, grain=grain, domains=2, **few)
+        setup = contended_setup(seed, policy, grain=grain, domains=2, transfers=True, **few)
         assert Tumble(setup, Random(seed)).run().violations == [], seed
