@@ -14,8 +14,6 @@ from kernel.costs import Profile
 from kernel.policy import Invalidate
 
 _IPI, _INVLPGB, _ARM = "x86-ipi", "x86-invlpgb", "arm64-cheri"
-_BROADCAST = "broadcast"
-_NO_BROADCAST = "broadcast invalidation (INVLPGB, TLBI) is not in the model yet"
 
 Measure = Callable[[Profile], float]
 
@@ -36,19 +34,13 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     #: it is about broadcast invalidation
     broadcast: bool = False
 
-    @property
-    def missing(self) -> str:
-        """Say what the model lacks for it, if anything."""
-        there = not self.broadcast or _BROADCAST in list(Invalidate)
-        return "" if there else _NO_BROADCAST
-
     def refused(self, profile: Profile, shipped: Container[str]) -> str:
         """Say why it is not run on a profile, if so."""
         if profile.name in shipped and profile.name not in self.profiles:
             return f"measured on machines of {' and '.join(self.profiles)}"
         if self.broadcast and not profile.costs.tlbi_issue_ns:
             return "the profile has no broadcast invalidation"
-        return self.missing
+        return ""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +83,9 @@ def _broadcast_throughput(threads: int, thousands: int) -> Experiment:
         tolerance_percent=10,
         source="[S1] LKML, R. van Riel 2025: invlpgb",
         profiles=(_INVLPGB,),
-        measure=partial(simulated.discards_per_ms, threads=threads, invalidate=_BROADCAST),
+        measure=partial(
+            simulated.discards_per_ms, threads=threads, invalidate=Invalidate.BROADCAST
+        ),
         broadcast=True,
     )
 
@@ -200,7 +194,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         tolerance_percent=20,
         source="[D:S12] LKML, Zhenyu Ye 2020",
         profiles=(_ARM,),
-        measure=partial(simulated.fixed_in_pages, invalidate=_BROADCAST),
+        measure=partial(simulated.fixed_in_pages, invalidate=Invalidate.BROADCAST),
         broadcast=True,
     ),
 )

@@ -15,6 +15,7 @@ from cluster.run_metrics import Metrics
 from cluster.scenario import parse
 from cluster.setup import prepare
 from kernel.costs import Profile
+from kernel.policy import Invalidate
 
 #: long enough that every thread has done what comes before
 _SETTLED_NS = 1_000_000
@@ -72,7 +73,7 @@ def run(
     threads: Threads,
     *,
     preset: str,
-    invalidate: str = "eager-ipi",
+    invalidate: Invalidate = Invalidate.EAGER_IPI,
     sockets: int = 1,
     domains: int = 1,
 ) -> Watch:
@@ -123,7 +124,7 @@ def shootdown_ns(profile: Profile, cores: int, sockets: int) -> float:
     return float(watch.metrics.shootdown_wait.total_ns or 0)
 
 
-def _shot(profile: Profile, pages: int, invalidate: str = "eager-ipi") -> Watch:
+def _shot(profile: Profile, pages: int, invalidate: Invalidate = Invalidate.EAGER_IPI) -> Watch:
     threads = _with_sharers(2, [f"protect 0x100 {pages} r"], f"0x100 {pages}")
     return run(profile, threads, preset="unmap", invalidate=invalidate)
 
@@ -144,7 +145,7 @@ def shootdown_page_ns(profile: Profile) -> float:
     return (found[1] - found[0]) / (_MANY - _FEW)
 
 
-def fixed_in_pages(profile: Profile, invalidate: str) -> float:
+def fixed_in_pages(profile: Profile, invalidate: Invalidate) -> float:
     """Measure how many further pages of a shootdown take as long as what all pages share."""
     few, many = (_shot(profile, pages, invalidate).shootdowns[0] for pages in (_FEW, _MANY))
     page_ns = (many - few) / (_MANY - _FEW)
@@ -174,7 +175,9 @@ def zero_page_ns(profile: Profile) -> float:
     return float(watch.spent[ZeroFrames][0])
 
 
-def discards_per_ms(profile: Profile, threads: int, invalidate: str = "eager-ipi") -> float:
+def discards_per_ms(
+    profile: Profile, threads: int, invalidate: Invalidate = Invalidate.EAGER_IPI
+) -> float:
     """Measure the throughput of will-it-scale's tlb_flush2: store, discard, load, page by page.
 
     Each thread has pages of its own, a core of its own; eight cores are a domain. Counted from when
