@@ -4,12 +4,14 @@
 
 FILES: recordings (`.ft.gz`, `.strace.gz`), imported with default options to a temporary folder, or
 workloads (`.hzw`). Inline, checks off; latencies are simulated, the last row is of this machine.
-Broadcast invalidation is of x86-invlpgb, the rest of the profile that --machine names.
+All presets run on one machine; those that it can not run are left out, and named. For broadcast
+invalidation beside the rest: --machine profile=x86-invlpgb.
 """
 
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,10 +23,11 @@ from cluster.importers.lines import no_progress
 from cluster.importers.options import ImportOptions
 from cluster.importers.strace import import_strace
 from cluster.inline import InlineHost
+from cluster.input_error import InputError
 from cluster.results import Results
 from cluster.run_metrics import Metrics
 from cluster.scenario import MachineTable, Scenario, WorkloadTable
-from cluster.setup import prepare
+from cluster.setup import Setup, prepare
 from cluster.workload import Workload
 from kernel.presets import PRESETS
 
@@ -53,14 +56,20 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="holezero-presets-") as folder:
             path = imported(source, Path(folder), children=chosen.children)
             table = WorkloadTable(file=str(path), timing=chosen.timing)
-            runs = {preset: run(scenario(preset, machine, table)) for preset in PRESETS}
+            runs = dict(runs_of(machine, table))
             show(source.name, Workload.open(path), runs)
 
 
-def scenario(preset: str, machine: MachineTable, table: WorkloadTable) -> Scenario:
-    if preset == "broadcast-tlb":
-        machine = msgspec.structs.replace(machine, profile="x86-invlpgb")
-    return Scenario(machine=machine, policy={"preset": preset}, workload=table)
+def runs_of(machine: MachineTable, table: WorkloadTable) -> Iterator[tuple[str, Ran]]:
+    """Run what the machine can run, preset by preset; tell what it can not."""
+    for preset in PRESETS:
+        one = Scenario(machine=machine, policy={"preset": preset}, workload=table)
+        try:
+            setup = prepare(one)
+        except InputError as e:
+            echo(f"{preset} is left out: {e}", err=True)
+        else:
+            yield preset, run(setup)
 
 
 def imported(source: Path, folder: Path, *, children: bool) -> Path:
@@ -75,8 +84,7 @@ def imported(source: Path, folder: Path, *, children: bool) -> Path:
     return out
 
 
-def run(scenario: Scenario) -> Ran:
-    setup = prepare(scenario)
+def run(setup: Setup) -> Ran:
     results = Results()
     machines = build(setup.wiring, setup.settings, setup.guest)
     host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(results,))
@@ -109,7 +117,10 @@ def rows(ran: Ran) -> dict[str, str]:
     cells: dict[str, object] = {"deliveries": ran.deliveries}
     cells |= {f"faults {cause}": count for cause, count in found.faults.items()}
     cells |= {"faults": sum(found.faults.values()), "SIGSEGV": sum(found.segv.values())}
-    cells |= {"IPIs": found.ipis["sent"], "shootdowns with IPIs": found.shootdown_wait.count}
+    cells |= {
+        "IPIs": found.ipis["sent"],
+        "shootdowns of others": found.shootdown_wait.count,
+    }
     cells["shootdown wait us p50/p99"] = spread(found.shootdown_wait)
     cells |= {f"pages zeroed {how}": count for how, count in found.pages_zeroed.items()}
     for kind in ("hole", "zero", "advise_free", "advise_dontneed", "munmap", "mmap"):
