@@ -291,7 +291,7 @@ class Core(CoreTransfers):
         Tick: CoreSchedule.tick,
         CatchUp: CoreSchedule.in_kernel,
         Tlbi: CoreSchedule.take_tlbi,
-        TlbiDone: CoreSchedule.count_done,
+        TlbiDone: CoreSchedule.count_ack,
         StartTransfer: CoreTransfers.start_transfer,
         TransferDone: CoreTransfers.transfer_done,
     }

@@ -37,14 +37,8 @@ class CoreKernel(CoreMemory):
             out.append(own)  # overlaps the wait for the others
         return out
 
-    def count_ack(self, src: int, m: IpiAck) -> list[Effect]:
-        """Count an acknowledgement of a round."""
-        out: list[Effect] = []
-        acknowledge(self.rounds, src, m, self.settings, out)
-        return out
-
-    def count_done(self, src: int, m: TlbiDone) -> list[Effect]:
-        """Count a core whose part of a broadcast is complete."""
+    def count_ack(self, src: int, m: IpiAck | TlbiDone) -> list[Effect]:
+        """Count an acknowledgement of a round, or a core whose part of a broadcast is complete."""
         out: list[Effect] = []
         acknowledge(self.rounds, src, m, self.settings, out)
         return out

@@ -14,11 +14,10 @@ from collections.abc import Hashable
 from enum import IntEnum
 from typing import ClassVar
 
-from actors.initiator import Round, acknowledge, shoot
-from actors.machine import Effect, Handler, Machine, Send, Spend, Timer
+from actors.kernel_thread import KernelThread
+from actors.machine import Effect, Handler, Send, Spend, Timer
 from actors.messages import (
     Census,
-    IpiAck,
     Kill,
     PassEnded,
     Pressure,
@@ -26,16 +25,13 @@ from actors.messages import (
     Return,
     Scan,
     Scanned,
-    Shoot,
     Sizes,
     Sleep,
     Step,
-    TlbiDone,
     Wakeup,
-    Work,
 )
 from actors.operations.age import CLEAN_WEIGHT
-from actors.settings import KERNEL_LANE, Settings
+from actors.settings import Settings
 from kernel.page_queue import QUEUES, Queue
 
 #: FreeBSD: VM_INACT_SCAN_RATE passes a second
@@ -60,20 +56,15 @@ class Phase(IntEnum):
     KILL = 6
 
 
-class PageDaemon(Machine):
+class PageDaemon(KernelThread):
     """A kernel thread with one scan in flight at most."""
 
     ROLE = "pagedaemon"
-    RECEIVES = (
-        Pressure | Scanned | Rescan | Shoot | IpiAck | TlbiDone | Work | Sleep | Wakeup | Sizes
-        | Return
-    )  # fmt: skip
+    RECEIVES = KernelThread.RECEIVES | Pressure | Scanned | Rescan | Sleep | Wakeup | Sizes | Return
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make an idle page daemon."""
-        self.me = me
-        self.settings = settings
-        self.lane = KERNEL_LANE + me
+        super().__init__(me, settings)
         self.memory = settings.memories[settings.daemons.index(me)]
         self.vms = tuple(sorted(set(settings.vm_of)))
         self.phase = Phase.IDLE
@@ -95,7 +86,6 @@ class PageDaemon(Machine):
         self.held = self.kept = 0
         #: free frames when memory was found to be out
         self.free = 0
-        self.rounds: dict[int, Round] = {}
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
@@ -104,7 +94,7 @@ class PageDaemon(Machine):
             (self.at, self.first, self.vain, self.free),
             (self.sizes, self.asked, self.held, self.kept),
             tuple(sorted(self.lengths.items())),
-            tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
+            super().freeze(),
         )
 
     def waiting(self) -> list[str]:
@@ -234,27 +224,11 @@ class PageDaemon(Machine):
     def _wakeup(self, src: int, m: Wakeup) -> list[Effect]:
         return [Send(src, Step(m.op))]
 
-    def _shoot(self, src: int, m: Shoot) -> list[Effect]:
-        out: list[Effect] = [Spend(m.ns)]
-        shoot(self.rounds, src, m, self.settings, self.me, out)
-        return out
-
-    def _ipi_ack(self, src: int, m: IpiAck | TlbiDone) -> list[Effect]:
-        out: list[Effect] = []
-        acknowledge(self.rounds, src, m, self.settings, out)
-        return out
-
-    def _work(self, src: int, m: Work) -> list[Effect]:
-        return [Spend(m.ns), Send(src, Step(m.op))]
-
     HANDLERS: ClassVar[dict[type, Handler]] = {
+        **KernelThread.HANDLERS,
         Pressure: _pressure,
         Scanned: _scanned,
         Rescan: _rescan,
-        Shoot: _shoot,
-        IpiAck: _ipi_ack,
-        TlbiDone: _ipi_ack,
-        Work: _work,
         Sleep: _sleep,
         Wakeup: _wakeup,
         Sizes: _size,

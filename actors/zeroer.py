@@ -11,33 +11,28 @@ from collections import deque
 from collections.abc import Hashable
 from typing import ClassVar
 
-from actors.initiator import Round, acknowledge, shoot
-from actors.machine import Effect, Handler, Machine, Send, Spend, Timer
+from actors.kernel_thread import KernelThread
+from actors.machine import Effect, Handler, Send, Spend, Timer
 from actors.message import PageKey
 from actors.messages import (
     Ceded,
     ChunkZeroed,
     Deadline,
-    IpiAck,
     LoadWords,
     Overdue,
     PageZeroed,
     Return,
-    Shoot,
     Steal,
-    Step,
     StoreWords,
     Take,
     Taken,
-    TlbiDone,
     Watch,
     WordsLoaded,
     WordsStored,
     ZeroChunk,
     ZeroJob,
 )
-from actors.messages import Work as Charge
-from actors.settings import KERNEL_LANE, Settings
+from actors.settings import Settings
 from kernel.claim_word import Side, Work, claim, word
 from kernel.hazards import Hazard
 
@@ -45,20 +40,18 @@ from kernel.hazards import Hazard
 HeldPage = tuple[PageKey, int]
 
 
-class Zeroer(Machine):
+class Zeroer(KernelThread):
     """One batch in hand at a time: `hand` still to do, `group` under way at chunk `chunk`."""
 
     ROLE = "zeroer"
     RECEIVES = (
-        ZeroJob | Taken | ChunkZeroed | Steal | Watch | Deadline | Shoot | IpiAck | TlbiDone
-        | Return | Charge | WordsStored | WordsLoaded
+        KernelThread.RECEIVES | ZeroJob | Taken | ChunkZeroed | Steal | Watch | Deadline | Return
+        | WordsStored | WordsLoaded
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings) -> None:
         """Make an idle zeroing thread."""
-        self.me = me
-        self.settings = settings
-        self.lane = KERNEL_LANE + me
+        super().__init__(me, settings)
         self.queue: deque[tuple[int, PageKey]] = deque()
         self.asking = False
         #: vm that the batch in hand belongs to
@@ -79,7 +72,6 @@ class Zeroer(Machine):
         self.armed = False
         #: vms whose late ones are to be seen to, the first is under way
         self.late: tuple[tuple[int, int], ...] = ()
-        self.rounds: dict[int, Round] = {}
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
@@ -97,7 +89,7 @@ class Zeroer(Machine):
             tuple(sorted(self.watched.items())),
             self.armed,
             self.late,
-            tuple(sorted((op, r.freeze()) for op, r in self.rounds.items())),
+            super().freeze(),
         )
 
     def waiting(self) -> list[str]:
@@ -256,20 +248,8 @@ class Zeroer(Machine):
         self.late = self.late[1:]
         return [Spend(m.ns), *self._see_to_next()]
 
-    def _shoot(self, src: int, m: Shoot) -> list[Effect]:
-        out: list[Effect] = [Spend(m.ns)]
-        shoot(self.rounds, src, m, self.settings, self.me, out)
-        return out
-
-    def _ipi_ack(self, src: int, m: IpiAck | TlbiDone) -> list[Effect]:
-        out: list[Effect] = []
-        acknowledge(self.rounds, src, m, self.settings, out)
-        return out
-
-    def _work(self, src: int, m: Charge) -> list[Effect]:
-        return [Spend(m.ns), Send(src, Step(m.op))]
-
     HANDLERS: ClassVar[dict[type, Handler]] = {
+        **KernelThread.HANDLERS,
         ZeroJob: _job,
         Taken: _taken,
         ChunkZeroed: _chunk_zeroed,
@@ -278,9 +258,5 @@ class Zeroer(Machine):
         WordsLoaded: _words_loaded,
         Watch: _watch,
         Deadline: _deadline,
-        Shoot: _shoot,
-        IpiAck: _ipi_ack,
-        TlbiDone: _ipi_ack,
         Return: _return,
-        Charge: _work,
     }

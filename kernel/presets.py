@@ -1,5 +1,7 @@
 """Presets: the designs of issue 1318's discussion, and what there is today, by name."""
 
+from msgspec import structs
+
 from kernel.policy import (
     AdviceKind,
     Errors,
@@ -43,10 +45,8 @@ PRESETS: dict[str, Policy] = {
         fork_hole=ForkHole.COW_SHARE,
     ),
     "fatal-hole": Policy(),
-    "deferred-tlb": Policy(
-        hole_state=HoleRecord.RANGE_LIST,
-        no_access=NoAccess.KEEP_PTE,
-        invalidate=Invalidate.DEFERRED_AT_SWITCH,
+    "deferred-tlb": structs.replace(
+        _DEFERRED,
         zero_not_started=NotStarted.ZERO_THEN_REPERMIT,
         grant=Grant.EAGER,
         regrant=Regrant.IPI_DEFERRED,
