@@ -126,7 +126,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_zero_page(self, pfn: int) -> bool:
         """Say whether a frame is zero for ever."""
         return pfn & (1 << DOMAIN_SHIFT) - 1 == self.frames
-
-    def daemon_of(self, pfn: int) -> int:
-        """Give the page daemon of a frame's domain."""
-        return self.daemons[pfn >> DOMAIN_SHIFT]

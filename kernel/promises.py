@@ -60,7 +60,6 @@ def promises(policy: Policy) -> frozenset[Property]:
     rewinds = policy.shadow_anon is ShadowAnon.REWIND and "shadow_anon" in concerned(policy)
     if rewinds:
         kept.remove(Property.FORK)
-    if rewinds:
         return frozenset(kept)  # what shows again is neither zero nor a store made since
     if policy.advice in (AdviceKind.HOLE_ZERO, AdviceKind.DONTNEED_LINUX):
         kept.add(Property.ZERO_WEAK)
