@@ -50,7 +50,8 @@ class HazardInfo(msgspec.Struct, frozen=True):
 
     name: str
     mechanism: str
-    #: names of properties, the first is the one that is seen first
+    #: names of the properties that its scenario shows it to break, the first is seen first;
+    #: in other orders it may break others, too
     breaks: tuple[str, ...]
     boundary: str
     resembles: str
@@ -65,13 +66,13 @@ def _info(
 _ABOUT = {
     Hazard.FREE_BEFORE_ACKS: _info(
         "munmap and MADV_DONTNEED give the frames back before the shootdown has completed",
-        ("translation", "isolate"),
+        ("translation",),
         "between the entry's removal and the last acknowledgement",
         "M3, H-40; CVE-2018-18281 in shape",
     ),
     Hazard.ACK_OVERTAKES_STORES: _info(
         "a core acknowledges an interrupt while earlier stores are still in its store buffer",
-        ("translation", "isolate"),
+        ("isolate",),
         "between the acknowledgement and the drain",
         "H-41, the ordering that x86 gives for nothing and a relaxed machine does not",
     ),
@@ -102,7 +103,7 @@ _ABOUT = {
     ),
     Hazard.ZERO_AFTER_GRANT: _info(
         "ZERO makes the pages usable first and zeroes them afterwards",
-        ("zero", "keep"),
+        ("keep",),
         "between the grant and the zeroing",
         "M12 in shape; step 4 of the issue read the wrong way round",
     ),
@@ -114,7 +115,7 @@ _ABOUT = {
     ),
     Hazard.ZEROER_BEFORE_FLUSH: _info(
         "HOLE hands pages to the zeroing thread without waiting for the shootdown",
-        ("translation", "zero"),
+        ("translation",),
         "between the entry's removal and the last acknowledgement",
         "step 3 of the issue left out; H-48",
     ),
@@ -138,7 +139,7 @@ _ABOUT = {
     ),
     Hazard.NO_RESTART_AFTER_BUSY: _info(
         "after a sleep on a busy page the operation goes on with what it saw before",
-        ("translation", "keep"),
+        ("translation", "isolate"),
         "between going to sleep on a busy page and waking up",
         "M6; vm_object_madvise's restart",
     ),
@@ -164,7 +165,7 @@ _ABOUT = {
     Hazard.USER_BIT_ONLY: _info(
         "HOLE clears the user bit of an entry that stays: that stops user code, not the kernel, "
         "which reads and writes the page for a system call",
-        ("fatal", "translation", "zero"),
+        ("fatal",),
         "a read(2) or write(2) on a hole, before or behind the zeroing",
         "x86 ring 0 ignores U; Linux's PROT_NONE makes the entry not present instead",
     ),
@@ -188,7 +189,7 @@ _ABOUT = {
     ),
     Hazard.FREE_KEEPS_SWAP: _info(
         "MADV_FREE leaves the copy in swap, which is older than the page that it marks",
-        ("fork", "keep"),
+        ("fork",),
         "none: a page that was read back from swap and stored to",
         "H-10: Linux 9625456cc763",
     ),
@@ -200,19 +201,19 @@ _ABOUT = {
     ),
     Hazard.SLOT_FREED_IN_USE: _info(
         "a discard frees the slot of a page that is just being read from it, without waiting",
-        ("isolate", "keep"),
+        ("isolate",),
         "while the page-in is in flight",
         "H-45, M6",
     ),
     Hazard.COLLAPSE_IGNORES_SWAP: _info(
         "an object is collapsed into its shadow without looking at what the shadow has in swap",
-        ("keep", "fork"),
+        ("keep",),
         "none: a page of the shadow in swap, an older one of the object resident",
         "1.7: vm_object_collapse_scan asks vm_pager_has_page",
     ),
     Hazard.IGNORES_UNFLUSHED: _info(
         "who finds an entry gone takes it as flushed, although the page daemon owes the flush",
-        ("fork", "translation"),
+        ("fork",),
         "between the page daemon's removal of the entry and its flush",
         "M5, H-4: Linux 3ea277194dae (flush_tlb_batched_pending)",
     ),
@@ -230,7 +231,7 @@ _ABOUT = {
     ),
     Hazard.DMA_LEAVES_CLEAN: _info(
         "pins are given back without a word that the device has stored: the page looks clean",
-        ("zero", "keep"),
+        ("zero", "clean"),
         "none: MADV_FREE or a page known to be zero, a transfer, then reclaim or HOLE",
         "vm_fault_quick_hold_pages, which calls vm_page_dirty; set_page_dirty_lock left out",
     ),
