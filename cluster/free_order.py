@@ -42,6 +42,16 @@ class Mailboxes:
             queue.append((seq, message))
         return channel
 
+    def post_all(self, actor: int, effects: list[Effect]) -> list[Channel]:
+        """Post what a machine sends and its timers; give their channels in that order."""
+        return [
+            self.post(actor, effect.dst, effect.message)
+            if isinstance(effect, Send)
+            else self.post(actor, actor, effect.message, timer=True)
+            for effect in effects
+            if isinstance(effect, Send | Timer)
+        ]
+
     def take(self, channel: Channel) -> tuple[int, Message]:
         """Take the oldest (seq, message) of a channel; KeyError if it holds none."""
         queue = self._pending[channel]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.explore.bfs import Search, explore
+from cluster.explore.stateful import States, search
+from cluster.explore.world import World
 from cluster.scenario import parse
 from cluster.setup import Setup, prepare
 from kernel.hazards import BY_NAME
@@ -104,10 +105,10 @@ def test_correct_preset_closes(
         machine["profile"] = "x86-invlpgb"
     if threads[0] is _TRANSFER:
         machine["devices"] = 1
-    search = explore(tiny(policy, threads, grain=grain, **machine))
-    assert search.found == []
-    assert search.complete
-    expect(f"states of {preset}, {grain}: {named(threads)}", search.states)
+    states = search(World(tiny(policy, threads, grain=grain, **machine)))
+    assert states.found == []
+    assert states.complete
+    expect(f"states of {preset}, {grain}: {named(threads)}", states.states)
 
 
 _SHORT: dict[str, int | str] = {
@@ -133,11 +134,11 @@ PRESSED: list[tuple[dict[str, str | int], Program, dict[str, int | str]]] = [
 def test_correct_preset_closes_under_pressure(
     policy: dict[str, str | int], program: Program, machine: dict[str, int | str], expect: Expect
 ) -> None:
-    search = explore(tiny(policy, (program,), **machine), budget=40_000)
-    assert search.found == []
-    assert search.complete
+    states = search(World(tiny(policy, (program,), **machine)), budget=40_000)
+    assert states.found == []
+    assert states.complete
     swap = "swap" if "swap_slots" in machine else "no swap"
-    expect(f"states of {policy['preset']}, one frame, {swap}: {named((program,))}", search.states)
+    expect(f"states of {policy['preset']}, one frame, {swap}: {named((program,))}", states.states)
 
 
 FATAL: dict[str, str | int] = {"preset": "fatal-hole"}
@@ -203,9 +204,9 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
 }  # fmt: skip
 
 
-def search_for(name: str, *hazards: str) -> Search:
+def search_for(name: str, *hazards: str) -> States:
     policy, threads, machine = SMALL[name]
-    return explore(tiny(policy, threads, *hazards, **machine), budget=40_000)
+    return search(World(tiny(policy, threads, *hazards, **machine)), budget=40_000)
 
 
 #: need a third thread, or memory to be short first: too many states from the start on;
@@ -234,14 +235,13 @@ def test_every_other_hazard_is_looked_for() -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_hazard_is_found(name: str, expect: Expect) -> None:
-    search = search_for(name, name)
-    (found,) = search.found
-    assert found.violation.property in breaks(name)
+    (found,) = search_for(name, name).found
+    assert found.promise in breaks(name)
     expect(f"shortest order that shows {name}", len(found.path))
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_correct_machine_is_clean_there(name: str) -> None:
-    search = search_for(name)
-    assert search.found == []
-    assert search.complete
+    states = search_for(name)
+    assert states.found == []
+    assert states.complete

@@ -5,7 +5,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.explore.bfs import explore
+from cluster.explore.stateful import search
+from cluster.explore.world import World
 from cluster.scenario import parse
 from cluster.setup import prepare
 from kernel.frame import junk
@@ -132,7 +133,7 @@ def test_the_seed_of_a_run_reaches_its_tlbs() -> None:
         thread = {"run": ["map 0 9", "store 0 9", *(f"load {p}" for p in range(9))]}
         machine = {"cores": 1, "tlb_entries": 5}
         data = {"machine": machine, "thread": [thread], "run": {"seed": seed}}
-        return explore(prepare(parse(data, "seed"))).states
+        return search(World(prepare(parse(data, "seed")))).states
 
     assert states(1) == states(1)
     assert len({states(seed) for seed in range(6)}) > 1

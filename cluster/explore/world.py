@@ -5,7 +5,7 @@ and checker. A channel is (src, lane, dst, timer): first in, first out; every he
 Timers are always enabled, since exploring ignores time.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from hashlib import blake2b
 
 import msgspec
@@ -13,7 +13,9 @@ import msgspec
 from actors.machine import Effect, Machine, ProtocolError, Send, Timer
 from actors.message import Message
 from actors.wiring import build
+from cluster.explore.walk import crash
 from cluster.properties.checker import Checker
+from cluster.properties.violation import Violation
 from cluster.setup import Setup
 
 #: (src, lane, dst, is a timer)
@@ -68,6 +70,31 @@ class World:
         twin.checker.delivered(0, dst, src, seq, message, effects)
         twin._put(dst, effects)
         return twin
+
+    def broken(self) -> str:
+        """Name the promise that is broken by now, or nothing."""
+        violation = self.violation()
+        return "" if violation is None else violation.property
+
+    def ended(self) -> str:
+        """Name the promise that is broken by ending here, with nothing in flight; or nothing."""
+        self.checker.finish(self.machines, complete=True)
+        return self.broken()
+
+    def violation(self) -> Violation | None:
+        """Give the first broken promise."""
+        if self.error:
+            return crash(self.error)
+        return next((v for v in self.checker.reports.found if v.promised), None)
+
+    def follow(self, path: Iterable[Channel]) -> "World":
+        """Give the state after the heads of these channels; ends the run if nothing is left."""
+        world = self
+        for channel in path:
+            world = world.deliver(channel)
+        if not world.error and not world.channels:
+            world.ended()
+        return world
 
     def _put(self, src: int, effects: list[Effect]) -> None:
         for effect in effects:

@@ -1,0 +1,127 @@
+"""One order of deliveries, made in place and judged as it goes; ignores time.
+
+Made for strategies that begin anew for every order: `Walks` makes the initial state once.
+"""
+
+from collections.abc import Iterator
+
+from actors.machine import Machine
+from actors.wiring import build
+from cluster.explore.run import Delivered
+from cluster.free_order import Channel, Mailboxes, failure_text
+from cluster.properties.checker import Checker
+from cluster.properties.violation import Violation
+from cluster.setup import Setup
+from cluster.trace import TIMER
+
+#: what a promise is called that no machine raises
+PROTOCOL = "protocol"
+
+
+class Walk:
+    """A run whose next delivery the caller chooses. Channels are (dst, src or TIMER, lane)."""
+
+    __slots__ = ("checker", "error", "first", "machines", "mailboxes")
+
+    def __init__(
+        self,
+        machines: list[Machine],
+        mailboxes: Mailboxes,
+        checker: Checker,
+        first: list[Channel],
+    ) -> None:
+        """Take over a state; `first`: channels of what is in flight, oldest first."""
+        self.first = first
+        self.machines = machines
+        self.mailboxes = mailboxes
+        self.checker = checker
+        #: what a machine raised: it took a message that it must not get
+        self.error = ""
+
+    def posted(self) -> list[Channel]:
+        """Give the channels of what is in flight, oldest first."""
+        return self.first
+
+    def enabled(self) -> list[Channel]:
+        """Give the channels that hold a message, in the order in which they came to hold one."""
+        return list(self.mailboxes)
+
+    def receiver(self, channel: Channel) -> int:
+        """Give the actor that a channel leads to."""
+        return channel[0]
+
+    def deliver(self, channel: Channel) -> Delivered:
+        """Deliver the oldest message of a channel."""
+        dst, src, _ = channel
+        seq, message = self.mailboxes.take(channel)
+        if src == TIMER:
+            src = dst
+        try:
+            effects = self.machines[dst].on(src, message)
+        except Exception as e:  # noqa: BLE001 - whatever a machine raises, it broke the protocol
+            self.error = failure_text(e)
+            return Delivered([])
+        self.checker.delivered(0, dst, src, seq, message, effects)
+        return Delivered(self.mailboxes.post_all(dst, effects))
+
+    def broken(self) -> str:
+        """Name the promise that is broken by now, or nothing."""
+        if self.error:
+            return PROTOCOL
+        return next((v.property for v in self.checker.reports.found if v.promised), "")
+
+    def ended(self) -> str:
+        """Name the promise that is broken by ending here, with nothing in flight; or nothing."""
+        if not self.error:
+            self.checker.finish(self.machines, complete=True)
+        return self.broken()
+
+    def violation(self) -> Violation | None:
+        """Give the first broken promise."""
+        if self.error:
+            return crash(self.error)
+        return next((v for v in self.checker.reports.found if v.promised), None)
+
+
+def crash(error: str) -> Violation:
+    """Tell what a machine raised as a broken promise."""
+    return Violation(
+        property=PROTOCOL,
+        promised=True,
+        text=error,
+        asid=0,
+        vpn=-1,
+        ops=(),
+        operations=(),
+        delivery=0,
+        actor=-1,
+        when=0,
+    )
+
+
+class Walks:
+    """Makes walks of one setup; the initial state is copied."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Build the machines and what they send at the start."""
+        self._machines = build(setup.wiring, setup.settings, setup.guest)
+        self._mailboxes = Mailboxes(len(self._machines))
+        self._first: list[Channel] = []
+        for machine in self._machines:
+            self._first += self._mailboxes.post_all(machine.me, machine.start())
+        self._checker = Checker(setup, self._machines)
+
+    def __call__(self) -> Walk:
+        """Make a walk that has delivered nothing."""
+        machines = [machine.clone() for machine in self._machines]
+        checker = self._checker.copy(machines)
+        return Walk(machines, self._mailboxes.copy(), checker, self._first)
+
+
+def along(walks: Walks, path: tuple[Channel, ...]) -> Iterator[Walk]:
+    """Follow a path; yield the walk before each delivery and at the end."""
+    walk = walks()
+    for channel in path:
+        yield walk
+        walk.deliver(channel)
+    yield walk

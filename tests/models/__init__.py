@@ -1,0 +1,1 @@
+"""Published models with published counts, as systems that the explorer can search."""

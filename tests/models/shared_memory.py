@@ -1,0 +1,131 @@
+"""Threads over shared variables: a variable is an actor that performs reads, writes and swaps.
+
+The programs are those of GenMC's synthetic suite and of Concuerror's tests, written from what they
+are known to do. A thread is a generator that yields accesses and is sent their results; since a
+generator can not be copied, a thread's state is the results so far, and it is run anew.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from cluster.explore.run import WHOLE, Footprint
+from tests.models.mailbox import Handler, Program, Sends
+
+#: ("read", variable), ("write", variable, value), ("cas", variable, old, new), ("add", variable, n)
+Access = tuple[Any, ...]
+Thread = Generator[Access, int, None]
+READ = Footprint(reads=1)
+
+
+def _variable(value: int, message: tuple[Any, ...]) -> tuple[int, Sends, Footprint]:
+    who, kind, *rest = message
+    result, after, footprint = value, value, WHOLE
+    if kind == "read":
+        footprint = READ
+    elif kind == "write":
+        after = rest[0]
+    elif kind == "add":
+        after = value + rest[0]
+    elif value == rest[0]:
+        result, after = 1, rest[1]
+    else:
+        result, footprint = 0, READ  # a swap that fails only reads
+    return after, [(who, result)], footprint
+
+
+def program(threads: list[Callable[[], Thread]], variables: int) -> Program:
+    """Make the actors: threads first, then variables, all of them zero."""
+    first = len(threads)
+
+    def thread(which: int) -> Handler:
+        def step(results: tuple[int, ...], message: int | None) -> tuple[Any, Sends, Footprint]:
+            if message is not None:
+                results = (*results, message)
+            running = threads[which]()
+            try:
+                access = next(running)
+                for result in results:
+                    access = running.send(result)
+            except StopIteration:
+                return results, [], WHOLE
+            return results, [(first + access[1], (which, access[0], *access[2:]))], WHOLE
+
+        return step
+
+    handlers: list[Handler] = [*map(thread, range(first)), *[_variable] * variables]
+    states = [*[()] * first, *[0] * variables]
+    return Program(handlers, states, [(which, None) for which in range(first)])
+
+
+def readers(n: int) -> Program:
+    """One writes a variable, n read it."""
+
+    def write() -> Thread:
+        yield ("write", 0, 1)
+
+    def read() -> Thread:
+        yield ("read", 0)
+
+    return program([write, *[read] * n], 1)
+
+
+def lastzero(n: int) -> Program:
+    """One looks from the back for a zero, n others each raise a place above the one before it."""
+
+    def look() -> Thread:
+        place = n
+        while (yield ("read", place)) != 0:
+            place -= 1
+
+    def raises(place: int) -> Callable[[], Thread]:
+        def thread() -> Thread:
+            value = yield ("read", place - 1)
+            yield ("write", place, value + 1)
+
+        return thread
+
+    return program([look, *(raises(place) for place in range(1, n + 1))], n + 1)
+
+
+def indexer(n: int) -> Program:
+    """Each of n threads puts four messages into a hash table of 128."""
+
+    def puts(me: int) -> Callable[[], Thread]:
+        def thread() -> Thread:
+            for count in range(1, 5):
+                word = count * 11 + me
+                slot = word * 7 % 128
+                while not (yield ("cas", slot, 0, word)):
+                    slot = (slot + 1) % 128
+
+        return thread
+
+    return program([puts(me) for me in range(n)], 128)
+
+
+def adds(n: int) -> Program:
+    """Each of n threads adds to one variable."""
+
+    def add() -> Thread:
+        yield ("add", 0, 1)
+
+    return program([add] * n, 1)
+
+
+def writes_and_reads(n: int) -> Program:
+    """Each of n threads stores to one variable, then to a second."""
+
+    def both() -> Thread:
+        yield ("write", 0, 1)
+        yield ("write", 1, 1)
+
+    return program([both] * n, 2)
+
+
+def swaps(n: int) -> Program:
+    """Each of n threads tries once to swap a variable from zero."""
+
+    def swap() -> Thread:
+        yield ("cas", 0, 0, 1)
+
+    return program([swap] * n, 1)
