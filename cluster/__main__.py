@@ -15,6 +15,7 @@ from cluster.commands.calibrate import calibrate_command
 from cluster.commands.catalogue import hazards_command, policies_command, scenarios_command
 from cluster.commands.context import Composition
 from cluster.commands.corpus import corpus_command
+from cluster.commands.explore import explore_command
 from cluster.commands.profiles import profiles_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
@@ -77,6 +78,7 @@ def cli() -> None:
 for _command in (
     run_command,
     compare_command,
+    explore_command,
     replay_command,
     corpus_command,
     trace_group,

@@ -22,7 +22,7 @@ from enum import StrEnum
 import msgspec
 
 from cluster.explore.happens import Happened, Past
-from cluster.explore.run import Broken, Footprint, Run, conflict
+from cluster.explore.run import Broken, Footprint, Run, conflict, keep
 
 
 class Reduction(StrEnum):
@@ -44,6 +44,8 @@ class Traces(msgspec.Struct, kw_only=True):
     deliveries: int = 0
     races: int = 0
     longest: int = 0
+    #: orders that broke a promise
+    broken: int = 0
     #: nothing is left to be scheduled
     complete: bool = False
     found: list[Broken] = []
@@ -114,7 +116,8 @@ class Dpor:
             promise = self._forward()
             if promise:
                 path = tuple(event.channel for event in self._past.events)
-                traces.found.append(Broken(promise, path))
+                traces.broken += 1
+                keep(traces.found, Broken(promise, path))
                 if self._stop_at_first:
                     return traces
             self._reverse_races(fresh)

@@ -7,7 +7,7 @@ one atomic step.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,6 +17,16 @@ class Broken(msgspec.Struct, frozen=True):
 
     promise: str
     path: tuple[Hashable, ...]
+
+
+def keep(found: list[Broken], broken: Broken) -> None:
+    """Keep the shortest path of each promise."""
+    for place, other in enumerate(found):
+        if other.promise == broken.promise:
+            if len(broken.path) < len(other.path):
+                found[place] = broken
+            return
+    found.append(broken)
 
 
 class Footprint(NamedTuple):
@@ -61,10 +71,10 @@ class Run(Protocol):
     def posted(self) -> Sequence[Hashable]:
         """Give the channels of what is in flight at the start, in the order posted."""
 
-    def receiver(self, channel: Hashable) -> int:
+    def receiver(self, channel: Any) -> int:  # noqa: ANN401 - a channel of the run
         """Give the actor that a channel leads to."""
 
-    def deliver(self, channel: Hashable) -> Delivered:
+    def deliver(self, channel: Any) -> Delivered:  # noqa: ANN401 - a channel of the run
         """Deliver the oldest message of a channel."""
 
     def broken(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.explore.run import Broken
+from cluster.explore.run import Broken, keep
 from cluster.explore.state import State
 
 
@@ -61,12 +61,12 @@ def search(
     start: State,
     *,
     order: Order = Order.BREADTH_FIRST,
-    budget: int = 1_000_000,
+    budget: int | None = None,
     stop_at_first: bool = True,
     watch: Watch = lambda _: True,
     ended: Callable[[State], None] = lambda _: None,
 ) -> States:
-    """Visit every state that can be reached, up to `budget` states.
+    """Visit every state that can be reached, up to `budget` states (None: all).
 
     A state with a broken promise is not explored further. `ended` hears of every state in which
     nothing is enabled.
@@ -82,7 +82,7 @@ def search(
             fingerprint = after.fingerprint()
             if fingerprint in seen:
                 continue
-            if result.states >= budget:
+            if budget is not None and result.states >= budget:
                 return result
             seen.add(fingerprint)
             result.states += 1
@@ -110,12 +110,12 @@ def _next(
         result.quiescent += 1
         ended(state)
         if promise := state.ended():
-            result.found.append(Broken(promise, node.path()))
+            keep(result.found, Broken(promise, node.path()))
     for choice in enabled:
         result.transitions += 1
         after, step = state.deliver(choice), _Node(node, choice)
         if promise := after.broken():
-            result.found.append(Broken(promise, step.path()))
+            keep(result.found, Broken(promise, step.path()))
             if stop_at_first:
                 return
         else:

@@ -3,7 +3,7 @@
 Made for strategies that begin anew for every order: `Walks` makes the initial state once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from actors.machine import Machine
 from actors.wiring import build
@@ -118,10 +118,11 @@ class Walks:
         return Walk(machines, self._mailboxes.copy(), checker, self._first)
 
 
-def along(walks: Walks, path: tuple[Channel, ...]) -> Iterator[Walk]:
-    """Follow a path; yield the walk before each delivery and at the end."""
+def follow(walks: Walks, path: Iterable[Channel]) -> Walk:
+    """Make a walk along a path; it is ended if nothing is left."""
     walk = walks()
     for channel in path:
-        yield walk
         walk.deliver(channel)
-    yield walk
+    if not walk.mailboxes:
+        walk.ended()
+    return walk

@@ -14,12 +14,20 @@ from actors.machine import Effect, Machine, ProtocolError, Send, Timer
 from actors.message import Message
 from actors.wiring import build
 from cluster.explore.walk import crash
+from cluster.free_order import Channel as MailboxChannel
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
 from cluster.setup import Setup
+from cluster.trace import TIMER
 
 #: (src, lane, dst, is a timer)
 Channel = tuple[int, int, int, bool]
+
+
+def mailbox(channel: Channel) -> MailboxChannel:
+    """Name a channel as walks and traces do."""
+    src, lane, dst, timer = channel
+    return dst, TIMER if timer else src, lane
 
 
 class World:

@@ -1,0 +1,213 @@
+"""Explore the delivery orders of a setup by a strategy, and say honestly what that shows."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import cast
+
+import msgspec
+
+from cluster.explore.delay import DelayBounded
+from cluster.explore.dpor import Dpor, Reduction, Traces
+from cluster.explore.orders import Orders, Scheduler, run_orders
+from cluster.explore.pct import Pct
+from cluster.explore.random_order import RandomOrder
+from cluster.explore.run import Broken
+from cluster.explore.stateful import Order, States, search
+from cluster.explore.walk import Walks, follow
+from cluster.explore.world import Channel as WorldChannel
+from cluster.explore.world import World, mailbox
+from cluster.free_order import Channel
+from cluster.setup import Setup
+
+NETWORK = (
+    "messages of one sender, operation and receiver stay in order, any others may overtake; "
+    "timers may fire at any time; what a handler sends leaves in one step"
+)
+
+
+class Strategy(StrEnum):
+    """How orders are chosen."""
+
+    BFS = "bfs"
+    DFS = "dfs"
+    DPOR = "dpor"
+    RANDOM = "random"
+    PCT = "pct"
+    DELAY = "delay"
+
+    @property
+    def counts(self) -> str:
+        """Name what a budget counts."""
+        return "states" if self in (Strategy.BFS, Strategy.DFS) else "orders"
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search is told."""
+
+    strategy: Strategy = Strategy.DPOR
+    #: states or orders; None: no limit
+    budget: int | None = None
+    reduction: Reduction = Reduction.OPTIMAL
+    #: of pct: messages that have to come in a certain order
+    depth: int = 3
+    #: of delay
+    delays: int = 2
+    seed: int = 0
+    #: go on after the first broken promise
+    all: bool = False
+
+
+class Verdict(StrEnum):
+    """What is known after a search."""
+
+    #: every order within the bound was run or is equal to one that was
+    HELD = "held"
+    VIOLATED = "violated"
+    #: nothing was found, and there is more
+    EXHAUSTED = "budget exhausted"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A broken promise, and what was delivered until it showed."""
+
+    property: str
+    text: str
+    operations: tuple[str, ...]
+    path: tuple[Channel, ...]
+
+
+class Explored(msgspec.Struct, kw_only=True):
+    """How far a search has come, or how it ended."""
+
+    strategy: Strategy
+    verdict: Verdict = Verdict.EXHAUSTED
+    complete: bool = False
+    #: states seen, or orders run
+    states: int = 0
+    orders: int = 0
+    #: dpor: orders begun in vain; given_up: orders that did not come to an end
+    blocked: int = 0
+    given_up: int = 0
+    #: orders that broke a promise
+    broken: int = 0
+    deliveries: int = 0
+    #: deliveries of the longest order or, with states, until the last was reached
+    longest: int = 0
+    frontier: int = 0
+    #: about how much is done, from 0 to 1; negative: unknown
+    done: float = -1.0
+    bound: str = ""
+    network: str = NETWORK
+    dependency: str = ""
+    found: list[Finding] = []
+
+
+#: told now and then how far a search has come; true: go on
+Watch = Callable[[Explored], bool]
+
+
+def explore(setup: Setup, chosen: Chosen, watch: Watch = lambda _: True) -> Explored:
+    """Search until all is seen, a promise breaks, the budget is spent, or `watch` says to stop."""
+    result = Explored(strategy=chosen.strategy, bound=_bound(chosen), dependency=_depends(chosen))
+    if chosen.strategy in (Strategy.BFS, Strategy.DFS):
+        found = _states(setup, chosen, result, watch)
+    elif chosen.strategy is Strategy.DPOR:
+        found = _traces(setup, chosen, result, watch)
+    else:
+        found = _orders(setup, chosen, result, watch)
+    if found:
+        result.verdict = Verdict.VIOLATED
+        result.found = [_told(setup, broken) for broken in found]
+    elif result.complete and not result.given_up:
+        result.verdict = Verdict.HELD
+    return result
+
+
+def _bound(chosen: Chosen) -> str:
+    if chosen.strategy is Strategy.DELAY:
+        return f"at most {chosen.delays} deliveries are put off"
+    if chosen.strategy in (Strategy.RANDOM, Strategy.PCT):
+        return "orders are drawn: none of these strategies can be complete"
+    return "none"
+
+
+def _depends(chosen: Chosen) -> str:
+    if chosen.strategy is Strategy.DPOR:
+        return "deliveries to one machine depend on one another, others do not"
+    if chosen.strategy.counts == "states":
+        return (
+            "states are equal if machines, messages in flight, and the facts that verdicts may "
+            "still depend on are"
+        )
+    return "no two orders are taken for equal"
+
+
+def _states(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> list[Broken]:
+    def look(states: States) -> bool:
+        result.states, result.deliveries = states.states, states.transitions
+        result.longest, result.frontier = states.depth, states.frontier
+        result.complete = states.complete
+        return watch(result)
+
+    order = Order.BREADTH_FIRST if chosen.strategy is Strategy.BFS else Order.DEPTH_FIRST
+    states = search(
+        World(setup),
+        order=order,
+        budget=chosen.budget,
+        stop_at_first=not chosen.all,
+        watch=look,
+    )
+    look(states)
+    return [
+        Broken(one.promise, tuple(mailbox(cast("WorldChannel", c)) for c in one.path))
+        for one in states.found
+    ]
+
+
+def _traces(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> list[Broken]:
+    def look(traces: Traces) -> bool:
+        result.orders, result.blocked = traces.orders, traces.blocked
+        result.deliveries, result.longest = traces.deliveries, traces.longest
+        result.done, result.complete = traces.done, traces.complete
+        result.broken = traces.broken
+        return watch(result) and (chosen.budget is None or traces.orders < chosen.budget)
+
+    dpor = Dpor(Walks(setup), reduction=chosen.reduction, stop_at_first=not chosen.all, watch=look)
+    traces = dpor.search()
+    look(traces)
+    return traces.found
+
+
+def _orders(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> list[Broken]:
+    def look(orders: Orders) -> bool:
+        result.orders, result.given_up = orders.orders, orders.given_up
+        result.deliveries, result.longest = orders.deliveries, orders.longest
+        result.complete, result.broken = orders.complete, orders.broken
+        if chosen.budget is not None:
+            result.done = orders.orders / chosen.budget
+        return watch(result) and (chosen.budget is None or orders.orders < chosen.budget)
+
+    orders = run_orders(Walks(setup), scheduler(chosen), stop_at_first=not chosen.all, watch=look)
+    look(orders)
+    return orders.found
+
+
+def scheduler(chosen: Chosen) -> Scheduler:
+    """Make what chooses the orders of a strategy that makes them one by one."""
+    if chosen.strategy is Strategy.RANDOM:
+        return RandomOrder(chosen.seed)
+    if chosen.strategy is Strategy.PCT:
+        return Pct(chosen.seed, depth=chosen.depth)
+    return DelayBounded(chosen.delays)
+
+
+def _told(setup: Setup, broken: Broken) -> Finding:
+    path = cast("tuple[Channel, ...]", broken.path)
+    violation = follow(Walks(setup), path).violation()
+    assert violation is not None, "the same deliveries break the same promise"
+    return Finding(
+        property=violation.property,
+        text=violation.text,
+        operations=violation.operations,
+        path=path,
+    )

@@ -1,0 +1,71 @@
+"""Random orders with a guarantee: probabilistic concurrency testing for message passing.
+
+Messages form chains: the first that a delivery posts continues the chain of what was delivered, the
+others begin chains of their own. Chains have random priorities and the highest goes first, but at
+`depth - 1` random deliveries the chain that is served falls behind all others. A bug that needs
+`depth` messages in an order is shown by one run with a probability of at least 1 in
+`width**2 * deliveries**(depth - 1)`.
+
+Source: Ozkan, Majumdar, Niksic, Befrouei, Weissenbacher: Randomized testing of distributed systems
+with probabilistic guarantees (OOPSLA 2018).
+"""
+
+from collections.abc import Hashable, Sequence
+from random import Random
+
+#: until an order has ended nobody knows how long one is
+_FIRST_GUESS = 100
+
+
+class Pct:
+    """Endless; the n-th order depends on the seed, n, and the longest order so far."""
+
+    def __init__(self, seed: int = 0, *, depth: int = 3, first: int = 0, step: int = 1) -> None:
+        """Make the orders first, first + step, ... of a seed."""
+        self.depth = depth
+        self._seed = seed
+        self._next = first
+        self._step = step
+        self._random = Random()
+        self._longest = 0
+        self._count = 0
+        self._changes: dict[int, int] = {}
+        #: by message: its chain; by chain: its priority
+        self._chain: list[int] = []
+        self._priority: list[float] = []
+        self._served = -1
+
+    def begin(self) -> bool:
+        """Draw where priorities change."""
+        self._random = Random(f"{self._seed} {self._next}")
+        self._next += self._step
+        self._longest = max(self._longest, self._count)
+        steps = range(self._longest or _FIRST_GUESS)
+        drawn = self._random.sample(steps, min(self.depth - 1, len(steps)))
+        # below all priorities, each change below those before it
+        self._changes = {at: -place for place, at in enumerate(drawn, 1)}
+        self._count = 0
+        self._chain, self._priority = [], []
+        self._served = -1
+        return True
+
+    def choose(self, pending: dict[Hashable, int]) -> Hashable:
+        """Serve the chain of the highest priority."""
+        chain, priority = self._chain, self._priority
+        channel = max(pending, key=lambda c: priority[chain[pending[c]]])
+        self._served = chain[pending[channel]]
+        if self._count in self._changes:
+            priority[self._served] = self._changes[self._count]
+            channel = max(pending, key=lambda c: priority[chain[pending[c]]])
+            self._served = chain[pending[channel]]
+        self._count += 1
+        return channel
+
+    def posted(self, numbers: Sequence[int]) -> None:
+        """Put messages into chains."""
+        for place, _ in enumerate(numbers):
+            if place == 0 and self._served >= 0:
+                self._chain.append(self._served)
+            else:
+                self._chain.append(len(self._priority))
+                self._priority.append(self._random.random())

@@ -1,0 +1,31 @@
+"""Uniform random orders: every channel that holds a message is as likely to be next.
+
+The baseline that the others are to be compared with.
+"""
+
+from collections.abc import Hashable, Sequence
+from random import Random
+
+
+class RandomOrder:
+    """Endless; the n-th order depends on the seed and n only."""
+
+    def __init__(self, seed: int = 0, *, first: int = 0, step: int = 1) -> None:
+        """Make the orders first, first + step, ... of a seed."""
+        self._seed = seed
+        self._next = first
+        self._step = step
+        self._random = Random()
+
+    def begin(self) -> bool:
+        """Start the next order."""
+        self._random = Random(f"{self._seed} {self._next}")
+        self._next += self._step
+        return True
+
+    def choose(self, pending: dict[Hashable, int]) -> Hashable:
+        """Draw a channel."""
+        return self._random.choice(list(pending))
+
+    def posted(self, numbers: Sequence[int]) -> None:
+        """Take no notice."""
