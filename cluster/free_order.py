@@ -60,6 +60,11 @@ class Mailboxes:
             del self._pending[channel]
         return first
 
+    def oldest(self, channel: Channel) -> int | None:
+        """Give the seq of the oldest message of a channel; None if it holds none."""
+        queue = self._pending.get(channel)
+        return None if queue is None else queue[0][0]
+
     def __contains__(self, channel: Channel) -> bool:
         return channel in self._pending
 

@@ -99,5 +99,7 @@ def test_reduced_search_runs_each_trace_once(make: Callable[[int], Program], coa
             assert set(found) == set(all_orders), seed
             assert len(found) == len(set(found)), seed
             assert traces.complete
-            assert reduction is Reduction.SOURCE or traces.blocked == 0
+            # what an event touches may depend on the state in which it comes: then few are blocked
+            blocked = 0 if coarse else 1
+            assert reduction is Reduction.SOURCE or traces.blocked <= blocked
     assert compared > 15

@@ -6,7 +6,8 @@ could have come the other way round) and schedule the reversed ones at the point
 
 * `source`: schedules one first step, if none of the initials of the reversed sequence is scheduled;
   with sleep sets. Never completes two orders of one trace, but may start some in vain (*blocked*).
-* `optimal`: schedules the whole reversed sequence in a wakeup tree. Every trace once, none blocked.
+* `optimal`: schedules the whole reversed sequence in a wakeup tree. Every trace once, and none
+  blocked, as long as what an event touches does not depend on the state in which it comes.
 
 An event is the delivery of one message; it is named by the event that posted it and its place among
 the posts, and so keeps its name in other orders.
@@ -22,7 +23,7 @@ from enum import StrEnum
 import msgspec
 
 from cluster.explore.happens import Happened, Past
-from cluster.explore.run import Broken, Footprint, Run, conflict, keep
+from cluster.explore.run import Broken, Footprint, Run, StopAt, at_first, conflict, keep
 
 
 class Reduction(StrEnum):
@@ -89,7 +90,7 @@ class Dpor:
         new_run: Callable[[], Run],
         *,
         reduction: Reduction = Reduction.OPTIMAL,
-        stop_at_first: bool = True,
+        stop_at: StopAt = at_first,
         watch: Watch = lambda _: True,
         ended: Callable[[Past], None] = lambda _: None,
     ) -> None:
@@ -97,7 +98,7 @@ class Dpor:
         self.traces = Traces()
         self._new_run = new_run
         self._reduction = reduction
-        self._stop_at_first = stop_at_first
+        self._stop_at = stop_at
         self._watch = watch
         self._ended = ended
         #: (name of the event that posted it, place among the posts, channel) -> name
@@ -118,7 +119,7 @@ class Dpor:
                 path = tuple(event.channel for event in self._past.events)
                 traces.broken += 1
                 keep(traces.found, Broken(promise, path))
-                if self._stop_at_first:
+                if self._stop_at(promise):
                     return traces
             self._reverse_races(fresh)
             traces.done = self._share_done()

@@ -11,7 +11,7 @@ from cluster.explore.dpor import Dpor, Reduction, Traces
 from cluster.explore.orders import Orders, Scheduler, run_orders
 from cluster.explore.pct import Pct
 from cluster.explore.random_order import RandomOrder
-from cluster.explore.run import Broken
+from cluster.explore.run import Broken, StopAt, at_first, never
 from cluster.explore.stateful import Order, States, search
 from cluster.explore.walk import Walks, follow
 from cluster.explore.world import Channel as WorldChannel
@@ -53,7 +53,9 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     #: of delay
     delays: int = 2
     seed: int = 0
-    #: go on after the first broken promise
+    #: the broken promise that ends the search; empty: any
+    wanted: str = ""
+    #: none ends it
     all: bool = False
 
 
@@ -123,6 +125,12 @@ def explore(setup: Setup, chosen: Chosen, watch: Watch = lambda _: True) -> Expl
     return result
 
 
+def _stop_at(chosen: Chosen) -> StopAt:
+    if chosen.all:
+        return never
+    return (lambda promise: promise == chosen.wanted) if chosen.wanted else at_first
+
+
 def _bound(chosen: Chosen) -> str:
     if chosen.strategy is Strategy.DELAY:
         return f"at most {chosen.delays} deliveries are put off"
@@ -154,7 +162,7 @@ def _states(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> lis
         World(setup),
         order=order,
         budget=chosen.budget,
-        stop_at_first=not chosen.all,
+        stop_at=_stop_at(chosen),
         watch=look,
     )
     look(states)
@@ -172,7 +180,7 @@ def _traces(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> lis
         result.broken = traces.broken
         return watch(result) and (chosen.budget is None or traces.orders < chosen.budget)
 
-    dpor = Dpor(Walks(setup), reduction=chosen.reduction, stop_at_first=not chosen.all, watch=look)
+    dpor = Dpor(Walks(setup), reduction=chosen.reduction, stop_at=_stop_at(chosen), watch=look)
     traces = dpor.search()
     look(traces)
     return traces.found
@@ -187,7 +195,7 @@ def _orders(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> lis
             result.done = orders.orders / chosen.budget
         return watch(result) and (chosen.budget is None or orders.orders < chosen.budget)
 
-    orders = run_orders(Walks(setup), scheduler(chosen), stop_at_first=not chosen.all, watch=look)
+    orders = run_orders(Walks(setup), scheduler(chosen), stop_at=_stop_at(chosen), watch=look)
     look(orders)
     return orders.found
 

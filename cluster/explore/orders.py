@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from cluster.explore.run import Broken, Run, keep
+from cluster.explore.run import Broken, Run, StopAt, at_first, keep
 
 #: deliveries after which an order is given up; told, and never taken for one that ended
 GIVEN_UP_AFTER = 100_000
@@ -51,7 +51,7 @@ def run_orders(
     new_run: Callable[[], Run],
     scheduler: Scheduler,
     *,
-    stop_at_first: bool = True,
+    stop_at: StopAt = at_first,
     watch: Watch = lambda _: True,
 ) -> Orders:
     """Run orders until there is none, one breaks a promise, or `watch` says to stop."""
@@ -62,7 +62,7 @@ def run_orders(
         if broken is not None:
             result.broken += 1
             keep(result.found, broken)
-            if stop_at_first:
+            if stop_at(broken.promise):
                 return result
         if not watch(result):
             return result

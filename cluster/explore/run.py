@@ -6,7 +6,7 @@ on one another if they have the same receiver and their footprints conflict. A h
 one atomic step.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -17,6 +17,20 @@ class Broken(msgspec.Struct, frozen=True):
 
     promise: str
     path: tuple[Hashable, ...]
+
+
+#: told the promise that an order breaks; true: the search is over
+StopAt = Callable[[str], bool]
+
+
+def at_first(_promise: str) -> bool:
+    """Stop at any."""
+    return True
+
+
+def never(_promise: str) -> bool:
+    """Go on."""
+    return False
 
 
 def keep(found: list[Broken], broken: Broken) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.explore.run import Broken, keep
+from cluster.explore.run import Broken, StopAt, at_first, keep
 from cluster.explore.state import State
 
 
@@ -62,13 +62,14 @@ def search(
     *,
     order: Order = Order.BREADTH_FIRST,
     budget: int | None = None,
-    stop_at_first: bool = True,
+    stop_at: StopAt = at_first,
     watch: Watch = lambda _: True,
     ended: Callable[[State], None] = lambda _: None,
 ) -> States:
     """Visit every state that can be reached, up to `budget` states (None: all).
 
-    A state with a broken promise is not explored further. `ended` hears of every state in which
+    A state with a broken promise is not explored further; `stop_at` says whether the search is over
+    then. `ended` hears of every state in which
     nothing is enabled.
     """
     result = States()
@@ -78,7 +79,7 @@ def search(
     while frontier:
         state, node = take()
         result.frontier = len(frontier)
-        for after, step in _next(state, node, result, stop_at_first=stop_at_first, ended=ended):
+        for after, step in _next(state, node, result, stop_at, ended):
             fingerprint = after.fingerprint()
             if fingerprint in seen:
                 continue
@@ -90,19 +91,14 @@ def search(
             frontier.append((after, step))
             if result.states % _WATCHED_EVERY == 0 and not watch(result):
                 return result
-        if result.found and stop_at_first:
+        if any(stop_at(broken.promise) for broken in result.found):
             return result
     result.complete = True
     return result
 
 
 def _next(
-    state: State,
-    node: _Node,
-    result: States,
-    *,
-    stop_at_first: bool,
-    ended: Callable[[State], None],
+    state: State, node: _Node, result: States, stop_at: StopAt, ended: Callable[[State], None]
 ) -> Iterator[tuple[State, _Node]]:
     """Yield what follows a state; keep what it breaks."""
     enabled = state.enabled()
@@ -116,7 +112,7 @@ def _next(
         after, step = state.deliver(choice), _Node(node, choice)
         if promise := after.broken():
             keep(result.found, Broken(promise, step.path()))
-            if stop_at_first:
+            if stop_at(promise):
                 return
         else:
             yield after, step

@@ -1,0 +1,185 @@
+"""Shrink an order that breaks a promise: first the scenario, then the order.
+
+The scenario is made simpler step by step, as long as some order still breaks the same promise: the
+one at hand, by name and with what is missing passed over, or one out of a few that are drawn. Then
+the shortest order is looked for, breadth first; where there are too many states for that,
+deliveries are left out one at a time. Both are the same for the same input: nothing here reads a
+clock.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from cluster.explore.exploring import Chosen, Strategy, explore
+from cluster.explore.named import Named, along, channels, named
+from cluster.explore.orders import Orders, run_orders
+from cluster.explore.pct import Pct
+from cluster.explore.random_order import RandomOrder
+from cluster.explore.run import Broken
+from cluster.explore.simpler import Simpler, simpler, size
+from cluster.explore.walk import Walks
+from cluster.free_order import Channel
+from cluster.input_error import InputError
+from cluster.scenario import Scenario
+from cluster.setup import Setup, prepare
+
+#: orders drawn for a candidate that the order at hand does not show, by each of two strategies
+DRAWN = 60
+#: and at most so many deliveries of them
+DELIVERIES = 25_000
+#: states to which the shortest order is looked for
+STATES = 100_000
+
+
+class Effort(msgspec.Struct, frozen=True, kw_only=True):
+    """How hard to try."""
+
+    drawn: int = DRAWN
+    deliveries: int = DELIVERIES
+    states: int = STATES
+
+
+class Shrunk(msgspec.Struct, kw_only=True):
+    """What is left."""
+
+    setup: Setup
+    promise: str
+    path: tuple[Channel, ...]
+    #: cores, threads, instructions, deliveries: before, and now
+    before: tuple[int, int, int, int]
+    #: what was simplified, in that order
+    steps: list[str]
+    #: no order of this scenario breaks the promise with fewer deliveries
+    shortest: bool = False
+
+    @property
+    def now(self) -> tuple[int, int, int, int]:
+        """Give the size as it is now, as `before`."""
+        return *size(self.setup.scenario), len(self.path)
+
+
+#: told (what is left, what is tried) before each attempt
+Watch = Callable[[Shrunk, str], None]
+
+
+def shrink(
+    setup: Setup,
+    path: tuple[Channel, ...],
+    *,
+    effort: Effort | None = None,
+    watch: Watch = lambda _, __: None,
+) -> Shrunk:
+    """Shrink an order that breaks a promise; the promise stays the same.
+
+    Raises:
+        InputError: it breaks none, or its guest is a recorded workload.
+    """
+    effort = effort or Effort()
+    if not setup.scenario.thread:
+        raise InputError(
+            "this run's guest is a recorded workload, which can not be made simpler line by line: "
+            "write what matters of it as [[thread]] tables, and explore that"
+        )
+    _, broken = along(Walks(setup), path, to_rest=True)
+    if not broken.promise:
+        raise InputError("this run breaks no promise of its policy: there is nothing to shrink to")
+    shrunk = Shrunk(
+        setup=setup,
+        promise=broken.promise,
+        path=_channels(broken),
+        before=(*size(setup.scenario), len(path)),
+        steps=[],
+    )
+    while _simplify(shrunk, effort, watch):
+        pass
+    _shorten(shrunk, effort, watch)
+    return shrunk
+
+
+def _channels(broken: Broken) -> tuple[Channel, ...]:
+    return broken.path  # type: ignore[return-value]
+
+
+def _simplify(shrunk: Shrunk, effort: Effort, watch: Watch) -> bool:
+    """Take the first simpler scenario that still breaks the promise; False: there is none."""
+    changed = False
+    tried: set[bytes] = set()
+    again = True
+    while again:
+        again = False
+        for candidate in simpler(shrunk.setup.scenario):
+            key = msgspec.msgpack.encode(candidate.scenario)
+            if key in tried:
+                continue
+            tried.add(key)
+            watch(shrunk, candidate.what)
+            if _take(shrunk, candidate, effort):
+                changed = again = True
+                break
+    return changed
+
+
+def _take(shrunk: Shrunk, candidate: Simpler, effort: Effort) -> bool:
+    setup = _prepared(candidate.scenario, shrunk.setup)
+    if setup is None:
+        return False
+    path = _still(setup, shrunk.promise, named(shrunk.setup, shrunk.path), effort)
+    if path is None:
+        return False
+    shrunk.setup, shrunk.path = setup, path
+    shrunk.steps.append(candidate.what)
+    return True
+
+
+def _prepared(scenario: Scenario, of: Setup) -> Setup | None:
+    try:
+        return prepare(scenario, "shrink", profile=of.profile)
+    except InputError:
+        return None
+
+
+def _still(
+    setup: Setup, promise: str, path: tuple[Named, ...], effort: Effort
+) -> tuple[Channel, ...] | None:
+    """Find an order of `setup` that breaks the promise: like `path`, or drawn."""
+    walks = Walks(setup)
+    _, broken = along(walks, channels(setup, path), to_rest=True)
+    if broken.promise == promise:
+        return _channels(broken)
+
+    def more(orders: Orders) -> bool:
+        return orders.orders < effort.drawn and orders.deliveries < effort.deliveries
+
+    for scheduler in (Pct(depth=4), RandomOrder()):
+        orders = run_orders(walks, scheduler, stop_at=promise.__eq__, watch=more)
+        for found in orders.found:
+            if found.promise == promise:
+                return _channels(found)
+    return None
+
+
+def _shorten(shrunk: Shrunk, effort: Effort, watch: Watch) -> None:
+    watch(shrunk, "the shortest order")
+    chosen = Chosen(strategy=Strategy.BFS, budget=effort.states, wanted=shrunk.promise)
+    for finding in explore(shrunk.setup, chosen).found:
+        if finding.property == shrunk.promise:
+            shrunk.path, shrunk.shortest = finding.path, True
+            return
+    _leave_out(shrunk, watch)
+
+
+def _leave_out(shrunk: Shrunk, watch: Watch) -> None:
+    """Leave deliveries out one at a time, the last first, until none can be."""
+    walks, again = Walks(shrunk.setup), True
+    while again:
+        again = False
+        for place in reversed(range(len(shrunk.path))):
+            if place >= len(shrunk.path):
+                continue
+            watch(shrunk, f"without delivery {place + 1}")
+            path = (*shrunk.path[:place], *shrunk.path[place + 1 :])
+            _, broken = along(walks, path, to_rest=False)
+            if broken.promise == shrunk.promise and len(broken.path) < len(shrunk.path):
+                shrunk.path = _channels(broken)
+                again = True
