@@ -119,6 +119,11 @@ class VmRun(VmState):
             return advise_free.DEACTIVATE_PHASES
         return STEPS[op.kind]
 
+    def next_step(self, lane: int) -> str:
+        """Name what a Step would do next for an operation; empty if there is none."""
+        op = self.ops.get(lane)
+        return "" if op is None else f"{op.kind.name}.{self._phases(op)[op.phase].__name__}"
+
     def begin(self, op: Op) -> list[Effect]:
         """Begin an operation; a lane has one at a time."""
         if op.op in self.ops:

@@ -19,6 +19,7 @@ from cluster.commands.explore import explore_command
 from cluster.commands.profiles import profiles_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
+from cluster.commands.shrink import shrink_command
 from cluster.commands.trace import trace_group
 from cluster.importers.commands import import_group
 from cluster.input_error import InputError
@@ -79,6 +80,7 @@ for _command in (
     run_command,
     compare_command,
     explore_command,
+    shrink_command,
     replay_command,
     corpus_command,
     trace_group,

@@ -60,6 +60,10 @@ class Mailboxes:
             del self._pending[channel]
         return first
 
+    def peek(self, channel: Channel) -> Message:
+        """Give the oldest message of a channel; KeyError if it holds none."""
+        return self._pending[channel][0][1]
+
     def oldest(self, channel: Channel) -> int | None:
         """Give the seq of the oldest message of a channel; None if it holds none."""
         queue = self._pending.get(channel)

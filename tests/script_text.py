@@ -58,9 +58,8 @@ class Words:
         """Render a message: class, then fields by name; for a Step what `to` would do."""
         left_out = _LEFT_OUT if self.several else _LEFT_OUT | {"asid"}
         text = self.text.message(m, left_out).replace(" kernel=False", "")
-        if isinstance(m, Step) and isinstance(to, Vm) and m.op in to.ops:
-            op = to.ops[m.op]
-            text += f" {op.kind.name}.{to._phases(op)[op.phase].__name__}"
+        if isinstance(m, Step) and isinstance(to, Vm):
+            text = f"{text} {to.next_step(m.op)}".rstrip()
         return text
 
     # Machines.
