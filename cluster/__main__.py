@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from cluster.commands.calibrate import calibrate_command
-from cluster.commands.catalogue import hazards_command, policies_command, scenarios_command
+from cluster.commands.catalogue import policies_command, scenarios_command
 from cluster.commands.context import Composition
 from cluster.commands.corpus import corpus_command
 from cluster.commands.explore import explore_command
+from cluster.commands.hazards import hazards_command
 from cluster.commands.profiles import profiles_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command

@@ -1,4 +1,4 @@
-"""`holezero scenarios`, `policies` and `hazards`: what there is to run, and what it means."""
+"""`holezero scenarios` and `policies`: what there is to run, and what it means."""
 
 from difflib import get_close_matches
 from enum import StrEnum
@@ -11,7 +11,6 @@ from cluster.input_error import InputError
 from cluster.scenario import load
 from cluster.shipped import shipped
 from cluster.workload import Workload
-from kernel.hazards import CATALOGUE
 from kernel.policy import Policy, concerned
 from kernel.policy_text import KEY_ABOUT, VALUE_ABOUT
 from kernel.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
@@ -135,17 +134,3 @@ def values_of(key: str) -> str:
     """List the values that a key may have."""
     kind = type(getattr(Policy(), key))
     return " ".join(kind) if issubclass(kind, StrEnum) else "a number"
-
-
-@click.command("hazards", short_help="List the steps that a variant could get wrong.")
-def hazards_command() -> None:
-    """List the hazards: steps that a variant could leave out or reorder.
-
-    Turn one on with `--set run.hazards=free-before-acks`: its property should turn red.
-    """
-    out = console()
-    table = plain_table(out, "hazard", "mechanism", "breaks", "needs", "resembles")
-    for info in CATALOGUE.values():
-        breaks = " ".join(info.breaks)
-        table.add_row(info.name, info.mechanism, breaks, info.boundary, info.resembles)
-    out.print(table)

@@ -124,7 +124,7 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     before the budget was spent (for random and pct always: they can not prove anything).
     """  # noqa: D301 - click's mark for lines that stay as they are
     options = msgspec.convert(given, Options)
-    count, seconds = _budget(options.budget)
+    count, seconds = budget_of(options.budget)
     target = find(scenario)
     settings = [f"machine.grain={options.grain}", *options.settings]
     setup = target.setup(settings, options.preset, None)
@@ -138,8 +138,8 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
         all=options.all,
     )
     started_s = time.monotonic()
-    with _progress(target.name, quiet=options.quiet) as show:
-        explored = explore(setup, chosen, _until(started_s, seconds, show))
+    with search_progress(target.name, quiet=options.quiet) as show:
+        explored = explore(setup, chosen, until(started_s, seconds, show))
     wall_s = time.monotonic() - started_s
     traces = _keep(target.name, setup, explored, options.out) if explored.found else []
     if options.as_json:
@@ -150,7 +150,7 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     context.exit(code[explored.verdict])
 
 
-def _budget(text: str) -> tuple[int | None, float]:
+def budget_of(text: str) -> tuple[int | None, float]:
     """Give a number of states or orders, and seconds; one of them has no limit."""
     match = _BUDGET.fullmatch(text)
     if match is None or not int(match[1]):
@@ -160,7 +160,9 @@ def _budget(text: str) -> tuple[int | None, float]:
     return None, int(match[1]) * _SECONDS[match[2]]
 
 
-def _until(started_s: float, seconds: float, show: Watch) -> Watch:
+def until(started_s: float, seconds: float, show: Watch) -> Watch:
+    """Make a watch that shows, and stops when the time is over."""
+
     def watch(explored: Explored) -> bool:
         show(explored)
         return time.monotonic() - started_s < seconds
@@ -169,7 +171,7 @@ def _until(started_s: float, seconds: float, show: Watch) -> Watch:
 
 
 @contextmanager
-def _progress(name: str, *, quiet: bool) -> Iterator[Watch]:
+def search_progress(name: str, *, quiet: bool) -> Iterator[Watch]:
     """Show how far a search is; gives a watch that shows nothing where nobody looks."""
     watched = Console(stderr=True)
     if quiet or not watched.is_terminal:

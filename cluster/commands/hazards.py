@@ -1,0 +1,179 @@
+"""`holezero hazards`: the steps that a variant could get wrong, and whether each is found."""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+import msgspec
+from rich.text import Text
+
+from cluster.commands.explore import budget_of, search_progress, until
+from cluster.commands.tables import console, plain_table
+from cluster.explore.catalogue_check import (
+    Budget,
+    HazardCheck,
+    PresetCheck,
+    Tried,
+    check_hazards,
+    check_presets,
+)
+from cluster.explore.exploring import Watch
+from cluster.input_error import InputError
+from kernel.hazards import BY_NAME, CATALOGUE
+
+
+@click.command("hazards", short_help="List the steps that a variant could get wrong, or find them.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--check", is_flag=True, help="Look for each by every strategy, and try the presets.")
+@click.option(
+    "--budget",
+    default="5s",
+    show_default=True,
+    metavar="TIME",
+    help="--check: time for each strategy and hazard; a preset gets six times as much.",
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="--check: shrink what is found and keep NAME.trace of each there.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the list, or what came out, as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.pass_context
+def hazards_command(
+    context: click.Context,
+    names: tuple[str, ...],
+    *,
+    check: bool,
+    budget: str,
+    save: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """List the hazards: steps that a variant could leave out or reorder.
+
+    Turn one on with `--set run.hazards=free-before-acks`: its property should turn red. With
+    --check each is looked for in its scenario `hazard-NAME`, by every strategy, and every preset
+    runs a small scenario (`one-page`) in every order.
+
+    \b
+    holezero hazards
+    holezero hazards lost-ack
+    holezero hazards --check
+    holezero hazards --check no-restart-after-busy --budget 1m --save .
+
+    Exit codes: 0 every hazard is found and no preset breaks a promise, 1 otherwise, 2 bad input.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    chosen = _chosen(names)
+    if not check:
+        _list(chosen, as_json=as_json)
+        return
+    count, seconds = budget_of(budget)
+    if count is not None:
+        raise InputError(
+            f"--budget {budget}: give a time, such as 5s: strategies count differently"
+        )
+    hazards, presets = _check(chosen, seconds, save, quiet=quiet, presets=not names)
+    if as_json:
+        whole = {"hazards": hazards, "presets": presets}
+        click.echo(msgspec.json.format(msgspec.json.encode(whole), indent=2))
+    else:
+        _print(hazards, presets)
+    well = all(h.found for h in hazards) and not any(p.violations for p in presets)
+    context.exit(0 if well else 1)
+
+
+def _chosen(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in BY_NAME:
+            close = get_close_matches(name, BY_NAME, 1)
+            hint = f"did you mean {close[0]}?" if close else "`holezero hazards` lists them"
+            raise InputError(f"no hazard {name!r}; {hint}")
+    return list(names) or [info.name for info in CATALOGUE.values()]
+
+
+def _list(names: Iterable[str], *, as_json: bool) -> None:
+    infos = [CATALOGUE[BY_NAME[name]] for name in names]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(infos), indent=2))
+        return
+    out = console()
+    table = plain_table(out, "hazard", "mechanism", "breaks", "needs", "resembles")
+    for info in infos:
+        breaks = " ".join(info.breaks)
+        table.add_row(info.name, info.mechanism, breaks, info.boundary, info.resembles)
+    out.print(table)
+
+
+class _Clock:
+    """Makes watches that stop after a time, and shows them."""
+
+    def __init__(self, seconds: float, *, quiet: bool) -> None:
+        self._seconds = seconds
+        self._quiet = quiet
+        self._shown = ExitStack()
+        self._started_s = 0.0
+
+    def watch(self, name: str) -> Watch:
+        self._shown.close()
+        self._started_s = time.monotonic()
+        show = self._shown.enter_context(search_progress(name, quiet=self._quiet))
+        return until(self._started_s, self._seconds, show)
+
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def close(self) -> None:
+        self._shown.close()
+
+    def budget(self) -> Budget:
+        return Budget(self.watch, self.elapsed_s)
+
+
+def _check(
+    names: Sequence[str], seconds: float, save: Path | None, *, quiet: bool, presets: bool
+) -> tuple[list[HazardCheck], list[PresetCheck]]:
+    clock, longer = _Clock(seconds, quiet=quiet), _Clock(6 * seconds, quiet=quiet)
+    try:
+        hazards = list(check_hazards(names, clock.budget(), save))
+        clock.close()
+        return hazards, list(check_presets(longer.budget())) if presets else []
+    finally:
+        clock.close()
+        longer.close()
+
+
+def _print(hazards: Sequence[HazardCheck], presets: Sequence[PresetCheck]) -> None:
+    out = console()
+    strategies = [tried.strategy for tried in hazards[0].strategies] if hazards else []
+    table = plain_table(out, "hazard", "found", "shortest", *strategies)
+    for hazard in hazards:
+        found = Text("yes", style="green") if hazard.found else Text("no", style="bold red")
+        length = "-" if hazard.trace_length is None else f"{hazard.trace_length:,}"
+        table.add_row(hazard.name, found, length, *map(_cell, hazard.strategies))
+    out.print(table)
+    out.print("by strategy: orders (dfs, bfs: states) until it was found, and in what time;")
+    out.print("in brackets how many were made in vain")
+    if not presets:
+        return
+    table = plain_table(out, "preset", "states", "depth", "complete", "violations", "time")
+    for preset in presets:
+        table.add_row(
+            preset.name,
+            f"{preset.states:,}",
+            f"{preset.depth:,}",
+            "yes" if preset.complete else "no",
+            Text("; ".join(preset.violations) or "none"),
+            f"{preset.wall_s:.1f} s",
+        )
+    out.print(table)
+
+
+def _cell(tried: Tried) -> str:
+    if tried.found:
+        return f"{tried.count:,} ({tried.wall_s:.2f} s)"
+    return f"[{tried.count:,}]"

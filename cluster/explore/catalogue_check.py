@@ -1,0 +1,160 @@
+"""Check the catalogue: every hazard is found, and no preset breaks what it promises.
+
+A hazard is looked for in its shipped scenario, by every strategy. A preset runs a small scenario in
+every order.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from cluster.explore.exploring import Chosen, Explored, Finding, Strategy, Watch, explore
+from cluster.explore.shrink import Effort, shrink
+from cluster.explore.witness import write_witness
+from cluster.scenario import Scenario, load, override
+from cluster.setup import Setup, prepare
+from cluster.shipped import shipped
+from cluster.trace import SUFFIX
+from kernel.policy import Invalidate
+from kernel.presets import PRESETS
+
+#: what each preset runs in every order
+SMALL = "one-page"
+_TOML = ".toml"
+STRATEGIES = (
+    Chosen(strategy=Strategy.RANDOM),
+    Chosen(strategy=Strategy.PCT, depth=5),
+    Chosen(strategy=Strategy.DELAY, delays=2),
+    Chosen(strategy=Strategy.DPOR),
+    Chosen(strategy=Strategy.DFS),
+    Chosen(strategy=Strategy.BFS),
+)
+
+
+class Tried(msgspec.Struct, frozen=True, kw_only=True):
+    """What one strategy made of a hazard."""
+
+    strategy: Strategy
+    found: bool
+    #: orders or states until it was found, or until the budget was spent
+    count: int
+    deliveries: int
+    property: str = ""
+    #: deliveries of the order found
+    length: int = 0
+    wall_s: float
+
+
+class HazardCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a hazard."""
+
+    name: str
+    found: bool
+    #: the fewest orders by which a strategy that makes orders found it
+    orders: int | None
+    #: deliveries of the shortest order found; shrunk, if it was kept
+    trace_length: int | None
+    strategies: list[Tried]
+
+
+class PresetCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a preset."""
+
+    name: str
+    #: of the scenario, besides the preset
+    settings: list[str]
+    states: int
+    depth: int
+    complete: bool
+    violations: list[str]
+    wall_s: float
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """How a search is stopped and timed: by the caller, who has a clock."""
+
+    #: makes the watch of one search
+    watch: Callable[[str], Watch]
+    #: seconds since that was made
+    elapsed_s: Callable[[], float]
+
+
+def check_hazards(
+    names: Iterable[str], budget: Budget, save: Path | None = None
+) -> Iterable[HazardCheck]:
+    """Look for hazards, one after the other; yields each as it is done.
+
+    save: folder for the shrunk trace of each.
+
+    Raises:
+        InputError: a trace can not be written.
+    """
+    for name in names:
+        setup = _fine(load(shipped("scenarios", _TOML)[f"hazard-{name}"]))
+        tried: list[Tried] = []
+        shortest: Finding | None = None
+        for chosen in STRATEGIES:
+            explored = explore(setup, chosen, budget.watch(f"{name} {chosen.strategy}"))
+            finding = explored.found[0] if explored.found else None
+            tried.append(_tried(explored, finding, budget.elapsed_s()))
+            if finding and (shortest is None or len(finding.path) < len(shortest.path)):
+                shortest = finding
+        length = None if shortest is None else len(shortest.path)
+        if save is not None and shortest is not None:
+            length = _save(setup, shortest, save / f"{name}{SUFFIX}")
+        makers = [t.count for t in tried if t.found and t.strategy.counts == "orders"]
+        yield HazardCheck(
+            name=name,
+            found=shortest is not None,
+            orders=min(makers, default=None),
+            trace_length=length,
+            strategies=tried,
+        )
+
+
+def _fine(scenario: Scenario) -> Setup:
+    return prepare(override(scenario, ["machine.grain=fine"], None), scenario.about)
+
+
+def _tried(explored: Explored, finding: Finding | None, wall_s: float) -> Tried:
+    by_states = explored.strategy.counts == "states"
+    return Tried(
+        strategy=explored.strategy,
+        found=finding is not None,
+        count=explored.states if by_states else explored.orders,
+        deliveries=explored.deliveries,
+        property="" if finding is None else finding.property,
+        length=0 if finding is None else len(finding.path),
+        wall_s=round(wall_s, 3),
+    )
+
+
+def _save(setup: Setup, finding: Finding, path: Path) -> int:
+    shrunk = shrink(setup, finding.path, effort=Effort(drawn=30, deliveries=10_000))
+    write_witness(path, shrunk.setup, shrunk.path, f"violated: {shrunk.promise}")
+    return len(shrunk.path)
+
+
+def check_presets(budget: Budget, *, states: int | None = None) -> Iterable[PresetCheck]:
+    """Run the small scenario under every preset in every order, breadth first."""
+    small = load(shipped("scenarios", _TOML)[SMALL])
+    for name, policy in PRESETS.items():
+        settings = ["machine.grain=fused"]
+        if policy.invalidate is Invalidate.BROADCAST:
+            settings.append("machine.profile=x86-invlpgb")
+        if policy.invalidate is Invalidate.DEFERRED_AT_SWITCH:
+            # its timer may fire at any time, and the zeroing thread between any two steps
+            settings += ["deadline_ns=0", "zeroing=inline"]
+        setup = prepare(override(small, settings, name), SMALL)
+        chosen = Chosen(strategy=Strategy.BFS, budget=states)
+        explored = explore(setup, chosen, budget.watch(name))
+        yield PresetCheck(
+            name=name,
+            settings=settings,
+            states=explored.states,
+            depth=explored.longest,
+            complete=explored.complete,
+            violations=[f"{f.property}: {f.text}" for f in explored.found],
+            wall_s=round(budget.elapsed_s(), 3),
+        )
