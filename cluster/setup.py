@@ -24,6 +24,8 @@ from kernel.presets import PRESETS
 from kernel.refusals import refusals
 from kernel.water_marks import WaterMarks, water_marks
 
+#: of a scenario whose [policy] names none
+DEFAULT_PRESET = "fatal-hole"
 _SCALE_MAX = 1_000_000
 #: keys of [machine] that the machines know under the same name
 _SAME_KEYS = (
@@ -64,7 +66,7 @@ class Setup(msgspec.Struct, frozen=True):
 def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:
     """Give the preset's name and the policy: the preset with the table's keys on top."""
     keys = dict(table)
-    name = str(keys.pop("preset", "fatal-hole"))
+    name = str(keys.pop("preset", DEFAULT_PRESET))
     if name not in PRESETS:
         close = get_close_matches(name, PRESETS, 1)
         hint = f"; did you mean {close[0]}?" if close else ""

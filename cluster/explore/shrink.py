@@ -17,7 +17,7 @@ from cluster.explore.orders import Orders, run_orders
 from cluster.explore.pct import Pct
 from cluster.explore.random_order import RandomOrder
 from cluster.explore.run import Broken
-from cluster.explore.simpler import Simpler, simpler, size
+from cluster.explore.simpler import Simpler, simpler, size, tidied
 from cluster.explore.walk import Walks
 from cluster.free_order import Channel
 from cluster.input_error import InputError
@@ -85,7 +85,7 @@ def shrink(
     if not broken.promise:
         raise InputError("this run breaks no promise of its policy: there is nothing to shrink to")
     shrunk = Shrunk(
-        setup=setup,
+        setup=prepare(tidied(setup.scenario), "shrink", profile=setup.profile),
         promise=broken.promise,
         path=_channels(broken),
         before=(*size(setup.scenario), len(path)),

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from cluster.scenario import MachineTable, RunTable, Scenario, ThreadTable
+from cluster.setup import DEFAULT_PRESET
+from kernel.presets import PRESETS
 
 #: the machine's keys that stay as they are: what is simple about them is a matter of taste
 _KEPT = frozenset({"cores", "grain", "profile"})
@@ -35,6 +37,13 @@ def simpler(scenario: Scenario) -> Iterator[Simpler]:
     yield from _plainer_policy(scenario)
     yield from _fewer_lines(scenario)
     yield from _fewer_pages(scenario)
+
+
+def tidied(scenario: Scenario) -> Scenario:
+    """Leave the keys of the policy out that are as in its preset: traces have them all."""
+    preset = msgspec.to_builtins(PRESETS[str(scenario.policy.get("preset", DEFAULT_PRESET))])
+    policy = {k: v for k, v in scenario.policy.items() if k == "preset" or str(preset[k]) != str(v)}
+    return replace(scenario, policy=policy)
 
 
 def size(scenario: Scenario) -> tuple[int, int, int]:

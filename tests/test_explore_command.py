@@ -1,0 +1,154 @@
+"""`explore`, `shrink` and `hazards --check` from outside: verdicts, exit codes, kept traces."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from cluster.__main__ import main
+from cluster.explore.exploring import NETWORK
+
+HELD = ("explore", "one-page", "--preset", "flag-only", "--grain", "fused")
+BROKEN = ("explore", "hazard-no-restart-after-busy")
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
+    assert main([*arguments, "--json", "-q"]) == code
+    return cast("dict[str, Any]", json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("strategy", ["bfs", "dfs", "dpor"])
+def test_what_holds_in_every_order(strategy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, *HELD, "--strategy", strategy)
+    assert (found["verdict"], found["complete"], found["found"]) == ("held", True, [])
+    assert found["network"] == NETWORK
+    assert found["bound"] == "none"
+    assert found["dependency"]
+    assert "zero-weak" in found["promises"]
+    if strategy != "dpor":
+        assert found["states"] == 382
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("strategy", ["random", "pct"])
+def test_drawn_orders_prove_nothing(strategy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, *HELD, "--strategy", strategy, "--budget", "20", code=5)
+    assert (found["verdict"], found["complete"], found["orders"]) == ("budget exhausted", False, 20)
+    assert main([*HELD, "--strategy", strategy, "--budget", "20"]) == 5
+    assert "undecided: not complete" in capsys.readouterr().out
+
+
+def test_delays_are_a_bound_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, *HELD, "--strategy", "delay", "--delays", "1")
+    assert (found["verdict"], found["complete"]) == ("held", True)
+    assert found["bound"] == "at most 1 deliveries are put off"
+
+
+def test_a_spent_budget_is_not_held(capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(capsys, *HELD, "--strategy", "bfs", "--budget", "100", code=5)
+    assert (found["states"], found["verdict"]) == (100, "budget exhausted")
+
+
+@pytest.mark.parametrize("strategy", ["bfs", "dfs", "dpor", "random", "pct"])
+def test_a_broken_promise_is_kept_and_replays(
+    strategy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = run_json(capsys, *BROKEN, "--strategy", strategy, "--budget", "10s", code=1)
+    (finding,) = found["found"]
+    assert finding["property"] in ("translation", "isolate")
+    assert main(["replay", finding["trace"]]) == 0
+    assert main(["replay", "runs/latest"]) == 0
+    assert "every message compared" in capsys.readouterr().out
+
+
+def test_all_keeps_one_trace_a_property(capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_json(
+        capsys, *BROKEN, "--strategy", "random", "--budget", "200", "--all", "--out", "o", code=1
+    )
+    assert found["orders"] == 200
+    assert found["broken"] > 1
+    properties = [one["property"] for one in found["found"]]
+    assert len(properties) == len(set(properties)) >= 1
+    assert (Path("o") / "run.trace").is_file()
+
+
+def test_the_same_seed_draws_the_same_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    first, again, other = (
+        run_json(capsys, *BROKEN, "--strategy", "random", "--seed", seed, code=1)
+        for seed in ("3", "3", "4")
+    )
+    assert first["orders"] == again["orders"]
+    assert first["deliveries"] == again["deliveries"] != other["deliveries"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("explore", "one-page", "--budget", "soon"), "--budget soon: give a number, or a time"),
+        (("explore", "one-page", "--budget", "0"), "--budget 0"),
+        (("explore", "one-pag"), "did you mean one-page?"),
+        (("hazards", "lost-ac"), "did you mean lost-ack?"),
+        (("hazards", "--check", "--budget", "5"), "give a time"),
+        (("shrink", "nothing.trace"), "nothing.trace"),
+    ],
+)
+def test_bad_input(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(list(arguments)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_shrink_tells_a_story_beside_the_correct_variant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*BROKEN, "--strategy", "pct", "-q"]) == 1
+    assert main(["shrink", "runs/latest", "-q"]) == 0
+    shown = capsys.readouterr().out
+    assert "deliveries 36 (the shortest order)" in shown
+    assert "thread b in process 0: store 1" in shown
+    assert "the correct variant does something else\n  it sends core1: PageFault" in shown
+    assert "broken: translation: frame 0x0 is freed while core1 may map it" in shown
+    assert main(["replay", "runs/latest/run.small.trace"]) == 0
+    found = run_json(capsys, "shrink", "runs/latest/run.small.trace") if capsys.readouterr() else {}
+    assert found["before"] == found["after"]
+    assert found["steps"] == []
+    assert found["story"]["steps"][0]["message"] == "SwitchIn asid=0"
+
+
+def test_shrink_refuses_what_breaks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "one-page", "--trace", "full"]) == 0
+    assert main(["shrink", "runs/latest"]) == 2
+    assert "breaks no promise of its policy" in capsys.readouterr().err
+    assert main(["run", "main-job", "--limit-ops", "2000"]) == 0
+    assert main(["shrink", "runs/latest"]) == 2
+    assert "recorded workload" in capsys.readouterr().err
+
+
+def test_an_inline_run_shrinks_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "hazard-foreign-frame", "-q"]) == 1
+    capsys.readouterr()
+    found = run_json(capsys, "shrink", "runs/latest")
+    assert found["property"] == "isolate"
+    # in one step an operation, as it ran
+    assert found["after"] == {"cores": 1, "threads": 1, "instructions": 2, "deliveries": 9}
+
+
+def test_the_catalogue_is_checked_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("kept").mkdir()
+    found = run_json(
+        capsys, "hazards", "--check", "ack-before-flush", "--budget", "1s", "--save", "kept"
+    )
+    (hazard,) = found["hazards"]
+    assert hazard["name"] == "ack-before-flush"
+    assert hazard["found"]
+    assert hazard["trace_length"] == 37
+    assert hazard["orders"] == 2
+    assert found["presets"] == []
+    assert main(["replay", "kept/ack-before-flush.trace"]) == 0
