@@ -8,6 +8,7 @@ import msgspec
 
 from cluster.explore.delay import DelayBounded
 from cluster.explore.dpor import Dpor, Reduction, Traces
+from cluster.explore.footprint import Dependency
 from cluster.explore.orders import Orders, Scheduler, run_orders
 from cluster.explore.pct import Pct
 from cluster.explore.random_order import RandomOrder
@@ -48,6 +49,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     #: states or orders; None: no limit
     budget: int | None = None
     reduction: Reduction = Reduction.OPTIMAL
+    #: of dpor
+    dependency: Dependency = Dependency.RECEIVER
     #: of pct: messages that have to come in a certain order
     depth: int = 3
     #: of delay
@@ -57,6 +60,12 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     wanted: str = ""
     #: none ends it
     all: bool = False
+
+    @property
+    def proves(self) -> bool:
+        """Say whether a complete search is a proof."""
+        by_footprint = self.dependency is Dependency.FOOTPRINT
+        return not (self.strategy is Strategy.DPOR and by_footprint)
 
 
 class Verdict(StrEnum):
@@ -120,7 +129,7 @@ def explore(setup: Setup, chosen: Chosen, watch: Watch = lambda _: True) -> Expl
     if found:
         result.verdict = Verdict.VIOLATED
         result.found = [_told(setup, broken) for broken in found]
-    elif result.complete and not result.given_up:
+    elif result.complete and not result.given_up and chosen.proves:
         result.verdict = Verdict.HELD
     return result
 
@@ -141,6 +150,11 @@ def _bound(chosen: Chosen) -> str:
 
 def _depends(chosen: Chosen) -> str:
     if chosen.strategy is Strategy.DPOR:
+        if chosen.dependency is Dependency.FOOTPRINT:
+            return (
+                "deliveries to one machine depend on one another if they touch the same frame or "
+                "page; verdicts rest on clocks that order them all: not found is no proof"
+            )
         return "deliveries to one machine depend on one another, others do not"
     if chosen.strategy.counts == "states":
         return (
@@ -180,7 +194,12 @@ def _traces(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> lis
         result.broken = traces.broken
         return watch(result) and (chosen.budget is None or traces.orders < chosen.budget)
 
-    dpor = Dpor(Walks(setup), reduction=chosen.reduction, stop_at=_stop_at(chosen), watch=look)
+    dpor = Dpor(
+        Walks(setup, chosen.dependency),
+        reduction=chosen.reduction,
+        stop_at=_stop_at(chosen),
+        watch=look,
+    )
     traces = dpor.search()
     look(traces)
     return traces.found

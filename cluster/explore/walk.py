@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from actors.machine import Machine
 from actors.wiring import build
-from cluster.explore.run import Delivered
+from cluster.explore.footprint import Dependency, Footprints
+from cluster.explore.run import WHOLE, Delivered
 from cluster.free_order import Channel, Mailboxes, failure_text
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
@@ -21,7 +22,7 @@ PROTOCOL = "protocol"
 class Walk:
     """A run whose next delivery the caller chooses. Channels are (dst, src or TIMER, lane)."""
 
-    __slots__ = ("checker", "error", "first", "machines", "mailboxes")
+    __slots__ = ("checker", "error", "first", "footprints", "machines", "mailboxes")
 
     def __init__(
         self,
@@ -29,8 +30,10 @@ class Walk:
         mailboxes: Mailboxes,
         checker: Checker,
         first: list[Channel],
+        footprints: Footprints | None,
     ) -> None:
         """Take over a state; `first`: channels of what is in flight, oldest first."""
+        self.footprints = footprints
         self.first = first
         self.machines = machines
         self.mailboxes = mailboxes
@@ -54,6 +57,8 @@ class Walk:
         """Deliver the oldest message of a channel."""
         dst, src, _ = channel
         seq, message = self.mailboxes.take(channel)
+        footprints = self.footprints
+        footprint = WHOLE if footprints is None else footprints.of(self.machines[dst], message)
         if src == TIMER:
             src = dst
         try:
@@ -62,7 +67,7 @@ class Walk:
             self.error = failure_text(e)
             return Delivered([])
         self.checker.delivered(0, dst, src, seq, message, effects)
-        return Delivered(self.mailboxes.post_all(dst, effects))
+        return Delivered(self.mailboxes.post_all(dst, effects), footprint)
 
     def broken(self) -> str:
         """Name the promise that is broken by now, or nothing."""
@@ -102,8 +107,9 @@ def crash(error: str) -> Violation:
 class Walks:
     """Makes walks of one setup; the initial state is copied."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, dependency: Dependency = Dependency.RECEIVER) -> None:
         """Build the machines and what they send at the start."""
+        self._footprints = Footprints() if dependency is Dependency.FOOTPRINT else None
         self._machines = build(setup.wiring, setup.settings, setup.guest)
         self._mailboxes = Mailboxes(len(self._machines))
         self._first: list[Channel] = []
@@ -115,7 +121,8 @@ class Walks:
         """Make a walk that has delivered nothing."""
         machines = [machine.clone() for machine in self._machines]
         checker = self._checker.copy(machines)
-        return Walk(machines, self._mailboxes.copy(), checker, self._first)
+        mailboxes = self._mailboxes.copy()
+        return Walk(machines, mailboxes, checker, self._first, self._footprints)
 
 
 def follow(walks: Walks, path: Iterable[Channel]) -> Walk:
