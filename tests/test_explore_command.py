@@ -152,3 +152,42 @@ def test_the_catalogue_is_checked_by_name(capsys: pytest.CaptureFixture[str]) ->
     assert hazard["orders"] == 2
     assert found["presets"] == []
     assert main(["replay", "kept/ack-before-flush.trace"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("strategy", "first"), [("bfs", "100"), ("dfs", "100"), ("dpor", "10"), ("delay", "30")]
+)
+def test_a_search_goes_on_from_its_checkpoint(
+    strategy: str, first: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = (*HELD, "--strategy", strategy)
+    whole = run_json(capsys, *search)
+    kept = (*search, "--checkpoint", "kept.search")
+    assert run_json(capsys, *kept, "--budget", first, code=5)["complete"] is False
+    resumed = run_json(capsys, *kept)
+    again = run_json(capsys, *kept)
+    for key in ("verdict", "complete", "states", "orders", "blocked", "longest"):
+        assert whole[key] == resumed[key] == again[key], key
+
+
+def test_drawn_orders_go_on_behind_the_last(capsys: pytest.CaptureFixture[str]) -> None:
+    search = (*BROKEN, "--strategy", "random", "--all")
+    whole = run_json(capsys, *search, "--budget", "90", code=1)
+    kept = (*search, "--checkpoint", "kept.search")
+    run_json(capsys, *kept, "--budget", "45", code=1)
+    resumed = run_json(capsys, *kept, "--budget", "90", code=1)
+    assert resumed["deliveries"] == whole["deliveries"]
+    assert resumed["broken"] == whole["broken"]
+
+
+def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = ("--checkpoint", "kept.search", "--budget", "10", "-q")
+    assert main([*HELD, *kept]) == 5
+    assert main([*HELD, "--preset", "apple", *kept]) == 2
+    assert main([*HELD, "--strategy", "pct", *kept]) == 2
+    Path("kept.search").write_bytes(b"no search")
+    assert main([*HELD, *kept]) == 2
+    shown = capsys.readouterr().err
+    assert "is a search of another scenario or policy" in shown
+    assert "is a search with other options" in shown
+    assert "is no checkpoint of a search, or damaged" in shown

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from rich.text import Text
 
 from cluster.commands.tables import console
 from cluster.commands.target import find
+from cluster.explore.checkpoint import Keeper
+from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.dpor import Reduction
-from cluster.explore.exploring import Chosen, Explored, Finding, Strategy, Verdict, Watch, explore
+from cluster.explore.exploring import Explored, Finding, Verdict, Watch, explore
+from cluster.explore.footprint import Dependency
 from cluster.explore.witness import write_witness
 from cluster.input_error import InputError
 from cluster.run_directory import TRACE, make_run_directory, point_latest, write_atomically
@@ -28,6 +31,8 @@ EXPLORED_JSON = "explored.json"
 _BUDGET = re.compile(r"(\d+)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _UPDATE_EVERY_S = 0.2
+#: a checkpoint of a million states takes a second
+_KEPT_EVERY_S = 30.0
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +47,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     delays: int
     reduction: Reduction
+    dependency: Dependency
     all: bool
+    checkpoint: Path | None
     out: Path | None
     as_json: bool
     quiet: bool
@@ -97,6 +104,20 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     show_default=True,
     help="dpor: wakeup trees (optimal), source sets with sleep sets, or every single order.",
 )
+@click.option(
+    "--dependency",
+    type=click.Choice([d.value for d in Dependency]),
+    default="receiver",
+    show_default=True,
+    help="dpor: whether all deliveries to one machine depend on one another, or only those that "
+    "touch the same frame or page: fewer orders, but no proof.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep the search there, twice a minute and at its end; go on with what is there.",
+)
 @click.option("--all", is_flag=True, help="Go on after the first broken promise.")
 @click.option(
     "--out",
@@ -118,6 +139,7 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     holezero explore hazard-free-before-acks
     holezero explore two-threads --strategy bfs --preset fatal-hole
     holezero explore my.toml --strategy pct --depth 4 --budget 10m
+    holezero explore my.toml --strategy bfs --budget 8h --checkpoint my.search
     holezero replay runs/latest
 
     Exit codes: 0 every order keeps all promises, 1 one does not, 2 bad input, 5 nothing was found
@@ -132,14 +154,18 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
         strategy=options.strategy,
         budget=count,
         reduction=options.reduction,
+        dependency=options.dependency,
         depth=options.depth,
         delays=options.delays,
         seed=options.seed,
         all=options.all,
     )
     started_s = time.monotonic()
+    keeper = None
+    if options.checkpoint is not None:
+        keeper = Keeper(options.checkpoint, setup, chosen, _every(_KEPT_EVERY_S))
     with search_progress(target.name, quiet=options.quiet) as show:
-        explored = explore(setup, chosen, until(started_s, seconds, show))
+        explored = explore(setup, chosen, until(started_s, seconds, show), keeper)
     wall_s = time.monotonic() - started_s
     traces = _keep(target.name, setup, explored, options.out) if explored.found else []
     if options.as_json:
@@ -158,6 +184,19 @@ def budget_of(text: str) -> tuple[int | None, float]:
     if match[2] is None:
         return int(match[1]), float("inf")
     return None, int(match[1]) * _SECONDS[match[2]]
+
+
+def _every(seconds: float) -> Callable[[], bool]:
+    last_s = time.monotonic()
+
+    def due() -> bool:
+        nonlocal last_s
+        if time.monotonic() - last_s < seconds:
+            return False
+        last_s = time.monotonic()
+        return True
+
+    return due
 
 
 def until(started_s: float, seconds: float, show: Watch) -> Watch:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from cluster.explore.exploring import Chosen, Explored, Finding, Strategy, Watch, explore
+from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.exploring import Explored, Finding, Watch, explore
 from cluster.explore.shrink import Effort, shrink
 from cluster.explore.witness import write_witness
 from cluster.scenario import Scenario, load, override

@@ -48,6 +48,22 @@ class DelayBounded:
         self._count += 1
         return min(pending, key=lambda channel: rank[pending[channel]])
 
+    def save(self) -> list[int]:
+        """Give the plans: length and places of each, first of the last order and its deliveries."""
+        saved = [self._count, int(self._begun)]
+        for plan in (self._plan, *self._waiting):
+            saved += [len(plan), *plan]
+        return saved
+
+    def resume(self, saved: list[int]) -> None:
+        """Go on behind that order."""
+        self._count, self._begun = saved[0], bool(saved[1])
+        plans, at = [], 2
+        while at < len(saved):
+            plans.append(tuple(saved[at + 1 : at + 1 + saved[at]]))
+            at += 1 + saved[at]
+        self._plan, self._waiting = plans[0], deque(plans[1:])
+
     def posted(self, numbers: Sequence[int]) -> None:
         """Put new messages behind the others."""
         for number in numbers:

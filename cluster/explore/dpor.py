@@ -78,6 +78,24 @@ class _Node:
         self.tried = 0
 
 
+#: reads, writes, adds, posts: as hexadecimal text, since they have any number of bits
+SavedFootprint = tuple[str, str, str, str]
+
+
+class SavedTraces(msgspec.Struct, frozen=True):
+    """A search that was stopped between two orders."""
+
+    traces: Traces
+    #: (name of the event that posted it, place, channel), by name
+    names: list[tuple[int, int, tuple[int, ...]]]
+    #: channels that are posted to, in the order of their bits
+    channels: list[tuple[int, ...]]
+    #: sleeping events, and how many were tried, of each point of the order to be run
+    nodes: list[tuple[list[tuple[int, SavedFootprint]], int]]
+    #: what is scheduled at the first point: (depth, event, footprint), in preorder
+    scheduled: list[tuple[int, int, SavedFootprint]]
+
+
 #: told (what was found so far) after every order; true: go on
 Watch = Callable[[Traces], bool]
 
@@ -112,22 +130,48 @@ class Dpor:
     def search(self) -> Traces:
         """Run orders until none is left, a promise is broken, or `watch` says to stop."""
         traces = self.traces
-        while True:
+        while not traces.complete:
             fresh = len(self._nodes) - 1
             promise = self._forward()
             if promise:
                 path = tuple(event.channel for event in self._past.events)
                 traces.broken += 1
                 keep(traces.found, Broken(promise, path))
-                if self._stop_at(promise):
-                    return traces
             self._reverse_races(fresh)
             traces.done = self._share_done()
-            if not self._next():
-                traces.complete = True
-                return traces
-            if not self._watch(traces):
-                return traces
+            traces.complete = not self._next()
+            if (promise and self._stop_at(promise)) or not self._watch(traces):
+                break
+        return traces
+
+    def save(self) -> SavedTraces:
+        """Give what is needed to go on; channels have to be tuples of ints."""
+        return SavedTraces(
+            traces=self.traces,
+            names=list(self._names),  # type: ignore[arg-type]
+            channels=list(self._channel_bits),  # type: ignore[arg-type]
+            nodes=[
+                ([(event, _saved(part)) for event, part in node.sleep.items()], node.tried)
+                for node in self._nodes
+            ],
+            scheduled=_flat(self._nodes[0].scheduled) if self._nodes else [],
+        )
+
+    def resume(self, saved: SavedTraces) -> None:
+        """Take up a search that was saved; runs have to be of the same."""
+        self.traces = saved.traces
+        self._names = {one: name for name, one in enumerate(saved.names)}
+        self._channels = [channel for _, _, channel in saved.names]
+        self._channel_bits = {channel: bit for bit, channel in enumerate(saved.channels)}
+        self._nodes = []
+        scheduled = _tree(saved.scheduled)
+        for sleep, tried in saved.nodes:
+            node = _Node({event: _footprint(text) for event, text in sleep}, scheduled)
+            node.tried = tried
+            self._nodes.append(node)
+            # what comes behind the branch that is being run is the next point's own
+            scheduled = scheduled[0].then if scheduled else []
+        self._begin()
 
     def identity(self, event: int) -> tuple[object, ...]:
         """Give what an event is called by in any search: how it came to be posted."""
@@ -304,3 +348,33 @@ class Dpor:
             share += weight * node.tried / known
             weight /= known
         return share + weight
+
+
+def _saved(footprint: Footprint) -> SavedFootprint:
+    reads, writes, adds, posts = (format(part, "x") for part in footprint)
+    return reads, writes, adds, posts
+
+
+def _footprint(saved: SavedFootprint) -> Footprint:
+    return Footprint(*(int(part, 16) for part in saved))
+
+
+def _flat(branches: list[_Branch]) -> list[tuple[int, int, SavedFootprint]]:
+    """Give a tree in preorder; it may be deeper than Python's stack."""
+    flat = []
+    left = [(0, branch) for branch in reversed(branches)]
+    while left:
+        depth, branch = left.pop()
+        flat.append((depth, branch.event, _saved(branch.footprint)))
+        left += [(depth + 1, one) for one in reversed(branch.then)]
+    return flat
+
+
+def _tree(flat: list[tuple[int, int, SavedFootprint]]) -> list[_Branch]:
+    levels: list[list[_Branch]] = [[]]
+    for depth, event, footprint in flat:
+        branch = _Branch(event, _footprint(footprint))
+        del levels[depth + 1 :]
+        levels[depth].append(branch)
+        levels.append(branch.then)
+    return levels[0]

@@ -6,14 +6,16 @@ from typing import cast
 
 import msgspec
 
+from cluster.explore.checkpoint import Keeper, SavedOrders
+from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.delay import DelayBounded
-from cluster.explore.dpor import Dpor, Reduction, Traces
+from cluster.explore.dpor import Dpor, Traces
 from cluster.explore.footprint import Dependency
 from cluster.explore.orders import Orders, Scheduler, run_orders
 from cluster.explore.pct import Pct
 from cluster.explore.random_order import RandomOrder
 from cluster.explore.run import Broken, StopAt, at_first, never
-from cluster.explore.stateful import Order, States, search
+from cluster.explore.stateful import Order, States, StateSearch
 from cluster.explore.walk import Walks, follow
 from cluster.explore.world import Channel as WorldChannel
 from cluster.explore.world import World, mailbox
@@ -24,48 +26,6 @@ NETWORK = (
     "messages of one sender, operation and receiver stay in order, any others may overtake; "
     "timers may fire at any time; what a handler sends leaves in one step"
 )
-
-
-class Strategy(StrEnum):
-    """How orders are chosen."""
-
-    BFS = "bfs"
-    DFS = "dfs"
-    DPOR = "dpor"
-    RANDOM = "random"
-    PCT = "pct"
-    DELAY = "delay"
-
-    @property
-    def counts(self) -> str:
-        """Name what a budget counts."""
-        return "states" if self in (Strategy.BFS, Strategy.DFS) else "orders"
-
-
-class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search is told."""
-
-    strategy: Strategy = Strategy.DPOR
-    #: states or orders; None: no limit
-    budget: int | None = None
-    reduction: Reduction = Reduction.OPTIMAL
-    #: of dpor
-    dependency: Dependency = Dependency.RECEIVER
-    #: of pct: messages that have to come in a certain order
-    depth: int = 3
-    #: of delay
-    delays: int = 2
-    seed: int = 0
-    #: the broken promise that ends the search; empty: any
-    wanted: str = ""
-    #: none ends it
-    all: bool = False
-
-    @property
-    def proves(self) -> bool:
-        """Say whether a complete search is a proof."""
-        by_footprint = self.dependency is Dependency.FOOTPRINT
-        return not (self.strategy is Strategy.DPOR and by_footprint)
 
 
 class Verdict(StrEnum):
@@ -117,15 +77,20 @@ class Explored(msgspec.Struct, kw_only=True):
 Watch = Callable[[Explored], bool]
 
 
-def explore(setup: Setup, chosen: Chosen, watch: Watch = lambda _: True) -> Explored:
-    """Search until all is seen, a promise breaks, the budget is spent, or `watch` says to stop."""
+def explore(
+    setup: Setup, chosen: Chosen, watch: Watch = lambda _: True, keeper: Keeper | None = None
+) -> Explored:
+    """Search until all is seen, a promise breaks, the budget is spent, or `watch` says to stop.
+
+    keeper: keeps the search on disk meanwhile, and has what is to be gone on with.
+    """
     result = Explored(strategy=chosen.strategy, bound=_bound(chosen), dependency=_depends(chosen))
     if chosen.strategy in (Strategy.BFS, Strategy.DFS):
-        found = _states(setup, chosen, result, watch)
+        found = _states(setup, chosen, result, watch, keeper)
     elif chosen.strategy is Strategy.DPOR:
-        found = _traces(setup, chosen, result, watch)
+        found = _traces(setup, chosen, result, watch, keeper)
     else:
-        found = _orders(setup, chosen, result, watch)
+        found = _orders(setup, chosen, result, watch, keeper)
     if found:
         result.verdict = Verdict.VIOLATED
         result.found = [_told(setup, broken) for broken in found]
@@ -164,34 +129,47 @@ def _depends(chosen: Chosen) -> str:
     return "no two orders are taken for equal"
 
 
-def _states(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> list[Broken]:
+def _states(
+    setup: Setup, chosen: Chosen, result: Explored, watch: Watch, keeper: Keeper | None
+) -> list[Broken]:
     def look(states: States) -> bool:
         result.states, result.deliveries = states.states, states.transitions
         result.longest, result.frontier = states.depth, states.frontier
         result.complete = states.complete
+        if keeper is not None:
+            keeper.states(search.save)
         return watch(result)
 
     order = Order.BREADTH_FIRST if chosen.strategy is Strategy.BFS else Order.DEPTH_FIRST
-    states = search(
+    search = StateSearch(
         World(setup),
         order=order,
         budget=chosen.budget,
         stop_at=_stop_at(chosen),
         watch=look,
     )
+    if keeper is not None and keeper.found is not None and keeper.found.states is not None:
+        search.resume(keeper.found.states)
+    states = search.run()
     look(states)
+    if keeper is not None:
+        keeper.states(search.save, now=True)
     return [
         Broken(one.promise, tuple(mailbox(cast("WorldChannel", c)) for c in one.path))
         for one in states.found
     ]
 
 
-def _traces(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> list[Broken]:
+def _traces(
+    setup: Setup, chosen: Chosen, result: Explored, watch: Watch, keeper: Keeper | None
+) -> list[Broken]:
     def look(traces: Traces) -> bool:
         result.orders, result.blocked = traces.orders, traces.blocked
         result.deliveries, result.longest = traces.deliveries, traces.longest
         result.done, result.complete = traces.done, traces.complete
         result.broken = traces.broken
+        if keeper is not None:
+            keeper.traces(dpor.save)
         return watch(result) and (chosen.budget is None or traces.orders < chosen.budget)
 
     dpor = Dpor(
@@ -200,23 +178,41 @@ def _traces(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> lis
         stop_at=_stop_at(chosen),
         watch=look,
     )
+    if keeper is not None and keeper.found is not None and keeper.found.traces is not None:
+        dpor.resume(keeper.found.traces)
     traces = dpor.search()
     look(traces)
+    if keeper is not None:
+        keeper.traces(dpor.save, now=True)
     return traces.found
 
 
-def _orders(setup: Setup, chosen: Chosen, result: Explored, watch: Watch) -> list[Broken]:
+def _orders(
+    setup: Setup, chosen: Chosen, result: Explored, watch: Watch, keeper: Keeper | None
+) -> list[Broken]:
+    chooser, so_far = scheduler(chosen), Orders()
+
+    def save() -> SavedOrders:
+        return SavedOrders(so_far, chooser.save())
+
     def look(orders: Orders) -> bool:
         result.orders, result.given_up = orders.orders, orders.given_up
         result.deliveries, result.longest = orders.deliveries, orders.longest
         result.complete, result.broken = orders.complete, orders.broken
         if chosen.budget is not None:
             result.done = orders.orders / chosen.budget
+        if keeper is not None:
+            keeper.orders(save)
         return watch(result) and (chosen.budget is None or orders.orders < chosen.budget)
 
-    orders = run_orders(Walks(setup), scheduler(chosen), stop_at=_stop_at(chosen), watch=look)
-    look(orders)
-    return orders.found
+    if keeper is not None and keeper.found is not None and keeper.found.orders is not None:
+        so_far = keeper.found.orders.orders
+        chooser.resume(keeper.found.orders.scheduler)
+    run_orders(Walks(setup), chooser, stop_at=_stop_at(chosen), watch=look, so_far=so_far)
+    look(so_far)
+    if keeper is not None:
+        keeper.orders(save, now=True)
+    return so_far.found
 
 
 def scheduler(chosen: Chosen) -> Scheduler:

@@ -24,6 +24,12 @@ class Scheduler(Protocol):
         numbered in the order posted; a channel is behind those that came to hold one before it.
         """
 
+    def save(self) -> list[int]:
+        """Give what is needed to go on behind the last order."""
+
+    def resume(self, saved: list[int]) -> None:
+        """Go on behind the last order of a scheduler that was saved."""
+
     def posted(self, numbers: Sequence[int]) -> None:
         """Hear which messages the last delivery posted, or which are in flight at the start."""
 
@@ -53,9 +59,13 @@ def run_orders(
     *,
     stop_at: StopAt = at_first,
     watch: Watch = lambda _: True,
+    so_far: Orders | None = None,
 ) -> Orders:
-    """Run orders until there is none, one breaks a promise, or `watch` says to stop."""
-    result = Orders()
+    """Run orders until there is none, one breaks a promise, or `watch` says to stop.
+
+    so_far: what an earlier part of the same search found, to be gone on with.
+    """
+    result = so_far or Orders()
     while scheduler.begin():
         broken = _run_one(new_run(), scheduler, result)
         result.orders += 1

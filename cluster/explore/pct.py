@@ -61,6 +61,14 @@ class Pct:
         self._count += 1
         return channel
 
+    def save(self) -> list[int]:
+        """Give which order is next, and how long the longest was."""
+        return [self._next, max(self._longest, self._count)]
+
+    def resume(self, saved: list[int]) -> None:
+        """Go on with that."""
+        self._next, self._longest = saved
+
     def posted(self, numbers: Sequence[int]) -> None:
         """Put messages into chains."""
         for place, _ in enumerate(numbers):

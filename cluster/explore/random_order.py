@@ -27,5 +27,13 @@ class RandomOrder:
         """Draw a channel."""
         return self._random.choice(list(pending))
 
+    def save(self) -> list[int]:
+        """Give which order is next."""
+        return [self._next]
+
+    def resume(self, saved: list[int]) -> None:
+        """Go on with that."""
+        (self._next,) = saved
+
     def posted(self, numbers: Sequence[int]) -> None:
         """Take no notice."""

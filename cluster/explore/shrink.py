@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from cluster.explore.exploring import Chosen, Strategy, explore
+from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.exploring import explore
 from cluster.explore.named import Named, along, channels, named
 from cluster.explore.orders import Orders, run_orders
 from cluster.explore.pct import Pct
