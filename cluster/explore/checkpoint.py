@@ -12,6 +12,7 @@ import msgspec
 from cluster.explore.choices import Chosen
 from cluster.explore.dpor import SavedTraces
 from cluster.explore.orders import Orders
+from cluster.explore.run import Broken
 from cluster.explore.stateful import SavedStates
 from cluster.input_error import InputError
 from cluster.model import MODEL
@@ -88,6 +89,9 @@ class Keeper:
         if not same or found.chosen != self._blank.chosen:
             what = "with other options" if same else "of another scenario or policy"
             raise InputError(f"{path}: is a search {what}: delete it, or give another file")
+        for part in (found.states, found.traces, found.orders):
+            if part is not None:
+                _make_tuples(part)
         return found
 
     def states(self, save: Callable[[], SavedStates], *, now: bool = False) -> None:
@@ -107,6 +111,15 @@ class Keeper:
 
     def _write(self, checkpoint: Checkpoint) -> None:
         write_atomically(self.path, msgspec.msgpack.encode(checkpoint))
+
+
+def _make_tuples(part: SavedStates | SavedTraces | SavedOrders) -> None:
+    """Make the channels of paths tuples again, which msgpack does not tell from lists."""
+    if isinstance(part, SavedStates):
+        found = part.result.found
+    else:
+        found = part.traces.found if isinstance(part, SavedTraces) else part.orders.found
+    found[:] = [Broken(one.promise, tuple(map(tuple, one.path))) for one in found]
 
 
 def _unlimited(chosen: Chosen) -> Chosen:

@@ -16,7 +16,7 @@ class Broken(msgspec.Struct, frozen=True):
     """A broken promise, and the channels whose heads were delivered until then."""
 
     promise: str
-    path: tuple[Hashable, ...]
+    path: tuple[Any, ...]
 
 
 #: told the promise that an order breaks; true: the search is over

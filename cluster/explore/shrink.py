@@ -99,7 +99,7 @@ def shrink(
 
 
 def _channels(broken: Broken) -> tuple[Channel, ...]:
-    return broken.path  # type: ignore[return-value]
+    return broken.path
 
 
 def _simplify(shrunk: Shrunk, effort: Effort, watch: Watch) -> bool:
