@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+import actors.messages  # noqa: F401 - defines the classes that are listed below
 from actors.message import Message
 from actors.message_text import message_classes
 

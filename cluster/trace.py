@@ -70,7 +70,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     model: int = MODEL
     holezero: str
-    #: `inline` (simulated time) or `ray-free` (what really happened)
+    #: `inline` (simulated time), `ray-free` (what really happened) or `explored` (as chosen)
     engine: str
     #: `full` or `order`
     kind: str
@@ -190,7 +190,7 @@ def config_digest(setup: Setup) -> bytes:
 def header_of(setup: Setup, *, engine: str = "inline", kind: str = "order") -> Header:
     """Make the header of a run of `setup`.
 
-    engine: `inline` or `ray-free`. kind: `full` or `order`.
+    engine: `inline`, `ray-free` or `explored`. kind: `full` or `order`.
     """
     scenario = setup.scenario
     if scenario.workload.file:

@@ -1,4 +1,8 @@
-"""Recorded runs of earlier days still replay, delivery by delivery."""
+"""Recorded runs of earlier days: pytest's plugin replays them; their broken promises still break.
+
+If machines were meant to change: bump MODEL in cluster/model.py and record the kept traces anew
+with `make retrace`.
+"""
 
 from pathlib import Path
 
@@ -13,20 +17,10 @@ from tests.test_hazards import breaks
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.trace"))
 
 
-def test_there_are_some() -> None:
+def test_there_are_some_and_pytest_collects_them(pytestconfig: pytest.Config) -> None:
     assert len(TRACES) >= 2
-
-
-@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
-def test_it_replays(path: Path) -> None:
-    result = replay(path)
-    assert result.end is not None
-    if result.difference is not None:
-        pytest.fail(
-            f"{result.difference.text()}\n\nIf machines were meant to change: bump MODEL in "
-            "cluster/model.py and record the kept traces anew with `make retrace`."
-        )
-    assert (result.deliveries, result.digest) == (result.end.deliveries, result.end.digest)
+    assert pytestconfig.pluginmanager.hasplugin("holezero")
+    assert pytestconfig.getini("holezero_traces")
 
 
 @pytest.mark.parametrize("path", [p for p in TRACES if "hazard" in p.stem], ids=lambda p: p.stem)

@@ -19,7 +19,7 @@ from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.dpor import Reduction
 from cluster.explore.exploring import Explored, Finding, Verdict, Watch, explore
 from cluster.explore.footprint import Dependency
-from cluster.explore.witness import write_witness
+from cluster.explore.witness import VIOLATED, write_witness
 from cluster.input_error import InputError
 from cluster.run_directory import TRACE, make_run_directory, point_latest, write_atomically
 from cluster.setup import Setup
@@ -257,7 +257,7 @@ def _keep(name: str, setup: Setup, explored: Explored, out: Path | None) -> list
     paths = []
     for place, finding in enumerate(explored.found):
         path = directory / (TRACE if place == 0 else f"{finding.property}.trace")
-        write_witness(path, setup, finding.path, f"violated: {finding.property}")
+        write_witness(path, setup, finding.path, VIOLATED + finding.property)
         paths.append(path)
     write_atomically(directory / EXPLORED_JSON, _json(name, setup, explored, 0.0, paths))
     point_latest(directory)

@@ -16,7 +16,7 @@ from cluster.commands.tables import console
 from cluster.explore.named import read_order
 from cluster.explore.shrink import Effort, Shrunk, Watch, shrink
 from cluster.explore.story import tell
-from cluster.explore.witness import write_witness
+from cluster.explore.witness import VIOLATED, write_witness
 from cluster.input_error import InputError
 from cluster.trace import SUFFIX
 
@@ -69,7 +69,7 @@ def shrink_command(
         except InputError as e:
             raise InputError(f"{path}: {e}") from e
     target = out or path.with_name(path.name.removesuffix(SUFFIX) + f".small{SUFFIX}")
-    write_witness(target, shrunk.setup, shrunk.path, f"violated: {shrunk.promise}")
+    write_witness(target, shrunk.setup, shrunk.path, VIOLATED + shrunk.promise)
     if as_json:
         click.echo(_json(target, shrunk), nl=False)
         return

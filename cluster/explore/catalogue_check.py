@@ -12,7 +12,7 @@ import msgspec
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.exploring import Explored, Finding, Watch, explore
 from cluster.explore.shrink import Effort, shrink
-from cluster.explore.witness import write_witness
+from cluster.explore.witness import VIOLATED, write_witness
 from cluster.scenario import Scenario, load, override
 from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
@@ -133,7 +133,7 @@ def _tried(explored: Explored, finding: Finding | None, wall_s: float) -> Tried:
 
 def _save(setup: Setup, finding: Finding, path: Path) -> int:
     shrunk = shrink(setup, finding.path, effort=Effort(drawn=30, deliveries=10_000))
-    write_witness(path, shrunk.setup, shrunk.path, f"violated: {shrunk.promise}")
+    write_witness(path, shrunk.setup, shrunk.path, VIOLATED + shrunk.promise)
     return len(shrunk.path)
 
 

@@ -24,6 +24,14 @@ import msgspec
 
 from cluster.explore.happens import Happened, Past
 from cluster.explore.run import Broken, Footprint, Run, StopAt, at_first, conflict, keep
+from cluster.explore.wakeup import (
+    Branch,
+    SavedFootprint,
+    flat,
+    read_footprint,
+    saved_footprint,
+    tree,
+)
 
 
 class Reduction(StrEnum):
@@ -54,32 +62,17 @@ class Traces(msgspec.Struct, kw_only=True):
     done: float = 0.0
 
 
-class _Branch:
-    """A scheduled event, and what is scheduled after it; without that, anything may come."""
-
-    __slots__ = ("event", "footprint", "then")
-
-    def __init__(self, event: int, footprint: Footprint) -> None:
-        self.event = event
-        self.footprint = footprint
-        self.then: list[_Branch] = []
-
-
 class _Node:
     """A point of the order being run: what was tried from here, and what is yet to be."""
 
     __slots__ = ("scheduled", "sleep", "tried")
 
-    def __init__(self, sleep: dict[int, Footprint], scheduled: list[_Branch]) -> None:
+    def __init__(self, sleep: dict[int, Footprint], scheduled: list[Branch]) -> None:
         #: events that need not come next: every order with one was run
         self.sleep = sleep
         #: the first is the one that is being run
         self.scheduled = scheduled
         self.tried = 0
-
-
-#: reads, writes, adds, posts: as hexadecimal text, since they have any number of bits
-SavedFootprint = tuple[str, str, str, str]
 
 
 class SavedTraces(msgspec.Struct, frozen=True):
@@ -151,10 +144,10 @@ class Dpor:
             names=list(self._names),  # type: ignore[arg-type]
             channels=list(self._channel_bits),  # type: ignore[arg-type]
             nodes=[
-                ([(event, _saved(part)) for event, part in node.sleep.items()], node.tried)
+                ([(event, saved_footprint(part)) for event, part in node.sleep.items()], node.tried)
                 for node in self._nodes
             ],
-            scheduled=_flat(self._nodes[0].scheduled) if self._nodes else [],
+            scheduled=flat(self._nodes[0].scheduled) if self._nodes else [],
         )
 
     def resume(self, saved: SavedTraces) -> None:
@@ -164,9 +157,9 @@ class Dpor:
         self._channels = [channel for _, _, channel in saved.names]
         self._channel_bits = {channel: bit for bit, channel in enumerate(saved.channels)}
         self._nodes = []
-        scheduled = _tree(saved.scheduled)
+        scheduled = tree(saved.scheduled)
         for sleep, tried in saved.nodes:
-            node = _Node({event: _footprint(text) for event, text in sleep}, scheduled)
+            node = _Node({event: read_footprint(text) for event, text in sleep}, scheduled)
             node.tried = tried
             self._nodes.append(node)
             # what comes behind the branch that is being run is the next point's own
@@ -203,7 +196,7 @@ class Dpor:
             self._pending.setdefault(channel, deque()).append(name)
             self._causes[name] = cause
 
-    def _deliver(self, branch: _Branch) -> None:
+    def _deliver(self, branch: Branch) -> None:
         channel = self._channels[branch.event]
         queue = self._pending[channel]
         assert queue[0] == branch.event, "what is scheduled is at the head of its channel"
@@ -233,13 +226,13 @@ class Dpor:
         while self._pending:
             node = self._nodes[-1]
             if self._reduction is Reduction.NONE and not node.scheduled:
-                node.scheduled += [_Branch(q[0], Footprint()) for q in self._pending.values()]
+                node.scheduled += [Branch(q[0], Footprint()) for q in self._pending.values()]
             if not node.scheduled:
                 awake = [q[0] for q in self._pending.values() if q[0] not in node.sleep]
                 if not awake:
                     self.traces.blocked += 1
                     return ""
-                node.scheduled.append(_Branch(awake[0], Footprint()))
+                node.scheduled.append(Branch(awake[0], Footprint()))
             branch = node.scheduled[0]
             self._deliver(branch)
             self._nodes.append(_Node(self._still_asleep(node), branch.then))
@@ -299,7 +292,7 @@ class Dpor:
         known = {branch.event for branch in node.scheduled} | node.sleep.keys()
         if not initials & known:
             first = sequence[0]
-            node.scheduled.append(_Branch(first.name, first.footprint))
+            node.scheduled.append(Branch(first.name, first.footprint))
 
     def _initials(self, sequence: list[Happened]) -> set[int]:
         return {e.name for e in sequence if self._may_begin(e.name, e.footprint, sequence)}
@@ -320,7 +313,7 @@ class Dpor:
             else:
                 break
         for event in sequence:
-            branch = _Branch(event.name, event.footprint)
+            branch = Branch(event.name, event.footprint)
             branches.append(branch)
             branches = branch.then
 
@@ -348,33 +341,3 @@ class Dpor:
             share += weight * node.tried / known
             weight /= known
         return share + weight
-
-
-def _saved(footprint: Footprint) -> SavedFootprint:
-    reads, writes, adds, posts = (format(part, "x") for part in footprint)
-    return reads, writes, adds, posts
-
-
-def _footprint(saved: SavedFootprint) -> Footprint:
-    return Footprint(*(int(part, 16) for part in saved))
-
-
-def _flat(branches: list[_Branch]) -> list[tuple[int, int, SavedFootprint]]:
-    """Give a tree in preorder; it may be deeper than Python's stack."""
-    flat = []
-    left = [(0, branch) for branch in reversed(branches)]
-    while left:
-        depth, branch = left.pop()
-        flat.append((depth, branch.event, _saved(branch.footprint)))
-        left += [(depth + 1, one) for one in reversed(branch.then)]
-    return flat
-
-
-def _tree(flat: list[tuple[int, int, SavedFootprint]]) -> list[_Branch]:
-    levels: list[list[_Branch]] = [[]]
-    for depth, event, footprint in flat:
-        branch = _Branch(event, _footprint(footprint))
-        del levels[depth + 1 :]
-        levels[depth].append(branch)
-        levels.append(branch.then)
-    return levels[0]

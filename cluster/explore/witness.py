@@ -13,6 +13,10 @@ from cluster.trace_writer import TraceWriter
 EXPLORED = "explored"
 
 
+#: begins the verdict of such a trace; the promise comes behind it
+VIOLATED = "violated: "
+
+
 def write_witness(path: Path, setup: Setup, channels: Iterable[Channel], verdict: str) -> End:
     """Run an order again and write it, every message in full, in the order given.
 

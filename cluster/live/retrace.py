@@ -7,6 +7,10 @@ from pathlib import Path
 import msgspec
 
 from actors.wiring import build
+from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.exploring import explore
+from cluster.explore.shrink import shrink
+from cluster.explore.witness import EXPLORED, VIOLATED, write_witness
 from cluster.inline import InlineHost
 from cluster.input_error import InputError
 from cluster.judged_run import INLINE
@@ -39,8 +43,9 @@ class _OriginReader(TraceReader):
 def retrace(path: Path, workload: Path | None = None) -> bool:
     """Run what a trace was recorded from again, of whatever model, unless it still replays.
 
-    A live run is recorded on a cluster of its own; its order will be another. The cost profile is
-    the one that the scenario names. Gives whether the file was written.
+    A live run is recorded on a cluster of its own; its order will be another. An explored one is
+    looked for anew. The cost profile is the one that the scenario names.
+    Gives whether the file was written.
 
     Raises:
         InputError: the trace can not be read, or its scenario can not be run any more.
@@ -48,6 +53,7 @@ def retrace(path: Path, workload: Path | None = None) -> bool:
     """
     with _OriginReader(path) as reader:
         origin = reader.origin
+        verdict = "" if reader.end is None else reader.end.verdict
     if _still_replays(path, workload):
         return False
     scenario = origin.scenario
@@ -58,6 +64,8 @@ def retrace(path: Path, workload: Path | None = None) -> bool:
     try:
         if origin.engine == INLINE:
             _run_inline(setup, part, origin.kind)
+        elif origin.engine == EXPLORED:
+            _explore(setup, part, verdict, path)
         else:
             run_live(setup, out=part, kind=origin.kind)
         part.replace(path)
@@ -86,6 +94,21 @@ def _run_inline(setup: Setup, path: Path, kind: str) -> None:
         while not trace.run(host):
             pass
         trace.finish(end_of(host.outcome()))
+
+
+def _explore(setup: Setup, part: Path, verdict: str, path: Path) -> None:
+    """Find an order that breaks the same promise, and shrink it."""
+    promise = verdict.removeprefix(VIOLATED)
+    for chosen in (
+        Chosen(strategy=Strategy.BFS, budget=100_000, wanted=promise),
+        Chosen(strategy=Strategy.PCT, depth=5, budget=3_000, wanted=promise),
+    ):
+        for finding in explore(setup, chosen).found:
+            if finding.property == promise:
+                shrunk = shrink(setup, finding.path)
+                write_witness(part, shrunk.setup, shrunk.path, VIOLATED + promise)
+                return
+    raise InputError(f"{path}: no order was found that breaks {promise} as it does")
 
 
 if __name__ == "__main__":
