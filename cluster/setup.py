@@ -21,6 +21,7 @@ from kernel.costs import Profile
 from kernel.hazards import BY_NAME, Hazard
 from kernel.policy import Invalidate, Policy, concerned
 from kernel.presets import PRESETS
+from kernel.promises import Property
 from kernel.refusals import refusals
 from kernel.water_marks import WaterMarks, water_marks
 
@@ -51,6 +52,8 @@ class Setup(msgspec.Struct, frozen=True):
     settings: Settings
     guest: Guest
     profile: Profile
+    #: judged as if the policy promised it: to see whether it could
+    also_promised: frozenset[Property] = frozenset()
 
     def latency(self) -> list[list[int]]:
         """Give the latency table of the wiring."""

@@ -23,7 +23,7 @@ from cluster.explore.witness import VIOLATED, write_witness
 from cluster.input_error import InputError
 from cluster.run_directory import TRACE, make_run_directory, point_latest, write_atomically
 from cluster.setup import Setup
-from kernel.promises import promises
+from kernel.promises import Property, promises
 
 #: exit code of a search that found nothing and did not see everything
 UNDECIDED = 5
@@ -48,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     delays: int
     reduction: Reduction
     dependency: Dependency
+    also_promised: tuple[Property, ...]
     all: bool
     checkpoint: Path | None
     out: Path | None
@@ -113,6 +114,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     "touch the same frame or page: fewer orders, but no proof.",
 )
 @click.option(
+    "--promise",
+    "also_promised",
+    multiple=True,
+    type=click.Choice([p.value for p in Property]),
+    help="Judge as if the policy promised that too: is there an order that breaks it?",
+)
+@click.option(
     "--checkpoint",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -150,6 +158,7 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     target = find(scenario)
     settings = [f"machine.grain={options.grain}", *options.settings]
     setup = target.setup(settings, options.preset, None)
+    setup = msgspec.structs.replace(setup, also_promised=frozenset(options.also_promised))
     chosen = Chosen(
         strategy=options.strategy,
         budget=count,
@@ -281,10 +290,14 @@ def _json(name: str, setup: Setup, explored: Explored, wall_s: float, traces: li
         "scenario": name,
         "preset": setup.preset,
         "grain": setup.scenario.machine.grain,
-        "promises": sorted(promises(setup.settings.policy)),
+        "promises": _promised(setup),
         "wall_s": round(wall_s, 3),
     }
     return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+
+
+def _promised(setup: Setup) -> list[str]:
+    return sorted(promises(setup.settings.policy) | setup.also_promised)
 
 
 def _print(name: str, setup: Setup, explored: Explored, wall_s: float, traces: list[Path]) -> None:
@@ -305,7 +318,7 @@ def _print(name: str, setup: Setup, explored: Explored, wall_s: float, traces: l
         for operation in finding.operations:
             out.print(f"  {operation}")
     if explored.verdict is Verdict.HELD:
-        kept = " ".join(sorted(promises(setup.settings.policy)))
+        kept = " ".join(_promised(setup))
         out.print(Text(f"held: complete; every order keeps {kept}", style="green"))
     elif explored.verdict is Verdict.EXHAUSTED:
         text = "undecided: not complete; nothing was found before the budget was spent"

@@ -8,6 +8,7 @@ import msgspec
 from actors.settings import KERNEL_LANE
 from cluster.explore.run import Broken
 from cluster.explore.walk import Walk, Walks
+from cluster.explore.witness import VIOLATED
 from cluster.free_order import Channel
 from cluster.input_error import InputError
 from cluster.replay import replay
@@ -15,6 +16,7 @@ from cluster.setup import Setup
 from cluster.trace import TIMER, rebuild
 from cluster.trace_reader import TraceReader
 from cluster.trace_text import decode_delivery
+from kernel.promises import Property
 
 #: what stands in the place of a sender for a receiver's own timers
 TIMERS = "timer"
@@ -88,6 +90,14 @@ class Recorded(msgspec.Struct, frozen=True):
     verdict: str
 
 
+def _judged(setup: Setup, verdict: str) -> Setup:
+    """Judge as it was judged: perhaps as if the policy promised more."""
+    promise = verdict.removeprefix(VIOLATED)
+    if promise not in set(Property):
+        return setup
+    return msgspec.structs.replace(setup, also_promised=frozenset({Property(promise)}))
+
+
 def read_order(path: Path, workload: Path | None = None) -> Recorded:
     """Read the order of a trace, inline, live or explored.
 
@@ -96,7 +106,8 @@ def read_order(path: Path, workload: Path | None = None) -> Recorded:
     """
     taken: list[Channel] = []
     with TraceReader(path, allow_prefix=True) as reader:
-        setup = rebuild(reader.header, str(path), workload)
+        verdict = "" if reader.end is None else reader.end.verdict
+        setup = _judged(rebuild(reader.header, str(path), workload), verdict)
         walk = Walks(setup)()
 
         def record(dst: int, data: bytes, timer: bool) -> None:  # noqa: FBT001 - DeliveryHook
@@ -110,5 +121,4 @@ def read_order(path: Path, workload: Path | None = None) -> Recorded:
         result = replay(reader, workload=workload, record=record)
         if result.difference is not None:
             raise InputError(f"{path}: does not replay: {result.difference.text()}")
-        verdict = "" if reader.end is None else reader.end.verdict
     return Recorded(setup, tuple(taken), verdict)

@@ -17,7 +17,6 @@ from cluster.explore.named import Named, along, channels, named
 from cluster.explore.orders import Orders, run_orders
 from cluster.explore.pct import Pct
 from cluster.explore.random_order import RandomOrder
-from cluster.explore.run import Broken
 from cluster.explore.simpler import Simpler, simpler, size, tidied
 from cluster.explore.walk import Walks
 from cluster.free_order import Channel
@@ -86,9 +85,9 @@ def shrink(
     if not broken.promise:
         raise InputError("this run breaks no promise of its policy: there is nothing to shrink to")
     shrunk = Shrunk(
-        setup=prepare(tidied(setup.scenario), "shrink", profile=setup.profile),
+        setup=_again(tidied(setup.scenario), setup),
         promise=broken.promise,
-        path=_channels(broken),
+        path=broken.path,
         before=(*size(setup.scenario), len(path)),
         steps=[],
     )
@@ -96,10 +95,6 @@ def shrink(
         pass
     _shorten(shrunk, effort, watch)
     return shrunk
-
-
-def _channels(broken: Broken) -> tuple[Channel, ...]:
-    return broken.path
 
 
 def _simplify(shrunk: Shrunk, effort: Effort, watch: Watch) -> bool:
@@ -135,9 +130,14 @@ def _take(shrunk: Shrunk, candidate: Simpler, effort: Effort) -> bool:
 
 def _prepared(scenario: Scenario, of: Setup) -> Setup | None:
     try:
-        return prepare(scenario, "shrink", profile=of.profile)
+        return _again(scenario, of)
     except InputError:
         return None
+
+
+def _again(scenario: Scenario, of: Setup) -> Setup:
+    setup = prepare(scenario, "shrink", profile=of.profile)
+    return msgspec.structs.replace(setup, also_promised=of.also_promised)
 
 
 def _still(
@@ -147,7 +147,7 @@ def _still(
     walks = Walks(setup)
     _, broken = along(walks, channels(setup, path), to_rest=True)
     if broken.promise == promise:
-        return _channels(broken)
+        return broken.path
 
     def more(orders: Orders) -> bool:
         return orders.orders < effort.drawn and orders.deliveries < effort.deliveries
@@ -156,7 +156,7 @@ def _still(
         orders = run_orders(walks, scheduler, stop_at=promise.__eq__, watch=more)
         for found in orders.found:
             if found.promise == promise:
-                return _channels(found)
+                return found.path
     return None
 
 
@@ -182,5 +182,5 @@ def _leave_out(shrunk: Shrunk, watch: Watch) -> None:
             path = (*shrunk.path[:place], *shrunk.path[place + 1 :])
             _, broken = along(walks, path, to_rest=False)
             if broken.promise == shrunk.promise and len(broken.path) < len(shrunk.path):
-                shrunk.path = _channels(broken)
+                shrunk.path = broken.path
                 again = True

@@ -26,7 +26,7 @@ class CheckerState:
         settings = setup.settings
         self.setup = setup
         self.machines: list[Machine] = machines or []
-        self.reports = Reports(promises(settings.policy), setup.lane_name)
+        self.reports = Reports(promises(settings.policy) | setup.also_promised, setup.lane_name)
         self.clocks = Clocks(len(setup.wiring.names))
         processes = len(settings.vm_of)
         effects = CallEffects(
