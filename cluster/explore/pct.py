@@ -15,10 +15,15 @@ from random import Random
 
 #: until an order has ended nobody knows how long one is
 _FIRST_GUESS = 100
+#: orders by which it is known: what is drawn for those behind does not depend on one another
+TRIALS = 16
+#: deliveries after which the oldest message is served: a machine that waits for another by asking
+#: again and again would else keep it from being served for ever
+_FAIR_AFTER = 1_000
 
 
 class Pct:
-    """Endless; the n-th order depends on the seed, n, and the longest order so far."""
+    """Endless; the n-th order depends on the seed, n, and the longest of the first `TRIALS`."""
 
     def __init__(self, seed: int = 0, *, depth: int = 3, first: int = 0, step: int = 1) -> None:
         """Make the orders first, first + step, ... of a seed."""
@@ -37,10 +42,10 @@ class Pct:
 
     def begin(self) -> bool:
         """Draw where priorities change."""
+        self._longest = self._longest_trial()
         self._random = Random(f"{self._seed} {self._next}")
         self._next += self._step
-        self._longest = max(self._longest, self._count)
-        steps = range(self._longest or _FIRST_GUESS)
+        steps = range(min(self._longest, _FAIR_AFTER) or _FIRST_GUESS)
         drawn = self._random.sample(steps, min(self.depth - 1, len(steps)))
         # below all priorities, each change below those before it
         self._changes = {at: -place for place, at in enumerate(drawn, 1)}
@@ -50,7 +55,12 @@ class Pct:
         return True
 
     def choose(self, pending: dict[Hashable, int]) -> Hashable:
-        """Serve the chain of the highest priority."""
+        """Serve the chain of the highest priority; after a while the oldest message."""
+        if self._count >= _FAIR_AFTER:
+            self._count += 1
+            oldest = min(pending, key=pending.__getitem__)
+            self._served = self._chain[pending[oldest]]
+            return oldest
         chain, priority = self._chain, self._priority
         channel = max(pending, key=lambda c: priority[chain[pending[c]]])
         self._served = chain[pending[channel]]
@@ -61,13 +71,18 @@ class Pct:
         self._count += 1
         return channel
 
+    def _longest_trial(self) -> int:
+        last_is_trial = self._next - self._step < TRIALS
+        return max(self._longest, self._count) if last_is_trial else self._longest
+
     def save(self) -> list[int]:
-        """Give which order is next, and how long the longest was."""
-        return [self._next, max(self._longest, self._count)]
+        """Give which order is next, and how long the longest trial was."""
+        return [self._next, self._longest_trial()]
 
     def resume(self, saved: list[int]) -> None:
         """Go on with that."""
         self._next, self._longest = saved
+        self._count = 0
 
     def posted(self, numbers: Sequence[int]) -> None:
         """Put messages into chains."""
