@@ -148,8 +148,8 @@ def test_the_catalogue_is_checked_by_name(capsys: pytest.CaptureFixture[str]) ->
     (hazard,) = found["hazards"]
     assert hazard["name"] == "ack-before-flush"
     assert hazard["found"]
-    assert hazard["trace_length"] == 37
-    assert hazard["orders"] == 2
+    assert hazard["trace_length"] == 19
+    assert hazard["orders"] >= 1
     assert found["presets"] == []
     assert main(["replay", "kept/ack-before-flush.trace"]) == 0
 

@@ -33,7 +33,7 @@ from kernel.hazards import BY_NAME, CATALOGUE
     default="5s",
     show_default=True,
     metavar="TIME",
-    help="--check: time for each strategy and hazard; a preset gets six times as much.",
+    help="--check: time for each strategy, grain and hazard; a preset gets six times as much.",
 )
 @click.option(
     "--save",

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from cluster.explore.choices import Chosen, Strategy
-from cluster.explore.exploring import Explored, Finding, Watch, explore
+from cluster.explore.exploring import Finding, Watch, explore
 from cluster.explore.shrink import Effort, shrink
 from cluster.explore.witness import VIOLATED, write_witness
 from cluster.scenario import Scenario, load, override
@@ -23,6 +23,9 @@ from kernel.presets import PRESETS
 #: what each preset runs in every order
 SMALL = "one-page"
 _TOML = ".toml"
+_GRAINS = ("fused", "fine")
+#: dozens of scenarios are shrunk one after the other
+_EFFORT = Effort(drawn=12, deliveries=4_000, states=30_000)
 STRATEGIES = (
     Chosen(strategy=Strategy.RANDOM),
     Chosen(strategy=Strategy.PCT, depth=5),
@@ -38,7 +41,9 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
     strategy: Strategy
     found: bool
-    #: orders or states until it was found, or until the budget was spent
+    #: the last that was tried: `fused`, or after it `fine`
+    grain: str
+    #: orders or states, of both, until it was found, or until the budget was spent
     count: int
     deliveries: int
     property: str = ""
@@ -92,18 +97,19 @@ def check_hazards(
         InputError: a trace can not be written.
     """
     for name in names:
-        setup = _fine(load(shipped("scenarios", _TOML)[f"hazard-{name}"]))
+        scenario = load(shipped("scenarios", _TOML)[f"hazard-{name}"])
+        setups = {grain: _with(scenario, grain) for grain in _GRAINS}
         tried: list[Tried] = []
-        shortest: Finding | None = None
+        shortest: tuple[Setup, Finding] | None = None
         for chosen in STRATEGIES:
-            explored = explore(setup, chosen, budget.watch(f"{name} {chosen.strategy}"))
-            finding = explored.found[0] if explored.found else None
-            tried.append(_tried(explored, finding, budget.elapsed_s()))
-            if finding and (shortest is None or len(finding.path) < len(shortest.path)):
-                shortest = finding
-        length = None if shortest is None else len(shortest.path)
+            found = _try(name, setups, chosen, budget)
+            tried.append(found[0])
+            finding = found[1]
+            if finding and (shortest is None or len(finding.path) < len(shortest[1].path)):
+                shortest = setups[found[0].grain], finding
+        length = None if shortest is None else len(shortest[1].path)
         if save is not None and shortest is not None:
-            length = _save(setup, shortest, save / f"{name}{SUFFIX}")
+            length = _save(*shortest, save / f"{name}{SUFFIX}")
         makers = [t.count for t in tried if t.found and t.strategy.counts == "orders"]
         yield HazardCheck(
             name=name,
@@ -114,25 +120,38 @@ def check_hazards(
         )
 
 
-def _fine(scenario: Scenario) -> Setup:
-    return prepare(override(scenario, ["machine.grain=fine"], None), scenario.about)
+def _with(scenario: Scenario, grain: str) -> Setup:
+    return prepare(override(scenario, [f"machine.grain={grain}"], None), scenario.about)
 
 
-def _tried(explored: Explored, finding: Finding | None, wall_s: float) -> Tried:
-    by_states = explored.strategy.counts == "states"
-    return Tried(
-        strategy=explored.strategy,
+def _try(
+    name: str, setups: dict[str, Setup], chosen: Chosen, budget: Budget
+) -> tuple[Tried, Finding | None]:
+    """Try a strategy, with few steps an operation first: some orders need the others."""
+    counts, deliveries, wall_s = 0, 0, 0.0
+    for grain, setup in setups.items():
+        explored = explore(setup, chosen, budget.watch(f"{name} {chosen.strategy} {grain}"))
+        counts += explored.states or explored.orders
+        deliveries += explored.deliveries
+        wall_s += budget.elapsed_s()
+        finding = explored.found[0] if explored.found else None
+        if finding is not None:
+            break
+    tried = Tried(
+        strategy=chosen.strategy,
         found=finding is not None,
-        count=explored.states if by_states else explored.orders,
-        deliveries=explored.deliveries,
+        grain=grain,
+        count=counts,
+        deliveries=deliveries,
         property="" if finding is None else finding.property,
         length=0 if finding is None else len(finding.path),
         wall_s=round(wall_s, 3),
     )
+    return tried, finding
 
 
 def _save(setup: Setup, finding: Finding, path: Path) -> int:
-    shrunk = shrink(setup, finding.path, effort=Effort(drawn=30, deliveries=10_000))
+    shrunk = shrink(setup, finding.path, effort=_EFFORT)
     write_witness(path, shrunk.setup, shrunk.path, VIOLATED + shrunk.promise)
     return len(shrunk.path)
 
