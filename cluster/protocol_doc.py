@@ -11,6 +11,8 @@ from pathlib import Path
 import actors.messages
 import kernel.hole
 from actors.message_text import message_classes
+from kernel.hazard_table import KIND_ABOUT, counts
+from kernel.hazard_table import TABLE as KNOWN
 from kernel.hazards import CATALOGUE
 from kernel.hole import ILLEGAL_BECAUSE, TABLE, Action, HoleEvent, HoleState
 from kernel.policy import Policy, concerned
@@ -120,6 +122,21 @@ def _hazards() -> Iterator[str]:
     yield from _table(("hazard", "mechanism", "breaks", "needs", "resembles"), rows)
 
 
+def _sources() -> Iterator[str]:
+    yield "### What is known to go wrong elsewhere"
+    yield ""
+    yield "By the numbers that `resembles` has, and where each is here:"
+    yield ""
+    for kind, count in counts(KNOWN).items():
+        yield f"* {kind} ({count}): {KIND_ABOUT[kind]}"
+    yield ""
+    rows = (
+        (row.name, row.what, row.kind, ", ".join(row.shown_by), row.seen_in, row.note)
+        for row in KNOWN
+    )
+    yield from _table(("number", "what", "here", "shown by", "seen in", "note"), rows)
+
+
 def render() -> str:
     """Give the whole document."""
     lines = [
@@ -134,6 +151,8 @@ def render() -> str:
         *_policies(),
         "",
         *_hazards(),
+        "",
+        *_sources(),
     ]
     return "\n".join(lines) + "\n"
 

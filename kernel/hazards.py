@@ -173,7 +173,7 @@ _ABOUT = {
         "ZERO reads the zeroing thread's claim word while its own is still in the store buffer",
         ("keep",),
         "between the store of the own word and its drain, while the thread begins a chunk",
-        "M10; store buffering: Dekker's algorithm without its fence",
+        "M9, H-46; store buffering: Dekker's algorithm without its fence",
     ),
     Hazard.PAGE_OUT_BEFORE_ACKS: _info(
         "the page daemon has a page written to swap before its shootdown has completed",

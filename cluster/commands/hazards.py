@@ -22,6 +22,7 @@ from cluster.explore.catalogue_check import (
 )
 from cluster.explore.exploring import Watch
 from cluster.input_error import InputError
+from kernel.hazard_table import TABLE
 from kernel.hazards import BY_NAME, CATALOGUE
 
 
@@ -41,16 +42,22 @@ from kernel.hazards import BY_NAME, CATALOGUE
     metavar="DIR",
     help="--check: shrink what is found and keep NAME.trace of each there.",
 )
+@click.option(
+    "--sources",
+    is_flag=True,
+    help="List what is known to go wrong elsewhere, and where it is here; of NAMEs what they show.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the list, or what came out, as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
 @click.pass_context
-def hazards_command(
+def hazards_command(  # noqa: PLR0913 - one for each option
     context: click.Context,
     names: tuple[str, ...],
     *,
     check: bool,
     budget: str,
     save: Path | None,
+    sources: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -58,17 +65,24 @@ def hazards_command(
 
     Turn one on with `--set run.hazards=free-before-acks`: its property should turn red. With
     --check each is looked for in its scenario `hazard-NAME`, by every strategy, and every preset
-    runs a small scenario (`one-page`) in every order.
+    runs a small scenario (`one-page`) in every order. --sources goes the other way: from bugs of
+    real kernels, by their numbers, to the switch, policy or test that shows each, if one does.
 
     \b
     holezero hazards
     holezero hazards lost-ack
+    holezero hazards --sources
     holezero hazards --check
     holezero hazards --check no-restart-after-busy --budget 1m --save .
 
     Exit codes: 0 every hazard is found and no preset breaks a promise, 1 otherwise, 2 bad input.
     """  # noqa: D301 - click's mark for lines that stay as they are
     chosen = _chosen(names)
+    if sources:
+        if check:
+            raise InputError("--sources lists, --check looks for hazards: give one of them")
+        _list_sources(names, as_json=as_json)
+        return
     if not check:
         _list(chosen, as_json=as_json)
         return
@@ -106,6 +120,24 @@ def _list(names: Iterable[str], *, as_json: bool) -> None:
     for info in infos:
         breaks = " ".join(info.breaks)
         table.add_row(info.name, info.mechanism, breaks, info.boundary, info.resembles)
+    out.print(table)
+
+
+def _list_sources(names: Sequence[str], *, as_json: bool) -> None:
+    """List the rows of the table of sources: those that a hazard among `names` shows, or all."""
+    rows = [row for row in TABLE if not names or set(names).intersection(row.shown_by)]
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2))
+        return
+    if not rows:
+        click.echo(f"no number is shown by {', '.join(names)}; `holezero hazards` says more")
+        return
+    out = console()
+    table = plain_table(out, "number", "what", "here", "shown by", "note")
+    for row in rows:
+        seen_in = f"(seen in {row.seen_in})" if row.seen_in else ""
+        shown_by = " ".join(filter(None, (*row.shown_by, seen_in)))
+        table.add_row(row.name, row.what, row.kind, shown_by, row.note)
     out.print(table)
 
 
