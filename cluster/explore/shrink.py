@@ -171,16 +171,20 @@ def _shorten(shrunk: Shrunk, effort: Effort, watch: Watch) -> None:
 
 
 def _leave_out(shrunk: Shrunk, watch: Watch) -> None:
-    """Leave deliveries out one at a time, the last first, until none can be."""
-    walks, again = Walks(shrunk.setup), True
-    while again:
-        again = False
-        for place in reversed(range(len(shrunk.path))):
-            if place >= len(shrunk.path):
-                continue
-            watch(shrunk, f"without delivery {place + 1}")
-            path = (*shrunk.path[:place], *shrunk.path[place + 1 :])
+    """Leave deliveries out, long stretches first, until no single one can be."""
+    walks, length = Walks(shrunk.setup), max(1, len(shrunk.path) // 2)
+    while True:
+        before = len(shrunk.path)
+        end = before
+        while end > 0:
+            start = max(0, end - length)
+            watch(shrunk, f"without deliveries {start + 1} to {end}")
+            path = (*shrunk.path[:start], *shrunk.path[end:])
             _, broken = along(walks, path, to_rest=False)
             if broken.promise == shrunk.promise and len(broken.path) < len(shrunk.path):
                 shrunk.path = broken.path
-                again = True
+            end = min(start, len(shrunk.path))
+        if length > 1:
+            length //= 2
+        elif len(shrunk.path) == before:
+            return
