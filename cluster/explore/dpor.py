@@ -33,6 +33,9 @@ from cluster.explore.wakeup import (
     tree,
 )
 
+#: deliveries; an event that sleeps may be kept from others for ever by machines that poll
+GIVEN_UP_AFTER = 10_000
+
 
 class Reduction(StrEnum):
     """Which algorithm schedules reversed races."""
@@ -50,6 +53,8 @@ class Traces(msgspec.Struct, kw_only=True):
     orders: int = 0
     #: orders begun in vain
     blocked: int = 0
+    #: orders that did not end in `GIVEN_UP_AFTER` deliveries
+    given_up: int = 0
     deliveries: int = 0
     races: int = 0
     longest: int = 0
@@ -239,6 +244,9 @@ class Dpor:
             if promise := self._run.broken():
                 self._over()
                 return promise
+            if len(self._past.events) == GIVEN_UP_AFTER:
+                self.traces.given_up += 1
+                return ""
         self._over()
         return self._run.ended()
 

@@ -167,7 +167,7 @@ def _traces(
         result.orders, result.blocked = traces.orders, traces.blocked
         result.deliveries, result.longest = traces.deliveries, traces.longest
         result.done, result.complete = traces.done, traces.complete
-        result.broken = traces.broken
+        result.broken, result.given_up = traces.broken, traces.given_up
         if keeper is not None:
             keeper.traces(dpor.save)
         return watch(result) and (chosen.budget is None or traces.orders < chosen.budget)

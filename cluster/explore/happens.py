@@ -4,11 +4,12 @@ Sets of events are ints: bit i is the i-th event. An event comes after the one t
 message, after the one before it in its channel, and after every earlier one that it depends on.
 """
 
+from bisect import bisect_left
 from collections.abc import Hashable, Iterator
 
 import msgspec
 
-from cluster.explore.run import Footprint, conflict
+from cluster.explore.run import EVERYTHING, Footprint, conflict
 
 
 class Happened(msgspec.Struct, frozen=True, gc=False):
@@ -43,8 +44,11 @@ class Past:
         before = needed
         here = self._at.setdefault(event.receiver, [])
         for other in reversed(here):
-            if not before >> other & 1 and conflict(self.events[other].footprint, event.footprint):
+            footprint = self.events[other].footprint
+            if not before >> other & 1 and conflict(footprint, event.footprint):
                 before |= self._with(other)
+            if footprint.writes == EVERYTHING and before >> other & 1:
+                break  # all that is further back at the receiver came before that
         here.append(index)
         self._needed.append(needed)
         self._before.append(before)
@@ -55,12 +59,15 @@ class Past:
     def races(self, later: int) -> Iterator[int]:
         """Yield the events that directly precede one in happens-before and could come after it."""
         event, known = self.events[later], self._needed[later]
-        for other in reversed(self._at[event.receiver]):
-            if other >= later or known >> other & 1:
-                continue
-            if conflict(self.events[other].footprint, event.footprint):
+        here = self._at[event.receiver]
+        for place in reversed(range(bisect_left(here, later))):
+            other = here[place]
+            footprint = self.events[other].footprint
+            if not known >> other & 1 and conflict(footprint, event.footprint):
                 yield other
                 known |= self._with(other)
+            if footprint.writes == EVERYTHING and known >> other & 1:
+                return
 
     def reversed(self, earlier: int, later: int, end: int) -> list[Happened]:
         """Give what may come in place of `earlier`, so that `later` comes before it.

@@ -56,8 +56,10 @@ class Footprint(NamedTuple):
     posts: int = 0
 
 
+#: all bits
+EVERYTHING = -1
 #: conflicts with everything at the same receiver
-WHOLE = Footprint(writes=-1)
+WHOLE = Footprint(writes=EVERYTHING)
 
 
 def conflict(a: Footprint, b: Footprint) -> bool:
