@@ -17,6 +17,7 @@ from cluster.commands.context import Composition
 from cluster.commands.corpus import corpus_command
 from cluster.commands.explore import explore_command
 from cluster.commands.hazards import hazards_command
+from cluster.commands.hunt import hunt_command
 from cluster.commands.profiles import profiles_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
@@ -81,6 +82,7 @@ for _command in (
     run_command,
     compare_command,
     explore_command,
+    hunt_command,
     shrink_command,
     replay_command,
     corpus_command,

@@ -296,14 +296,11 @@ class Dpor:
         return True
 
     def _add_first(self, node: _Node, sequence: list[Happened]) -> None:
-        initials = self._initials(sequence)
+        initials = {e.name for e in sequence if self._may_begin(e.name, e.footprint, sequence)}
         known = {branch.event for branch in node.scheduled} | node.sleep.keys()
         if not initials & known:
             first = sequence[0]
             node.scheduled.append(Branch(first.name, first.footprint))
-
-    def _initials(self, sequence: list[Happened]) -> set[int]:
-        return {e.name for e in sequence if self._may_begin(e.name, e.footprint, sequence)}
 
     def _plant(self, node: _Node, sequence: list[Happened]) -> None:
         """Add a sequence to a wakeup tree, unless a branch of it leads to the same trace."""

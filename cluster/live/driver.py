@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import ray
@@ -23,6 +23,7 @@ from cluster.trace_writer import TraceWriter
 _STATUS = msgspec.msgpack.Decoder(Status)
 _LAST = msgspec.msgpack.Decoder(Last)
 _FACTS = msgspec.msgpack.Decoder(list[reduce(or_, Fact.__subclasses__())])  # type: ignore[misc]
+_T = TypeVar("_T")
 #: an actor that does not answer for so long is taken for stuck
 _ANSWER_S = 60.0
 #: pause between two waves: at least, at most, and times the last wave took
@@ -103,6 +104,28 @@ class Driver:
         self.handled = sum(last.status.handled for last in lasts if last is not None)
         return lasts
 
+    def reset(self, jitter: int | None) -> None:
+        """Give all actors, stopped by `finish`, fresh machines for another run.
+
+        Raises:
+            ActorLostError: an actor's process is gone.
+            LiveError: the transport failed.
+        """
+        self._settle()
+        for actor, reference in enumerate([a.reset.remote(jitter) for a in self.actors]):
+            self._answer(actor, reference)
+
+    def _settle(self) -> None:
+        """Wait for what was on its way when the actors stopped: the next run must not get it."""
+        given_up_s = time.monotonic() + _ANSWER_S
+        while True:
+            statuses = self._poll()
+            if sum(s.sent for s in statuses) == sum(s.taken_in for s in statuses):
+                return
+            if time.monotonic() > given_up_s:
+                raise LiveError(f"messages have been on their way for {_ANSWER_S:.0f} s")
+            time.sleep(_PAUSE_S[0])
+
     def _poll(self) -> list[Status]:
         """Ask all actors how they stand, and keep their logs before anything else is done."""
         statuses: list[Status] = []
@@ -126,7 +149,7 @@ class Driver:
         self.handled = sum(s.handled for s in statuses)
         return statuses
 
-    def _answer(self, actor: int, reference: "ray.ObjectRef[bytes]") -> bytes:
+    def _answer(self, actor: int, reference: "ray.ObjectRef[_T]") -> _T:
         try:
             answer = ray.get(reference, timeout=_ANSWER_S)
         except RayActorError as e:

@@ -5,15 +5,12 @@ states all facts again, in an order that respects happens-before, to the same ob
 inline run has: the figures of a run are those.
 """
 
-from pathlib import Path
-
-from actors.machine import Machine
 from cluster.interruption import interruptible
 from cluster.judged_run import Place, Ran, Request
+from cluster.live.judging import hear
 from cluster.live.launch import run_live
-from cluster.live.outcome import LiveError, LiveOutcome
+from cluster.live.outcome import LiveOutcome
 from cluster.properties.checker import Checker
-from cluster.replay import replay
 from cluster.results import Results
 
 
@@ -54,25 +51,7 @@ def _judged(request: Request, place: Place, outcome: LiveOutcome, signal: int) -
     """Replay the trace for its facts and for the checker."""
     results = Results(timed=False)
     checker = Checker(request.setup) if request.options.check else None
-    machines: list[Machine] = []
-
-    def attach(replayed: list[Machine]) -> None:
-        machines.extend(replayed)
-        if checker is not None:
-            checker.attach(replayed)
-
-    file = request.setup.scenario.workload.file
-    replayed = replay(
-        place.trace,
-        observers=(checker,) if checker is not None else (),
-        listeners=(results,),
-        workload=Path(file) if file else None,
-        attach=attach,
-    )
-    if replayed.difference is not None:
-        raise LiveError(f"{place.trace}: does not replay:\n{replayed.difference.text()}")
-    if checker is not None:
-        checker.finish(machines, complete=outcome.complete)
+    hear(place.trace, request.setup, checker, (results,), complete=outcome.complete)
     return Ran(
         outcome=outcome,
         results=results,

@@ -85,18 +85,31 @@ class MachineHost:
         workload: the bytes of a workload file, for a core of a recorded guest.
         """
         self._broken = why_other_code(own_code(), part.driver)
-        self._stopped = bool(self._broken)
         self._pumping = False
         self._peers: list[Any] = []
-        self._calls = 0
-        self._jitter = part.jitter is not None
-        guest: Guest = part.guest if part.guest is not None else _NO_GUEST
+        self._part = part
+        self._guest: Guest = part.guest if part.guest is not None else _NO_GUEST
         if workload is not None:
-            guest = Workload.from_bytes(workload)
-        machine = build_one(part.wiring, part.me, part.settings, guest)
-        log = ReceiverLog(part.me, full=part.full)
-        self._node = FreeNode(part.me, machine, log, jitter=part.jitter)
+            self._guest = Workload.from_bytes(workload)
         self._self: Any = ray.get_runtime_context().current_actor
+        self._take_machine(part.jitter)
+
+    def _take_machine(self, jitter: int | None) -> None:
+        """Take a fresh machine, which has not begun."""
+        part = self._part
+        machine = build_one(part.wiring, part.me, part.settings, self._guest)
+        log = ReceiverLog(part.me, full=part.full)
+        self._node = FreeNode(part.me, machine, log, jitter=jitter)
+        self._jitter = jitter is not None
+        self._stopped = bool(self._broken)
+        self._calls = 0
+
+    def reset(self, jitter: int | None) -> None:
+        """Be ready for another run; only when all are stopped and nothing is on its way.
+
+        A pump that is pending still stays so: it finds the new mailbox, or nothing.
+        """
+        self._take_machine(jitter)
 
     def connect(self, peers: list[Any]) -> str:
         """Learn the other actors, in order of their ids; gives what is wrong here, or nothing."""

@@ -25,6 +25,7 @@ from cluster.causal_cut import cut_to_causes
 from cluster.digest import combine
 from cluster.host import Listener
 from cluster.input_error import InputError
+from cluster.judged_run import RAY_FREE
 from cluster.live.driver import ActorLostError, Driver
 from cluster.live.host import Last, MachineHost, Part
 from cluster.live.outcome import (
@@ -75,13 +76,46 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
         LiveError: no cluster, other code on it, or the transport failed.
         InputError: the trace or the workload can not be written or read.
     """
-    started_s = time.perf_counter()
     recording: AbstractContextManager[TraceWriter | None] = nullcontext()
     if out is not None:
-        recording = TraceWriter(out, header_of(setup, engine="ray-free", kind=kind))
-    with recording as trace, connected(setup, address) as workload:
-        actors = _start_actors(setup, workload, full=kind == "full", jitter=jitter)
-        driver = Driver(setup.wiring.names, actors, trace, listener)
+        recording = TraceWriter(out, header_of(setup, engine=RAY_FREE, kind=kind))
+    with (
+        recording as trace,
+        started(setup, full=kind == "full", jitter=jitter, address=address) as actors,
+    ):
+        return actors.run(
+            trace,
+            limit=limit,
+            on_progress=on_progress,
+            listener=listener,
+            stop=stop,
+            kill=kill,
+        )
+
+
+class LiveActors:
+    """The actors of a setup: they make a run, and after a reset another."""
+
+    def __init__(self, setup: Setup, actors: list[Any], startup_s: float) -> None:
+        """Take over actors that are connected to each other and have not begun."""
+        self.setup = setup
+        self.startup_s = startup_s
+        self._actors = actors
+        self._driver = Driver(setup.wiring.names, actors, None)
+
+    def run(
+        self,
+        trace: TraceWriter | None,
+        *,
+        limit: int | None = None,
+        on_progress: Callable[[int], None] | None = None,
+        listener: Listener | None = None,
+        stop: Callable[[], bool] | None = None,
+        kill: Kill | None = None,
+    ) -> LiveOutcome:
+        """Make a run and finish its trace; arguments and errors are those of `run_live`."""
+        setup = self.setup
+        driver = self._driver = Driver(setup.wiring.names, self._actors, trace, listener)
         begun_s = time.perf_counter()
         try:
             quiescent = driver.run(limit=limit, on_progress=on_progress, stop=stop, kill=kill)
@@ -92,9 +126,37 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
             raise
         wall_s = time.perf_counter() - begun_s
         outcome = _end(setup, driver, quiescent=quiescent)
-    outcome.startup_s, outcome.wall_s = begun_s - started_s, wall_s
-    outcome.deliveries_per_s = outcome.deliveries / max(wall_s, 1e-9)
-    return outcome
+        outcome.startup_s, outcome.wall_s = self.startup_s, wall_s
+        outcome.deliveries_per_s = outcome.deliveries / max(wall_s, 1e-9)
+        return outcome
+
+    def reset(self, jitter: int | None) -> None:
+        """Give the actors fresh machines for a run: that takes a few calls, not seconds.
+
+        Raises:
+            WorkerDiedError: an actor's process is gone.
+            LiveError: the transport failed.
+        """
+        try:
+            self._driver.reset(jitter)
+        except ActorLostError as e:
+            raise WorkerDiedError(self.setup.wiring.names[e.actor], None, None) from e
+
+
+@contextmanager
+def started(
+    setup: Setup, *, full: bool = False, jitter: int | None = None, address: str | None = None
+) -> Iterator[LiveActors]:
+    """Be connected to Ray, with an actor for each machine of a setup; `full`: log every message.
+
+    Raises:
+        LiveError: no cluster, other code on it, or Ray failed meanwhile.
+        InputError: the workload can not be read.
+    """
+    started_s = time.perf_counter()
+    with connected(setup, address) as workload:
+        actors = _start_actors(setup, workload, full=full, jitter=jitter)
+        yield LiveActors(setup, actors, time.perf_counter() - started_s)
 
 
 @contextmanager

@@ -1,0 +1,183 @@
+"""`holezero hunt`: run a scenario live again and again, until a promise breaks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cluster.commands.hunt_result import Result, Small, encode, found_text, show_result, size_text
+from cluster.commands.target import find
+from cluster.explore.named import read_order
+from cluster.explore.shrink import Shrunk, shrink
+from cluster.explore.story import tell
+from cluster.explore.witness import write_witness
+from cluster.input_error import InputError
+from cluster.live.hunt import RUNS_MAX, Hunted, Plan, hunt_on_ray
+from cluster.live.outcome import LiveError
+from cluster.run_directory import make_run_directory, point_latest, write_atomically
+from cluster.trace import SUFFIX
+
+HUNT_JSON = "hunt.json"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of the command, as click gives them."""
+
+    engine: str
+    runs: int
+    jitter: bool
+    seed: int
+    all: bool
+    preset: str | None
+    settings: tuple[str, ...]
+    limit_ops: int | None
+    no_shrink: bool
+    out: Path | None
+    as_json: bool
+    quiet: bool
+
+
+@click.command("hunt", short_help="Run a scenario live again and again until a promise breaks.")
+@click.argument("scenario")
+@click.option(
+    "--engine",
+    type=click.Choice(["ray"]),
+    default="ray",
+    show_default=True,
+    help="ray: every machine is a Ray actor process of its own.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1, RUNS_MAX),
+    default=100,
+    show_default=True,
+    help="Give up after so many runs.",
+)
+@click.option(
+    "--jitter",
+    is_flag=True,
+    help="Every actor also draws which message to take next, by another seed in each run.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of --jitter.")
+@click.option("--all", is_flag=True, help="Make all runs, and count those that break a promise.")
+@click.option("--preset", metavar="NAME", help="Policy, in place of the scenario's.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="As for `run`.")
+@click.option(
+    "--limit-ops",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop each run after about N deliveries of messages.",
+)
+@click.option("--no-shrink", is_flag=True, help="Keep what is found as it is.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of the hunt, instead of a new one under runs/.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.pass_context
+def hunt_command(context: click.Context, /, scenario: str, **given: object) -> None:
+    """Run a scenario on Ray actors again and again, until a run breaks a promise.
+
+    The first trace that does is kept as run.trace, made small (run.small.trace) and told as a
+    story, as by `holezero shrink`. The actors stay for the whole hunt, so a run of a small scenario
+    takes a fraction of a second. Without --jitter the order is what really happens.
+
+    \b
+    holezero hunt hazard-free-before-acks
+    holezero hunt hazard-zeroer-before-flush --runs 200 --jitter --all --json
+
+    Exit codes: 0 nothing was found (which proves nothing), 1 a promise was broken, 2 bad input,
+    4 a worker died, 130 interrupted; what was found until then is kept.
+    """  # noqa: D301 - click's mark for lines that stay as they are
+    options = msgspec.convert(given, Options)
+    target = find(scenario)
+    setup = target.setup(list(options.settings), options.preset, None)
+    plan = Plan(
+        runs=options.runs,
+        jitter=options.jitter,
+        seed=options.seed,
+        all=options.all,
+        limit=options.limit_ops,
+    )
+    hunted = Hunted()
+    result = Result(
+        name=target.name,
+        setup=setup,
+        plan=plan,
+        folder=make_run_directory(f"{target.name}-hunted", setup.preset, options.out),
+        hunted=hunted,
+    )
+    try:
+        _hunt(result, shrinks=not options.no_shrink, quiet=options.quiet)
+    finally:
+        # also what was found before a worker died, or before somebody would not wait any more
+        write_atomically(result.folder / HUNT_JSON, encode(result))
+        point_latest(result.folder)
+        if hunted.runs or hunted.signal:
+            show_result(result, as_json=options.as_json)
+    context.exit(128 + hunted.signal if hunted.signal else int(bool(hunted.found)))
+
+
+def _hunt(result: Result, *, shrinks: bool, quiet: bool) -> None:
+    """Hunt, then shrink the first trace, unless somebody wants an end."""
+    hunted, plan = result.hunted, result.plan
+    with _progress(f"starts {len(result.setup.wiring.names)} actors", quiet=quiet) as show:
+
+        def watch(hunted: Hunted, deliveries: int) -> None:
+            show(
+                f"run {hunted.runs + 1:,} of {plan.runs:,}, {found_text(hunted)}, "
+                f"{hunted.deliveries + deliveries:,} deliveries"
+            )
+
+        try:
+            hunt_on_ray(result.setup, plan, result.folder, hunted=hunted, watch=watch)
+        except LiveError as e:
+            result.error = str(e)
+            raise
+    if not hunted.found or not shrinks:
+        return
+    trace = Path(hunted.found[0].trace)
+    result.not_shrunk = f"interrupted; `holezero shrink {trace}` does it"
+    if hunted.signal:
+        return
+    write_atomically(result.folder / HUNT_JSON, encode(result))  # shrinking may take minutes
+    with _progress("shrinks what was found", quiet=quiet) as show:
+        _shrink(result, trace, show)
+
+
+def _shrink(result: Result, trace: Path, show: Callable[[str], None]) -> None:
+    file = result.setup.scenario.workload.file
+    recorded = read_order(trace, Path(file) if file else None)
+
+    def watch(shrunk: Shrunk, tried: str) -> None:
+        show(f"shrinks: {size_text(shrunk.now)}; tries {tried[:50]}")
+
+    try:
+        shrunk = shrink(recorded.setup, recorded.path, watch=watch)
+    except InputError as e:
+        result.not_shrunk = str(e)
+        return
+    small = trace.with_name(f"{trace.name.removesuffix(SUFFIX)}.small{SUFFIX}")
+    write_witness(small, shrunk.setup, shrunk.path, f"violated: {shrunk.promise}")
+    result.small = Small(small, shrunk, tell(shrunk.setup, shrunk.path))
+    result.not_shrunk = ""
+
+
+@contextmanager
+def _progress(text: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is done; gives a function that shows nothing where nobody looks."""
+    watched = Console(stderr=True)
+    if quiet or not watched.is_terminal:
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=watched, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda now: bar.update(task, description=now)
