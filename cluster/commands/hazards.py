@@ -31,7 +31,7 @@ from kernel.hazards import BY_NAME, CATALOGUE
 @click.option("--check", is_flag=True, help="Look for each by every strategy, and try the presets.")
 @click.option(
     "--budget",
-    default="5s",
+    default="10s",
     show_default=True,
     metavar="TIME",
     help="--check: time for each strategy, grain and hazard; a preset gets six times as much.",
