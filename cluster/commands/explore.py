@@ -19,6 +19,7 @@ from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.dpor import Reduction
 from cluster.explore.exploring import Explored, Finding, Verdict, Watch, explore
 from cluster.explore.footprint import Dependency
+from cluster.explore.shares import check_shareable
 from cluster.explore.witness import VIOLATED, write_witness
 from cluster.input_error import InputError
 from cluster.run_directory import TRACE, make_run_directory, point_latest, write_atomically
@@ -51,6 +52,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     also_promised: tuple[Property, ...]
     all: bool
     checkpoint: Path | None
+    workers: int
     out: Path | None
     as_json: bool
     quiet: bool
@@ -126,6 +128,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     metavar="FILE",
     help="Keep the search there, twice a minute and at its end; go on with what is there.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Share the search among so many processes, on Ray: same counts, and from bfs, random, pct "
+    "and delay also the same paths.",
+)
 @click.option("--all", is_flag=True, help="Go on after the first broken promise.")
 @click.option(
     "--out",
@@ -170,11 +180,8 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
         all=options.all,
     )
     started_s = time.monotonic()
-    keeper = None
-    if options.checkpoint is not None:
-        keeper = Keeper(options.checkpoint, setup, chosen, _every(_KEPT_EVERY_S))
     with search_progress(target.name, quiet=options.quiet) as show:
-        explored = explore(setup, chosen, until(started_s, seconds, show), keeper)
+        explored, signal = _search(setup, chosen, options, until(started_s, seconds, show))
     wall_s = time.monotonic() - started_s
     traces = _keep(target.name, setup, explored, options.out) if explored.found else []
     if options.as_json:
@@ -182,7 +189,20 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     else:
         _print(target.name, setup, explored, wall_s, traces)
     code = {Verdict.HELD: 0, Verdict.VIOLATED: 1, Verdict.EXHAUSTED: UNDECIDED}
-    context.exit(code[explored.verdict])
+    context.exit(128 + signal if signal else code[explored.verdict])
+
+
+def _search(setup: Setup, chosen: Chosen, options: Options, watch: Watch) -> tuple[Explored, int]:
+    """Search; gives also the signal that stopped it in good order, or 0."""
+    if options.workers > 1:
+        check_shareable(chosen, kept=options.checkpoint is not None)
+        from cluster.live.exploring import explore_on_workers  # noqa: PLC0415 - ray takes seconds
+
+        return explore_on_workers(setup, chosen, options.workers, watch)
+    keeper = None
+    if options.checkpoint is not None:
+        keeper = Keeper(options.checkpoint, setup, chosen, _every(_KEPT_EVERY_S))
+    return explore(setup, chosen, watch, keeper), 0
 
 
 def budget_of(text: str) -> tuple[int | None, float]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import cast
 
 import msgspec
 
 from cluster.explore.checkpoint import Keeper, SavedOrders
 from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.crew import Crew
 from cluster.explore.delay import DelayBounded
 from cluster.explore.dpor import Dpor, Traces
 from cluster.explore.footprint import Dependency
@@ -15,6 +17,9 @@ from cluster.explore.orders import Orders, Scheduler, run_orders
 from cluster.explore.pct import Pct
 from cluster.explore.random_order import RandomOrder
 from cluster.explore.run import Broken, StopAt, at_first, never
+from cluster.explore.sharded_search import sharded_search
+from cluster.explore.shared_orders import OrderMaker, SharedOrders
+from cluster.explore.shared_traces import SharedTraces
 from cluster.explore.stateful import Order, States, StateSearch
 from cluster.explore.walk import Walks, follow
 from cluster.explore.world import Channel as WorldChannel
@@ -78,19 +83,24 @@ Watch = Callable[[Explored], bool]
 
 
 def explore(
-    setup: Setup, chosen: Chosen, watch: Watch = lambda _: True, keeper: Keeper | None = None
+    setup: Setup,
+    chosen: Chosen,
+    watch: Watch = lambda _: True,
+    keeper: Keeper | None = None,
+    crew: Crew | None = None,
 ) -> Explored:
     """Search until all is seen, a promise breaks, the budget is spent, or `watch` says to stop.
 
     keeper: keeps the search on disk meanwhile, and has what is to be gone on with.
+    crew: workers to share it, with shares of `shares.share_of`; without a keeper.
     """
     result = Explored(strategy=chosen.strategy, bound=_bound(chosen), dependency=_depends(chosen))
     if chosen.strategy in (Strategy.BFS, Strategy.DFS):
-        found = _states(setup, chosen, result, watch, keeper)
+        found = _states(setup, chosen, result, watch, keeper, crew)
     elif chosen.strategy is Strategy.DPOR:
-        found = _traces(setup, chosen, result, watch, keeper)
+        found = _traces(setup, chosen, result, watch, keeper, crew)
     else:
-        found = _orders(setup, chosen, result, watch, keeper)
+        found = _orders(setup, chosen, result, watch, keeper, crew)
     if found:
         result.verdict = Verdict.VIOLATED
         result.found = [_told(setup, broken) for broken in found]
@@ -99,7 +109,8 @@ def explore(
     return result
 
 
-def _stop_at(chosen: Chosen) -> StopAt:
+def stop_at(chosen: Chosen) -> StopAt:
+    """Give what ends the search."""
     if chosen.all:
         return never
     return (lambda promise: promise == chosen.wanted) if chosen.wanted else at_first
@@ -130,7 +141,12 @@ def _depends(chosen: Chosen) -> str:
 
 
 def _states(
-    setup: Setup, chosen: Chosen, result: Explored, watch: Watch, keeper: Keeper | None
+    setup: Setup,
+    chosen: Chosen,
+    result: Explored,
+    watch: Watch,
+    keeper: Keeper | None,
+    crew: Crew | None,
 ) -> list[Broken]:
     def look(states: States) -> bool:
         result.states, result.deliveries = states.states, states.transitions
@@ -140,12 +156,17 @@ def _states(
             keeper.states(search.save)
         return watch(result)
 
+    if crew is not None:
+        start, budget = partial(World, setup), chosen.budget
+        states = sharded_search(start, crew, budget=budget, stop_at=stop_at(chosen), watch=look)
+        look(states)
+        return _mailboxes(states)
     order = Order.BREADTH_FIRST if chosen.strategy is Strategy.BFS else Order.DEPTH_FIRST
     search = StateSearch(
         World(setup),
         order=order,
         budget=chosen.budget,
-        stop_at=_stop_at(chosen),
+        stop_at=stop_at(chosen),
         watch=look,
     )
     if keeper is not None and keeper.found is not None and keeper.found.states is not None:
@@ -154,6 +175,10 @@ def _states(
     look(states)
     if keeper is not None:
         keeper.states(search.save, now=True)
+    return _mailboxes(states)
+
+
+def _mailboxes(states: States) -> list[Broken]:
     return [
         Broken(one.promise, tuple(mailbox(cast("WorldChannel", c)) for c in one.path))
         for one in states.found
@@ -161,7 +186,12 @@ def _states(
 
 
 def _traces(
-    setup: Setup, chosen: Chosen, result: Explored, watch: Watch, keeper: Keeper | None
+    setup: Setup,
+    chosen: Chosen,
+    result: Explored,
+    watch: Watch,
+    keeper: Keeper | None,
+    crew: Crew | None,
 ) -> list[Broken]:
     def look(traces: Traces) -> bool:
         result.orders, result.blocked = traces.orders, traces.blocked
@@ -172,10 +202,17 @@ def _traces(
             keeper.traces(dpor.save)
         return watch(result) and (chosen.budget is None or traces.orders < chosen.budget)
 
+    if crew is not None:
+        shared = SharedTraces(
+            Walks(setup), budget=chosen.budget, stop_at=stop_at(chosen), watch=look
+        )
+        traces = shared.run(crew)
+        look(traces)
+        return traces.found
     dpor = Dpor(
         Walks(setup, chosen.dependency),
         reduction=chosen.reduction,
-        stop_at=_stop_at(chosen),
+        stop_at=stop_at(chosen),
         watch=look,
     )
     if keeper is not None and keeper.found is not None and keeper.found.traces is not None:
@@ -188,7 +225,12 @@ def _traces(
 
 
 def _orders(
-    setup: Setup, chosen: Chosen, result: Explored, watch: Watch, keeper: Keeper | None
+    setup: Setup,
+    chosen: Chosen,
+    result: Explored,
+    watch: Watch,
+    keeper: Keeper | None,
+    crew: Crew | None,
 ) -> list[Broken]:
     chooser, so_far = scheduler(chosen), Orders()
 
@@ -205,10 +247,15 @@ def _orders(
             keeper.orders(save)
         return watch(result) and (chosen.budget is None or orders.orders < chosen.budget)
 
+    if crew is not None:
+        maker = OrderMaker(Walks(setup), chosen, stop_at(chosen))
+        so_far = SharedOrders(maker, chosen, stop_at=stop_at(chosen), watch=look).run(crew)
+        look(so_far)
+        return so_far.found
     if keeper is not None and keeper.found is not None and keeper.found.orders is not None:
         so_far = keeper.found.orders.orders
         chooser.resume(keeper.found.orders.scheduler)
-    run_orders(Walks(setup), chooser, stop_at=_stop_at(chosen), watch=look, so_far=so_far)
+    run_orders(Walks(setup), chooser, stop_at=stop_at(chosen), watch=look, so_far=so_far)
     look(so_far)
     if keeper is not None:
         keeper.orders(save, now=True)
