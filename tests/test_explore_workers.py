@@ -60,7 +60,7 @@ def only_b(promise: str) -> bool:
 
 def test_breadth_first_gives_the_same_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = set()
-    for seed in range(200):
+    for seed in range(500):
         random = Random(seed)
         states = random.choice((30, 200, 600))
         budget = random.choice((None, None, random.randrange(1, states)))
@@ -139,6 +139,8 @@ def test_orders_are_those_of_one_worker(
         random = Random(f"{strategy} {seed}")
         monkeypatch.setattr(shared_orders, "_LOT_S", random.choice((0, 0.01, 1)))
         monkeypatch.setattr(shared_orders, "_LOT_FIRST", random.choice((1, 3, 8)))
+        if strategy is not Strategy.PCT:
+            monkeypatch.setattr(shared_orders, "FIRST", random.choice((1, 16)))
         name = random.choice(list(SMALL))
         policy, threads, machine = SMALL[name]
         setup = tiny(policy, threads, *random.choice(((), (name,))), **machine)

@@ -155,7 +155,7 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
 
     \b
     holezero explore hazard-free-before-acks
-    holezero explore two-threads --strategy bfs --preset fatal-hole
+    holezero explore one-page --strategy bfs --preset flag-only
     holezero explore my.toml --strategy pct --depth 4 --budget 10m
     holezero explore my.toml --strategy bfs --budget 8h --checkpoint my.search
     holezero replay runs/latest
