@@ -108,7 +108,9 @@ class TracePart(Dpor):
         for part in parts:
             self._most = most - sum(one.traces.orders for one in explored)
             explored.append(self._explore(part))
-            if not self._go_on(explored[-1].traces):
+            traces = explored[-1].traces
+            stopped = any(self._stop_at(broken.promise) for broken in traces.found)
+            if stopped or not self._go_on(traces):
                 break
         return explored
 
