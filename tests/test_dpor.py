@@ -106,3 +106,12 @@ def test_reduced_search_runs_each_trace_once(make: Callable[[int], Program], coa
             blocked = 0 if coarse else 1
             assert reduction is Reduction.SOURCE or traces.blocked <= blocked
     assert compared > 15
+
+
+@pytest.mark.parametrize("reduction", REDUCED)
+@pytest.mark.parametrize(("seed", "traces"), [(66, 501), (92, 322), (510, 55)])
+def test_old_races_are_reversed_before_another_tail(
+    seed: int, traces: int, reduction: Reduction
+) -> None:
+    """Wakeup trees lost traces of these, whose numbers are those of running every order."""
+    assert Dpor(generated.talkers(seed).run, reduction=reduction).search().orders == traces

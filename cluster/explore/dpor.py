@@ -275,12 +275,13 @@ class Dpor:
     # Races.
 
     def _reverse_races(self, fresh: int) -> None:
-        """Schedule the reversal of every race whose later event was not run before."""
+        """Schedule the reversal of races whose later event is new, for `optimal` of all."""
         if self._reduction is Reduction.NONE:
             return
+        # its sequences go on to the end: another tail makes another sequence of an old race
         optimal = self._reduction is Reduction.OPTIMAL
         schedule = self._plant if optimal else self._add_first
-        for later in range(fresh, len(self._past.events)):
+        for later in range(0 if optimal else fresh, len(self._past.events)):
             for earlier in self._past.races(later):
                 self.traces.races += 1
                 end = len(self._past.events) if optimal else later
