@@ -91,15 +91,13 @@ def shrink(
         before=(*size(setup.scenario), len(path)),
         steps=[],
     )
-    while _simplify(shrunk, effort, watch):
-        pass
+    _simplify(shrunk, effort, watch)
     _shorten(shrunk, effort, watch)
     return shrunk
 
 
-def _simplify(shrunk: Shrunk, effort: Effort, watch: Watch) -> bool:
-    """Take the first simpler scenario that still breaks the promise; False: there is none."""
-    changed = False
+def _simplify(shrunk: Shrunk, effort: Effort, watch: Watch) -> None:
+    """Take simpler scenarios that still break the promise, until there is none."""
     tried: set[bytes] = set()
     again = True
     while again:
@@ -111,9 +109,8 @@ def _simplify(shrunk: Shrunk, effort: Effort, watch: Watch) -> bool:
             tried.add(key)
             watch(shrunk, candidate.what)
             if _take(shrunk, candidate, effort):
-                changed = again = True
+                again = True
                 break
-    return changed
 
 
 def _take(shrunk: Shrunk, candidate: Simpler, effort: Effort) -> bool:

@@ -10,6 +10,7 @@ from actors.wiring import build
 from cluster.explore.footprint import Dependency, Footprints
 from cluster.explore.run import WHOLE, Delivered
 from cluster.free_order import Channel, Mailboxes, failure_text
+from cluster.input_error import InputError
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
 from cluster.setup import Setup
@@ -63,6 +64,8 @@ class Walk:
             src = dst
         try:
             effects = self.machines[dst].on(src, message)
+        except InputError:
+            raise  # the guest can not be read
         except Exception as e:  # noqa: BLE001 - whatever a machine raises, it broke the protocol
             self.error = failure_text(e)
             return Delivered([])

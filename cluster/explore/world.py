@@ -10,11 +10,13 @@ from hashlib import blake2b
 
 import msgspec
 
-from actors.machine import Effect, Machine, ProtocolError, Send, Timer
+from actors.machine import Effect, Machine, Send, Timer
 from actors.message import Message
 from actors.wiring import build
 from cluster.explore.walk import crash
 from cluster.free_order import Channel as MailboxChannel
+from cluster.free_order import failure_text
+from cluster.input_error import InputError
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
 from cluster.setup import Setup
@@ -71,8 +73,10 @@ class World:
         twin.machines[dst] = machine
         try:
             effects = machine.on(src, message)
-        except (ProtocolError, AssertionError) as e:
-            twin.error = f"{type(e).__name__}: {e}"
+        except InputError:
+            raise  # the guest can not be read
+        except Exception as e:  # noqa: BLE001 - whatever a machine raises, it broke the protocol
+            twin.error = failure_text(e)
             return twin
         twin.frozen[dst] = _coded(machine.freeze())
         twin.checker.delivered(0, dst, src, seq, message, effects)

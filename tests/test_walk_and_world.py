@@ -1,0 +1,56 @@
+"""Walks and worlds are two hosts of one order: they agree, also where a machine fails."""
+
+from random import Random
+
+import pytest
+
+from actors.memory import Memory
+from cluster.explore.walk import PROTOCOL, Walk, Walks, follow
+from cluster.explore.world import World, mailbox
+from cluster.input_error import InputError
+from cluster.setup import Setup
+from tests.contended_guests import contended_setup
+from tests.test_explored import tiny
+
+
+def both(setup: Setup, seed: int) -> tuple[Walk, World]:
+    """Deliver in the same drawn order."""
+    world, random = World(setup), Random(seed)
+    path = []
+    while world.channels and not world.error:
+        channel = random.choice(world.enabled())
+        path.append(mailbox(channel))
+        world = world.deliver(channel)
+    if not world.error:
+        world.ended()
+    return follow(Walks(setup), path), world
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_they_come_to_the_same_state(seed: int) -> None:
+    walk, world = both(contended_setup(seed, "fatal-hole", grain="fine", frames=4), seed)
+    assert not len(walk.mailboxes)
+    assert [m.freeze() for m in walk.machines] == [m.freeze() for m in world.machines]
+    assert walk.broken() == world.broken() == ""
+
+
+@pytest.mark.parametrize("raised", [KeyError("gone"), AssertionError("no"), ValueError("odd")])
+def test_whatever_a_machine_raises_breaks_the_protocol(
+    raised: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(Memory, "_take_frame", fail)
+    walk, world = both(tiny({"preset": "unmap"}, (["map 1 1", "store 1"],)), 0)
+    assert walk.broken() == world.broken() == PROTOCOL
+    assert walk.violation() == world.violation()
+
+
+def test_a_guest_that_can_not_be_read_is_no_broken_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise InputError("my.hzw: damaged")
+
+    monkeypatch.setattr(Memory, "_take_frame", fail)
+    with pytest.raises(InputError):
+        both(tiny({"preset": "unmap"}, (["map 1 1", "store 1"],)), 0)
