@@ -6,22 +6,19 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cluster.commands.hunt_result import Result, Small, encode, found_text, show_result, size_text
+from cluster.commands.hunt_result import Result, encode, found_text, show_result
+from cluster.commands.progress import spinner
+from cluster.commands.shrunk import make_small, small_name
 from cluster.commands.target import find
-from cluster.explore.named import read_order
-from cluster.explore.shrink import Shrunk, shrink
-from cluster.explore.story import tell
-from cluster.explore.witness import write_witness
-from cluster.input_error import InputError
+from cluster.explore.shrink import ShrinkError
 from cluster.live.hunt import RUNS_MAX, Hunted, Plan, hunt_on_ray
 from cluster.live.outcome import LiveError
 from cluster.run_directory import make_run_directory, point_latest, write_atomically
-from cluster.trace import SUFFIX
 
 HUNT_JSON = "hunt.json"
+#: changes the text of the progress
+Show = Callable[[str], None]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +125,7 @@ def hunt_command(context: click.Context, /, scenario: str, **given: object) -> N
 def _hunt(result: Result, *, shrinks: bool, quiet: bool) -> None:
     """Hunt, then shrink the first trace, unless somebody wants an end."""
     hunted, plan = result.hunted, result.plan
-    with _progress(f"starts {len(result.setup.wiring.names)} actors", quiet=quiet) as show:
+    with _showing(f"starts {len(result.setup.wiring.names)} actors", quiet=quiet) as show:
 
         def watch(hunted: Hunted, deliveries: int) -> None:
             show(
@@ -148,36 +145,23 @@ def _hunt(result: Result, *, shrinks: bool, quiet: bool) -> None:
     if hunted.signal:
         return
     write_atomically(result.folder / HUNT_JSON, encode(result))  # shrinking may take minutes
-    with _progress("shrinks what was found", quiet=quiet) as show:
+    with _showing("shrinks what was found", quiet=quiet) as show:
         _shrink(result, trace, show)
 
 
-def _shrink(result: Result, trace: Path, show: Callable[[str], None]) -> None:
+def _shrink(result: Result, trace: Path, show: Show) -> None:
     file = result.setup.scenario.workload.file
-    recorded = read_order(trace, Path(file) if file else None)
-
-    def watch(shrunk: Shrunk, tried: str) -> None:
-        show(f"shrinks: {size_text(shrunk.now)}; tries {tried[:50]}")
-
     try:
-        shrunk = shrink(recorded.setup, recorded.path, watch=watch)
-    except InputError as e:
+        result.small = make_small(
+            trace, small_name(trace), workload=Path(file) if file else None, show=show
+        )
+    except ShrinkError as e:
         result.not_shrunk = str(e)
-        return
-    small = trace.with_name(f"{trace.name.removesuffix(SUFFIX)}.small{SUFFIX}")
-    write_witness(small, shrunk.setup, shrunk.path, f"violated: {shrunk.promise}")
-    result.small = Small(small, shrunk, tell(shrunk.setup, shrunk.path))
-    result.not_shrunk = ""
+    else:
+        result.not_shrunk = ""
 
 
 @contextmanager
-def _progress(text: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show what is done; gives a function that shows nothing where nobody looks."""
-    watched = Console(stderr=True)
-    if quiet or not watched.is_terminal:
-        yield lambda _: None
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=watched, transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda now: bar.update(task, description=now)
+def _showing(text: str, *, quiet: bool) -> Iterator[Show]:
+    with spinner(text, quiet=quiet) as show:
+        yield show or (lambda _: None)

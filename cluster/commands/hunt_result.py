@@ -7,22 +7,10 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from cluster.commands.story import print_story
+from cluster.commands.shrunk import Small, print_small, small_fields
 from cluster.commands.tables import console
-from cluster.explore.shrink import Shrunk
-from cluster.explore.story import Story
 from cluster.live.hunt import Find, Hunted, Plan
 from cluster.setup import Setup
-
-_SIZES = ("cores", "threads", "instructions", "deliveries")
-
-
-class Small(msgspec.Struct, frozen=True):
-    """The trace that was found, made small."""
-
-    trace: Path
-    shrunk: Shrunk
-    story: Story
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -42,11 +30,6 @@ def found_text(hunted: Hunted) -> str:
     """Say which promises were broken so far, in how many runs."""
     text = ", ".join(f"{name} in {count}" for name, count in hunted.properties.items())
     return f"found {text}" if text else "nothing found yet"
-
-
-def size_text(size: tuple[int, ...]) -> str:
-    """Give a size, as `Shrunk` has it, in words."""
-    return ", ".join(f"{what} {count:,}" for what, count in zip(_SIZES, size, strict=True))
 
 
 def encode(result: Result) -> bytes:
@@ -69,26 +52,12 @@ def encode(result: Result) -> bytes:
         "startup_s": round(hunted.startup_s, 3),
         "wall_s": round(hunted.wall_s, 3),
         "traces": hunted.found,
-        "shrunk": None if small is None else _shrunk(small),
+        "shrunk": None if small is None else small_fields(small),
         "not_shrunk": result.not_shrunk,
         "interrupted": bool(hunted.signal),
         "error": result.error,
     }
     return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
-
-
-def _shrunk(small: Small) -> dict[str, object]:
-    shrunk = small.shrunk
-    return {
-        "trace": str(small.trace),
-        "property": shrunk.promise,
-        "before": dict(zip(_SIZES, shrunk.before, strict=True)),
-        "after": dict(zip(_SIZES, shrunk.now, strict=True)),
-        "shortest": shrunk.shortest,
-        "steps": shrunk.steps,
-        "scenario": shrunk.setup.scenario,
-        "story": small.story,
-    }
 
 
 def show_result(result: Result, *, as_json: bool) -> None:
@@ -121,7 +90,7 @@ def _print(result: Result) -> None:
     if result.not_shrunk:
         out.print(f"not made small: {result.not_shrunk}")
     if result.small is not None:
-        _print_small(out, result.small)
+        print_small(out, result.small)
 
 
 def _print_find(out: Console, hunted: Hunted, one: Find) -> None:
@@ -133,11 +102,3 @@ def _print_find(out: Console, hunted: Hunted, one: Find) -> None:
     )
     for operation in one.operations:
         out.print(f"  {operation}")
-
-
-def _print_small(out: Console, small: Small) -> None:
-    shrunk = small.shrunk
-    which = "the shortest order" if shrunk.shortest else "no delivery can be left out"
-    sizes = f"{size_text(shrunk.before)} -> {size_text(shrunk.now)}"
-    out.print(Text(f"{small.trace}: {sizes} ({which})", style="bold"))
-    print_story(out, small.story)

@@ -1,7 +1,7 @@
 """Progress of a run, or of reading a file, on standard error, if somebody watches."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -25,29 +25,54 @@ _UPDATE_EVERY_S = 0.2
 
 
 @contextmanager
+def spinner(text: str, *, quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """Show that something goes on; gives what changes the text, or None where nobody looks."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda now: bar.update(task, description=now)
+
+
+class Pace:
+    """Says when it is time to show again; and when a search or a run began."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._started_s = self._shown_s = time.monotonic()
+
+    def due(self) -> bool:
+        """Say whether the last time is long enough ago."""
+        now_s = time.monotonic()
+        if now_s - self._shown_s < _UPDATE_EVERY_S:
+            return False
+        self._shown_s = now_s
+        return True
+
+    def rate(self, count: int) -> float:
+        """Give so many as a number a second since the beginning."""
+        return count / max(time.monotonic() - self._started_s, 1e-9)
+
+
+@contextmanager
 def progress(title: str, *, quiet: bool) -> Iterator[tuple[Watch, ...]]:
     """Show deliveries, simulated time and rate; gives no watch where nobody looks.
 
     How long a run will be is not known before its end, so there is no bar and no estimate.
     """
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield ()
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        started_s = shown_s = time.monotonic()
+    with spinner(title, quiet=quiet) as show:
+        if show is None:
+            yield ()
+            return
+        pace = Pace()
 
         def watch(deliveries: int, simulated_ns: int, _results: Results) -> None:
-            nonlocal shown_s
-            now_s = time.monotonic()
-            if now_s - shown_s < _UPDATE_EVERY_S:
-                return
-            shown_s = now_s
-            rate = deliveries / max(now_s - started_s, 1e-9)
-            text = f"{title}: {deliveries:,} deliveries, {duration(simulated_ns)}, {rate:,.0f}/s"
-            bar.update(task, description=text)
+            if pace.due():
+                rate = f"{pace.rate(deliveries):,.0f}/s"
+                show(f"{title}: {deliveries:,} deliveries, {duration(simulated_ns)}, {rate}")
 
         yield (watch,)
 

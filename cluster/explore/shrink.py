@@ -32,6 +32,10 @@ DELIVERIES = 25_000
 STATES = 100_000
 
 
+class ShrinkError(InputError):
+    """An order that can not be shrunk; says why."""
+
+
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """How hard to try."""
 
@@ -73,17 +77,17 @@ def shrink(
     """Shrink an order that breaks a promise; the promise stays the same.
 
     Raises:
-        InputError: it breaks none, or its guest is a recorded workload.
+        ShrinkError: it breaks none, or its guest is a recorded workload.
     """
     effort = effort or Effort()
     if not setup.scenario.thread:
-        raise InputError(
+        raise ShrinkError(
             "this run's guest is a recorded workload, which can not be made simpler line by line: "
             "write what matters of it as [[thread]] tables, and explore that"
         )
     _, broken = along(Walks(setup), path, to_rest=True)
     if not broken.promise:
-        raise InputError("this run breaks no promise of its policy: there is nothing to shrink to")
+        raise ShrinkError("this run breaks no promise of its policy: there is nothing to shrink to")
     shrunk = Shrunk(
         setup=_again(tidied(setup.scenario), setup),
         promise=broken.promise,
