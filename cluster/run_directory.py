@@ -4,6 +4,7 @@
     summary.json   what came out, byte for byte what `--json` prints
     run.trace      the messages, unless `--trace off`
     log.jsonl      what the command did, one JSON object a line
+    explored.json, hunt.json   what a search, or a hunt, came to (instead of the first two)
 
 Files appear whole or not at all: they are written beside and renamed into place.
 """
@@ -21,6 +22,10 @@ MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 TRACE = "run.trace"
 LOG = "log.jsonl"
+EXPLORED = "explored.json"
+HUNT = "hunt.json"
+#: each says that a folder is of holezero's own
+_OWN = (MANIFEST, EXPLORED, HUNT)
 
 _SAME_SECOND_MAX = 1000
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -73,7 +78,7 @@ def make_run_directory(name: str, preset: str, out: Path | None) -> Path:
 
 def _given_directory(out: Path) -> Path:
     try:
-        if out.name and (out / MANIFEST).exists():
+        if out.name and any((out / name).exists() for name in _OWN):
             _keep_aside(out)
         out.mkdir(parents=True, exist_ok=True)
         foreign = any(out.iterdir())

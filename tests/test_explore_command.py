@@ -1,13 +1,18 @@
 """`explore`, `shrink` and `hazards --check` from outside: verdicts, exit codes, kept traces."""
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from cluster.__main__ import main
+from cluster.explore import catalogue_check, run
 from cluster.explore.exploring import NETWORK
+from cluster.explore.run import Broken
+from tests.test_judged import judged
 
 HELD = ("explore", "one-page", "--preset", "flag-only", "--grain", "fused")
 BROKEN = ("explore", "hazard-no-restart-after-busy")
@@ -69,13 +74,43 @@ def test_a_broken_promise_is_kept_and_replays(
 
 def test_all_keeps_one_trace_a_property(capsys: pytest.CaptureFixture[str]) -> None:
     found = run_json(
-        capsys, *BROKEN, "--strategy", "random", "--budget", "200", "--all", "--out", "o", code=1
-    )
-    assert found["orders"] == 200
-    assert found["broken"] > 1
-    properties = [one["property"] for one in found["found"]]
-    assert len(properties) == len(set(properties)) >= 1
-    assert (Path("o") / "run.trace").is_file()
+        capsys, *HELD, "--strategy", "bfs", "--all", "--out", "o",
+        "--promise", "zero-strong", "--promise", "fatal", code=1,
+    )  # fmt: skip
+    assert {one["property"]: one["trace"] for one in found["found"]} == {
+        "fatal": "o/run.trace",
+        "zero-strong": "o/zero-strong.trace",
+    }
+    for one in found["found"]:
+        assert main(["replay", one["trace"]]) == 0
+    capsys.readouterr()
+    kept = json.loads(Path("o/explored.json").read_bytes())
+    assert kept == found
+    assert kept["wall_s"] > 0
+
+
+def test_a_folder_that_can_not_be_had_is_told_first(capsys: pytest.CaptureFixture[str]) -> None:
+    search = (*HELD, "--strategy", "bfs", "-q", "--out", "o")
+    assert main(list(search)) == main(list(search)) == 0
+    assert Path("o.1/explored.json").is_file()
+    Path("full").mkdir()
+    Path("full/mine").touch()
+    assert main([*search[:-1], "full", "--budget", "8h"]) == 2
+    assert "the folder holds something else" in capsys.readouterr().err
+
+
+def test_what_was_found_before_an_interruption_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep(found: list[Broken], broken: Broken) -> None:
+        run.keep(found, broken)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("cluster.explore.orders.keep", keep)
+    search = (*BROKEN, "--strategy", "random", "--all", "--budget", "1h")
+    found = run_json(capsys, *search, code=130)
+    assert (found["orders"], found["verdict"]) == (41, "violated")
+    assert main(["replay", "runs/latest"]) == 0
 
 
 def test_the_same_seed_draws_the_same_orders(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +184,8 @@ def test_the_catalogue_is_checked_by_name(capsys: pytest.CaptureFixture[str]) ->
     assert hazard["name"] == "ack-before-flush"
     assert hazard["found"]
     assert hazard["trace_length"] == 19
-    assert hazard["orders"] >= 1
+    assert hazard["orders"] == 1
+    assert hazard["twin_held"]
     assert found["presets"] == []
     assert main(["replay", "kept/ack-before-flush.trace"]) == 0
 
@@ -191,3 +227,24 @@ def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> No
     assert "is a search of another scenario or policy" in shown
     assert "is a search with other options" in shown
     assert "is no checkpoint of a search, or damaged" in shown
+
+
+def test_a_hazard_that_its_correct_twin_shows_too_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a hazard, flag-only breaks zero-strong; judged as promised, its twin does as well."""
+    monkeypatch.setattr(
+        catalogue_check,
+        "_with",
+        lambda *_: judged("flag-only", (), "zero-strong"),
+    )
+    assert main(["hazards", "--check", "foreign-frame", "--budget", "2s", "-q"]) == 1
+    assert "without it, too" in capsys.readouterr().out
+
+
+def test_a_preset_with_orders_left_is_undecided(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.commands.hazards.check_hazards", lambda *_: [])
+    assert main(["hazards", "--check", "--budget", "1ms", "-q"]) == 5
+    assert "258     25     no" in capsys.readouterr().out

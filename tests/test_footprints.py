@@ -74,7 +74,7 @@ def test_what_is_not_found_with_footprints_is_no_proof() -> None:
     setup = tiny({"preset": "flag-only"}, (["map 1 2", "store 1 2"],))
     for dependency, verdict in (
         (Dependency.RECEIVER, Verdict.HELD),
-        (Dependency.FOOTPRINT, Verdict.EXHAUSTED),
+        (Dependency.FOOTPRINT, Verdict.UNPROVED),
     ):
         explored = explore(setup, Chosen(strategy=Strategy.DPOR, dependency=dependency))
         assert (explored.complete, explored.verdict) == (True, verdict)

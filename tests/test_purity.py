@@ -6,15 +6,11 @@ import sys
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from actors.wiring import build
-from cluster.explore.orders import run_orders
-from cluster.explore.pct import Pct
-from cluster.explore.random_order import RandomOrder
-from cluster.explore.walk import Walk, Walks
-from cluster.free_order import FreeRun
+from cluster.explore.walk import Walks
 from cluster.setup import Setup
 from tests.contended_guests import POLICIES, contended_setup, forking_setup
 
@@ -30,36 +26,17 @@ def sample(policy: str) -> list[Setup]:
     ]
 
 
-def drawn(setup: Setup) -> list[tuple[object, ...]]:
-    """Draw a few orders; give what was delivered, by channel."""
-    walks, paths = Walks(setup), []
-
-    class Noted(Walk):
-        def deliver(self, channel):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-            paths[-1].append(channel)
-            return super().deliver(channel)
-
-    def new_walk() -> Walk:
-        walk = walks()
-        paths.append([])
-        return Noted(walk.machines, walk.mailboxes, walk.checker, walk.first, None)
-
-    for scheduler in (RandomOrder(), Pct(depth=3)):
-        run_orders(new_walk, scheduler, watch=lambda o: o.orders < ORDERS)
-    return [tuple(path) for path in paths]
-
-
 def digest(setup: Setup) -> str:
-    """Name all that machines receive, send and become in a few orders."""
-    whole = blake2b(digest_size=16)
-    for path in drawn(setup):
-        machines = build(setup.wiring, setup.settings, setup.guest)
-        run = FreeRun(machines)
-        run.start()
-        for channel in path:
-            run.deliver(channel)  # type: ignore[arg-type]
-        whole.update(run.digest.combined())
-        whole.update(repr([machine.freeze() for machine in machines]).encode())
+    """Name all that machines receive and become in a few drawn orders."""
+    whole, walks = blake2b(digest_size=16), Walks(setup)
+    for order in range(ORDERS):
+        walk, random = walks(), Random(order)
+        while channels := walk.enabled():
+            channel = random.choice(channels)
+            whole.update(repr((channel, walk.mailboxes.peek(channel))).encode())
+            walk.deliver(channel)
+        assert walk.ended() == ""
+        whole.update(repr([machine.freeze() for machine in walk.machines]).encode())
     return whole.hexdigest()
 
 

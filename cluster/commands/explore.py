@@ -1,5 +1,6 @@
 """`holezero explore`: run a scenario in every order of its messages, or in many."""
 
+import gc
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -8,30 +9,27 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
-from cluster.commands.tables import console
+from cluster.commands.explored import Result, how_far, keep, show_result
+from cluster.commands.progress import Pace, spinner
 from cluster.commands.target import find
 from cluster.explore.checkpoint import Keeper
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.dpor import Reduction
-from cluster.explore.exploring import Explored, Finding, Verdict, Watch, explore
+from cluster.explore.exploring import Explored, Verdict, Watch, explore
 from cluster.explore.footprint import Dependency
 from cluster.explore.shares import check_shareable
-from cluster.explore.witness import VIOLATED, write_witness
+from cluster.explore.stateful import MADE_UNTIL_COLLECTED
 from cluster.input_error import InputError
-from cluster.run_directory import TRACE, make_run_directory, point_latest, write_atomically
+from cluster.interruption import interruptible
+from cluster.run_directory import make_run_directory
 from cluster.setup import Setup
-from kernel.promises import Property, promises
+from kernel.promises import Property
 
 #: exit code of a search that found nothing and did not see everything
 UNDECIDED = 5
-EXPLORED_JSON = "explored.json"
 _BUDGET = re.compile(r"(\d+)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_UPDATE_EVERY_S = 0.2
 #: a checkpoint of a million states takes a second
 _KEPT_EVERY_S = 30.0
 
@@ -141,7 +139,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where to keep what is found, instead of a new folder under runs/.",
+    help="Where to keep what came of it; by default a new folder under runs/ if anything is found.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
@@ -161,7 +159,8 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     holezero replay runs/latest
 
     Exit codes: 0 every order keeps all promises, 1 one does not, 2 bad input, 5 nothing was found
-    before the budget was spent (for random and pct always: they can not prove anything).
+    before the budget was spent (for random and pct always: they can not prove anything), 130
+    interrupted: what was found until then is kept.
     """  # noqa: D301 - click's mark for lines that stay as they are
     options = msgspec.convert(given, Options)
     count, seconds = budget_of(options.budget)
@@ -179,17 +178,21 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
         seed=options.seed,
         all=options.all,
     )
+    # a folder that can not be had is told before hours are spent
+    folder = None
+    if options.out is not None:
+        folder = make_run_directory(target.name, setup.preset, options.out)
     started_s = time.monotonic()
     with search_progress(target.name, quiet=options.quiet) as show:
         explored, signal = _search(setup, chosen, options, until(started_s, seconds, show))
-    wall_s = time.monotonic() - started_s
-    traces = _keep(target.name, setup, explored, options.out) if explored.found else []
-    if options.as_json:
-        click.echo(_json(target.name, setup, explored, wall_s, traces), nl=False)
-    else:
-        _print(target.name, setup, explored, wall_s, traces)
-    code = {Verdict.HELD: 0, Verdict.VIOLATED: 1, Verdict.EXHAUSTED: UNDECIDED}
-    context.exit(128 + signal if signal else code[explored.verdict])
+    result = Result(target.name, setup, explored, time.monotonic() - started_s)
+    if folder is None and explored.found:
+        folder = make_run_directory(f"{target.name}-explored", setup.preset, None)
+    if folder is not None:
+        keep(result, folder)
+    show_result(result, as_json=options.as_json)
+    code = {Verdict.HELD: 0, Verdict.VIOLATED: 1}.get(explored.verdict, UNDECIDED)
+    context.exit(128 + signal if signal else code)
 
 
 def _search(setup: Setup, chosen: Chosen, options: Options, watch: Watch) -> tuple[Explored, int]:
@@ -202,7 +205,10 @@ def _search(setup: Setup, chosen: Chosen, options: Options, watch: Watch) -> tup
     keeper = None
     if options.checkpoint is not None:
         keeper = Keeper(options.checkpoint, setup, chosen, _every(_KEPT_EVERY_S))
-    return explore(setup, chosen, watch, keeper), 0
+    gc.set_threshold(MADE_UNTIL_COLLECTED)
+    with interruptible() as asked:
+        explored = explore(setup, chosen, lambda e: watch(e) and not asked.number, keeper)
+    return explored, asked.number
 
 
 def budget_of(text: str) -> tuple[int | None, float]:
@@ -241,108 +247,12 @@ def until(started_s: float, seconds: float, show: Watch) -> Watch:
 @contextmanager
 def search_progress(name: str, *, quiet: bool) -> Iterator[Watch]:
     """Show how far a search is; gives a watch that shows nothing where nobody looks."""
-    watched = Console(stderr=True)
-    if quiet or not watched.is_terminal:
-        yield lambda _: True
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=watched, transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        started_s = shown_s = time.monotonic()
+    with spinner(name, quiet=quiet) as show:
+        pace = Pace()
 
-        def show(explored: Explored) -> bool:
-            nonlocal shown_s
-            now_s = time.monotonic()
-            if now_s - shown_s >= _UPDATE_EVERY_S:
-                shown_s = now_s
-                bar.update(task, description=_how_far(name, explored, now_s - started_s))
+        def watch(explored: Explored) -> bool:
+            if show is not None and pace.due():
+                show(how_far(name, explored, pace.rate(explored.deliveries)))
             return True
 
-        yield show
-
-
-def _how_far(name: str, explored: Explored, wall_s: float) -> str:
-    text = f"{name}: {_counted(explored)}, {explored.deliveries / wall_s:,.0f} deliveries/s"
-    if explored.frontier:
-        text += f", {explored.frontier:,} states to go on from"
-    if explored.done > 0:
-        text += f", about {explored.orders / explored.done:,.0f} in all"
-    return text
-
-
-def _counted(explored: Explored) -> str:
-    if explored.strategy.counts == "states":
-        return _many(explored.states, "state")
-    return _many(explored.orders, "order")
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _keep(name: str, setup: Setup, explored: Explored, out: Path | None) -> list[Path]:
-    """Write a trace for each promise that was broken; the first is `run.trace`."""
-    directory = make_run_directory(f"{name}-explored", setup.preset, out)
-    paths = []
-    for place, finding in enumerate(explored.found):
-        path = directory / (TRACE if place == 0 else f"{finding.property}.trace")
-        write_witness(path, setup, finding.path, VIOLATED + finding.property)
-        paths.append(path)
-    write_atomically(directory / EXPLORED_JSON, _json(name, setup, explored, 0.0, paths))
-    point_latest(directory)
-    return paths
-
-
-def _found(finding: Finding, trace: Path | None) -> dict[str, object]:
-    return {
-        "property": finding.property,
-        "text": finding.text,
-        "operations": finding.operations,
-        "deliveries": len(finding.path),
-        "trace": None if trace is None else str(trace),
-    }
-
-
-def _json(name: str, setup: Setup, explored: Explored, wall_s: float, traces: list[Path]) -> bytes:
-    fields = msgspec.structs.asdict(explored)
-    fields["found"] = [_found(*pair) for pair in zip(explored.found, traces, strict=True)]
-    fields |= {
-        "scenario": name,
-        "preset": setup.preset,
-        "grain": setup.scenario.machine.grain,
-        "promises": _promised(setup),
-        "wall_s": round(wall_s, 3),
-    }
-    return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
-
-
-def _promised(setup: Setup) -> list[str]:
-    return sorted(promises(setup.settings.policy) | setup.also_promised)
-
-
-def _print(name: str, setup: Setup, explored: Explored, wall_s: float, traces: list[Path]) -> None:
-    out = console()
-    grain = setup.scenario.machine.grain
-    out.print(Text(f"{name}: {setup.preset}, {grain} grain, {explored.strategy}", style="bold"))
-    rate = explored.deliveries / max(wall_s, 1e-9)
-    more = f", {explored.blocked:,} blocked" if explored.strategy is Strategy.DPOR else ""
-    if explored.given_up:
-        more += f", {explored.given_up:,} given up after {explored.longest:,} deliveries"
-    out.print(
-        f"{_counted(explored)}{more}, {explored.deliveries:,} deliveries in {wall_s:.1f} s "
-        f"({rate:,.0f}/s), longest {explored.longest:,}"
-    )
-    for finding, trace in zip(explored.found, traces, strict=True):
-        out.print(Text(f"violated: {finding.property}: {finding.text}", style="bold red"))
-        out.print(f"  after {len(finding.path):,} deliveries: {trace}")
-        for operation in finding.operations:
-            out.print(f"  {operation}")
-    if explored.verdict is Verdict.HELD:
-        kept = " ".join(_promised(setup))
-        out.print(Text(f"held: complete; every order keeps {kept}", style="green"))
-    elif explored.verdict is Verdict.EXHAUSTED:
-        text = "undecided: not complete; nothing was found before the budget was spent"
-        out.print(Text(text, style="yellow"))
-    out.print(f"bound: {explored.bound}")
-    out.print(f"network: {explored.network}")
-    out.print(f"reduction: {explored.dependency}")
+        yield watch

@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.text import Text
 
-from cluster.commands.explore import budget_of, search_progress, until
+from cluster.commands.explore import UNDECIDED, budget_of, search_progress, until
 from cluster.commands.tables import console, plain_table
 from cluster.explore.catalogue_check import (
     Budget,
@@ -75,7 +75,9 @@ def hazards_command(  # noqa: PLR0913 - one for each option
     holezero hazards --check
     holezero hazards --check no-restart-after-busy --budget 1m --save .
 
-    Exit codes: 0 every hazard is found and no preset breaks a promise, 1 otherwise, 2 bad input.
+    Exit codes: 0 every hazard is found (and the same order breaks nothing without it) and every
+    preset keeps its promises in every order, 1 otherwise, 2 bad input, 5 a preset has more orders
+    than the budget allowed.
     """  # noqa: D301 - click's mark for lines that stay as they are
     chosen = _chosen(names)
     if sources:
@@ -97,8 +99,7 @@ def hazards_command(  # noqa: PLR0913 - one for each option
         click.echo(msgspec.json.format(msgspec.json.encode(whole), indent=2))
     else:
         _print(hazards, presets)
-    well = all(h.found for h in hazards) and not any(p.violations for p in presets)
-    context.exit(0 if well else 1)
+    context.exit(_code(hazards, presets))
 
 
 def _chosen(names: Sequence[str]) -> list[str]:
@@ -179,12 +180,20 @@ def _check(
         longer.close()
 
 
+def _code(hazards: Sequence[HazardCheck], presets: Sequence[PresetCheck]) -> int:
+    if not all(h.found and h.twin_held for h in hazards) or any(p.violations for p in presets):
+        return 1
+    return 0 if all(p.complete for p in presets) else UNDECIDED
+
+
 def _print(hazards: Sequence[HazardCheck], presets: Sequence[PresetCheck]) -> None:
     out = console()
     strategies = [tried.strategy for tried in hazards[0].strategies] if hazards else []
     table = plain_table(out, "hazard", "found", "shortest", *strategies)
     for hazard in hazards:
         found = Text("yes", style="green") if hazard.found else Text("no", style="bold red")
+        if hazard.found and not hazard.twin_held:
+            found = Text("without it, too", style="bold red")
         length = "-" if hazard.trace_length is None else f"{hazard.trace_length:,}"
         table.add_row(hazard.name, found, length, *map(_cell, hazard.strategies))
     out.print(table)
@@ -192,7 +201,8 @@ def _print(hazards: Sequence[HazardCheck], presets: Sequence[PresetCheck]) -> No
     out.print("in brackets how many were made in vain")
     if not presets:
         return
-    table = plain_table(out, "preset", "states", "depth", "complete", "violations", "time")
+    headings = ("preset", "states", "depth", "complete", "violations", "time", "with")
+    table = plain_table(out, *headings)
     for preset in presets:
         table.add_row(
             preset.name,
@@ -201,6 +211,7 @@ def _print(hazards: Sequence[HazardCheck], presets: Sequence[PresetCheck]) -> No
             "yes" if preset.complete else "no",
             Text("; ".join(preset.violations) or "none"),
             f"{preset.wall_s:.1f} s",
+            " ".join(preset.settings),
         )
     out.print(table)
 

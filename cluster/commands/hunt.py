@@ -14,9 +14,8 @@ from cluster.commands.target import find
 from cluster.explore.shrink import ShrinkError
 from cluster.live.hunt import RUNS_MAX, Hunted, Plan, hunt_on_ray
 from cluster.live.outcome import LiveError
-from cluster.run_directory import make_run_directory, point_latest, write_atomically
+from cluster.run_directory import HUNT, make_run_directory, point_latest, write_atomically
 
-HUNT_JSON = "hunt.json"
 #: changes the text of the progress
 Show = Callable[[str], None]
 
@@ -115,7 +114,7 @@ def hunt_command(context: click.Context, /, scenario: str, **given: object) -> N
         _hunt(result, shrinks=not options.no_shrink, quiet=options.quiet)
     finally:
         # also what was found before a worker died, or before somebody would not wait any more
-        write_atomically(result.folder / HUNT_JSON, encode(result))
+        write_atomically(result.folder / HUNT, encode(result))
         point_latest(result.folder)
         if hunted.runs or hunted.signal:
             show_result(result, as_json=options.as_json)
@@ -144,7 +143,7 @@ def _hunt(result: Result, *, shrinks: bool, quiet: bool) -> None:
     result.not_shrunk = f"interrupted; `holezero shrink {trace}` does it"
     if hunted.signal:
         return
-    write_atomically(result.folder / HUNT_JSON, encode(result))  # shrinking may take minutes
+    write_atomically(result.folder / HUNT, encode(result))  # shrinking may take minutes
     with _showing("shrinks what was found", quiet=quiet) as show:
         _shrink(result, trace, show)
 

@@ -11,12 +11,15 @@ import msgspec
 
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.exploring import Finding, Watch, explore
+from cluster.explore.named import along
 from cluster.explore.shrink import Effort, shrink
+from cluster.explore.walk import Walks
 from cluster.explore.witness import VIOLATED, write_witness
 from cluster.scenario import Scenario, load, override
 from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
 from cluster.trace import SUFFIX
+from kernel.hazards import Hazard
 from kernel.policy import Invalidate
 from kernel.presets import PRESETS
 
@@ -61,6 +64,8 @@ class HazardCheck(msgspec.Struct, frozen=True, kw_only=True):
     orders: int | None
     #: deliveries of the shortest order found; shrunk, if it was kept
     trace_length: int | None
+    #: without the hazard that order breaks nothing
+    twin_held: bool
     strategies: list[Tried]
 
 
@@ -118,6 +123,7 @@ def check_hazards(
             found=shortest is not None,
             orders=min(makers, default=None),
             trace_length=length,
+            twin_held=shortest is not None and _twin_holds(*shortest),
             strategies=tried,
         )
 
@@ -164,13 +170,20 @@ def _try(
     return tried, finding
 
 
+def _twin_holds(setup: Setup, finding: Finding) -> bool:
+    """Say whether the correct variant keeps its promises in that order, as far as it goes."""
+    settings = msgspec.structs.replace(setup.settings, hazards=Hazard.NONE)
+    correct = Walks(msgspec.structs.replace(setup, settings=settings))
+    return not along(correct, finding.path, to_rest=True)[1].promise
+
+
 def _save(setup: Setup, finding: Finding, path: Path) -> int:
     shrunk = shrink(setup, finding.path, effort=_EFFORT)
     write_witness(path, shrunk.setup, shrunk.path, VIOLATED + shrunk.promise)
     return len(shrunk.path)
 
 
-def check_presets(budget: Budget, *, states: int | None = None) -> Iterable[PresetCheck]:
+def check_presets(budget: Budget) -> Iterable[PresetCheck]:
     """Run the small scenario under every preset in every order, breadth first."""
     small = load(shipped("scenarios", _TOML)[SMALL])
     for name, policy in PRESETS.items():
@@ -181,8 +194,7 @@ def check_presets(budget: Budget, *, states: int | None = None) -> Iterable[Pres
             # its timer may fire at any time, and the zeroing thread between any two steps
             settings += ["deadline_ns=0", "zeroing=inline"]
         setup = prepare(override(small, settings, name), SMALL)
-        chosen = Chosen(strategy=Strategy.BFS, budget=states)
-        explored = explore(setup, chosen, budget.watch(name))
+        explored = explore(setup, Chosen(strategy=Strategy.BFS), budget.watch(name))
         yield PresetCheck(
             name=name,
             settings=settings,

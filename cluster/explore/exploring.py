@@ -41,6 +41,8 @@ class Verdict(StrEnum):
     VIOLATED = "violated"
     #: nothing was found, and there is more
     EXHAUSTED = "budget exhausted"
+    #: nothing was found and nothing is left, but that is no proof: footprints, or orders given up
+    UNPROVED = "not proved"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,18 +96,15 @@ def explore(
     keeper: keeps the search on disk meanwhile, and has what is to be gone on with.
     crew: workers to share it, with shares of `shares.share_of`; without a keeper.
     """
-    result = Explored(strategy=chosen.strategy, bound=_bound(chosen), dependency=_depends(chosen))
-    if chosen.strategy in (Strategy.BFS, Strategy.DFS):
-        found = _states(setup, chosen, result, watch, keeper, crew)
-    elif chosen.strategy is Strategy.DPOR:
-        found = _traces(setup, chosen, result, watch, keeper, crew)
-    else:
-        found = _orders(setup, chosen, result, watch, keeper, crew)
+    search = _Search(setup, chosen, watch, keeper, crew)
+    found = search.run()
+    result = search.result
     if found:
         result.verdict = Verdict.VIOLATED
         result.found = [_told(setup, broken) for broken in found]
-    elif result.complete and not result.given_up and chosen.proves:
-        result.verdict = Verdict.HELD
+    elif result.complete:
+        proved = chosen.proves and not result.given_up
+        result.verdict = Verdict.HELD if proved else Verdict.UNPROVED
     return result
 
 
@@ -140,42 +139,131 @@ def _depends(chosen: Chosen) -> str:
     return "no two orders are taken for equal"
 
 
-def _states(
-    setup: Setup,
-    chosen: Chosen,
-    result: Explored,
-    watch: Watch,
-    keeper: Keeper | None,
-    crew: Crew | None,
-) -> list[Broken]:
-    def look(states: States) -> bool:
-        result.states, result.deliveries = states.states, states.transitions
-        result.longest, result.frontier = states.depth, states.frontier
-        result.complete = states.complete
-        if keeper is not None:
-            keeper.states(search.save)
-        return watch(result)
+class _Search:
+    """One search: what it is told, and how far it is in the words that all strategies share."""
 
-    if crew is not None:
-        start, budget = partial(World, setup), chosen.budget
-        states = sharded_search(start, crew, budget=budget, stop_at=stop_at(chosen), watch=look)
+    def __init__(
+        self,
+        setup: Setup,
+        chosen: Chosen,
+        watch: Watch,
+        keeper: Keeper | None,
+        crew: Crew | None,
+    ) -> None:
+        self.setup = setup
+        self.chosen = chosen
+        self.watch = watch
+        self.keeper = keeper
+        self.found = None if keeper is None else keeper.found
+        self.crew = crew
+        self.stop_at = stop_at(chosen)
+        self.result = Explored(
+            strategy=chosen.strategy, bound=_bound(chosen), dependency=_depends(chosen)
+        )
+
+    def run(self) -> list[Broken]:
+        """Search, and give what is broken."""
+        if self.chosen.strategy in (Strategy.BFS, Strategy.DFS):
+            return self._states()
+        if self.chosen.strategy is Strategy.DPOR:
+            return self._traces()
+        return self._orders()
+
+    def _goes_on(self) -> bool:
+        """Ask whoever watches; a budget of orders is looked at here."""
+        budget = self.chosen.budget
+        return self.watch(self.result) and (budget is None or self.result.orders < budget)
+
+    def _states(self) -> list[Broken]:
+        chosen, result, keeper = self.chosen, self.result, self.keeper
+
+        def look(states: States) -> bool:
+            result.states, result.deliveries = states.states, states.transitions
+            result.longest, result.frontier = states.depth, states.frontier
+            result.complete = states.complete
+            if keeper is not None:
+                keeper.states(search.save)
+            return self.watch(result)
+
+        budget, stop = chosen.budget, self.stop_at
+        if self.crew is not None:
+            states = sharded_search(
+                partial(World, self.setup), self.crew, budget=budget, stop_at=stop, watch=look
+            )
+            look(states)
+            return _mailboxes(states)
+        order = Order.BREADTH_FIRST if chosen.strategy is Strategy.BFS else Order.DEPTH_FIRST
+        search = StateSearch(
+            World(self.setup), order=order, budget=budget, stop_at=stop, watch=look
+        )
+        if self.found is not None and self.found.states is not None:
+            search.resume(self.found.states)
+        states = search.run()
         look(states)
+        if keeper is not None:
+            keeper.states(search.save, now=True)
         return _mailboxes(states)
-    order = Order.BREADTH_FIRST if chosen.strategy is Strategy.BFS else Order.DEPTH_FIRST
-    search = StateSearch(
-        World(setup),
-        order=order,
-        budget=chosen.budget,
-        stop_at=stop_at(chosen),
-        watch=look,
-    )
-    if keeper is not None and keeper.found is not None and keeper.found.states is not None:
-        search.resume(keeper.found.states)
-    states = search.run()
-    look(states)
-    if keeper is not None:
-        keeper.states(search.save, now=True)
-    return _mailboxes(states)
+
+    def _traces(self) -> list[Broken]:
+        chosen, result, keeper = self.chosen, self.result, self.keeper
+
+        def look(traces: Traces) -> bool:
+            result.orders, result.blocked = traces.orders, traces.blocked
+            result.deliveries, result.longest = traces.deliveries, traces.longest
+            result.done, result.complete = traces.done, traces.complete
+            result.broken, result.given_up = traces.broken, traces.given_up
+            if keeper is not None:
+                keeper.traces(dpor.save)
+            return self._goes_on()
+
+        if self.crew is not None:
+            shared = SharedTraces(
+                Walks(self.setup), budget=chosen.budget, stop_at=self.stop_at, watch=look
+            )
+            traces = shared.run(self.crew)
+            look(traces)
+            return traces.found
+        walks = Walks(self.setup, chosen.dependency)
+        dpor = Dpor(walks, reduction=chosen.reduction, stop_at=self.stop_at, watch=look)
+        if self.found is not None and self.found.traces is not None:
+            dpor.resume(self.found.traces)
+        traces = dpor.search()
+        look(traces)
+        if keeper is not None:
+            keeper.traces(dpor.save, now=True)
+        return traces.found
+
+    def _orders(self) -> list[Broken]:
+        chosen, result, keeper = self.chosen, self.result, self.keeper
+        chooser, so_far = scheduler(chosen), Orders()
+
+        def save() -> SavedOrders:
+            return SavedOrders(so_far, chooser.save())
+
+        def look(orders: Orders) -> bool:
+            result.orders, result.given_up = orders.orders, orders.given_up
+            result.deliveries, result.longest = orders.deliveries, orders.longest
+            result.complete, result.broken = orders.complete, orders.broken
+            if chosen.budget is not None:
+                result.done = orders.orders / chosen.budget
+            if keeper is not None:
+                keeper.orders(save)
+            return self._goes_on()
+
+        walks = Walks(self.setup)
+        if self.crew is not None:
+            maker = OrderMaker(walks, chosen, self.stop_at)
+            so_far = SharedOrders(maker, chosen, stop_at=self.stop_at, watch=look).run(self.crew)
+            look(so_far)
+            return so_far.found
+        if self.found is not None and self.found.orders is not None:
+            so_far = self.found.orders.orders
+            chooser.resume(self.found.orders.scheduler)
+        run_orders(walks, chooser, stop_at=self.stop_at, watch=look, so_far=so_far)
+        look(so_far)
+        if keeper is not None:
+            keeper.orders(save, now=True)
+        return so_far.found
 
 
 def _mailboxes(states: States) -> list[Broken]:
@@ -183,83 +271,6 @@ def _mailboxes(states: States) -> list[Broken]:
         Broken(one.promise, tuple(mailbox(cast("WorldChannel", c)) for c in one.path))
         for one in states.found
     ]
-
-
-def _traces(
-    setup: Setup,
-    chosen: Chosen,
-    result: Explored,
-    watch: Watch,
-    keeper: Keeper | None,
-    crew: Crew | None,
-) -> list[Broken]:
-    def look(traces: Traces) -> bool:
-        result.orders, result.blocked = traces.orders, traces.blocked
-        result.deliveries, result.longest = traces.deliveries, traces.longest
-        result.done, result.complete = traces.done, traces.complete
-        result.broken, result.given_up = traces.broken, traces.given_up
-        if keeper is not None:
-            keeper.traces(dpor.save)
-        return watch(result) and (chosen.budget is None or traces.orders < chosen.budget)
-
-    if crew is not None:
-        shared = SharedTraces(
-            Walks(setup), budget=chosen.budget, stop_at=stop_at(chosen), watch=look
-        )
-        traces = shared.run(crew)
-        look(traces)
-        return traces.found
-    dpor = Dpor(
-        Walks(setup, chosen.dependency),
-        reduction=chosen.reduction,
-        stop_at=stop_at(chosen),
-        watch=look,
-    )
-    if keeper is not None and keeper.found is not None and keeper.found.traces is not None:
-        dpor.resume(keeper.found.traces)
-    traces = dpor.search()
-    look(traces)
-    if keeper is not None:
-        keeper.traces(dpor.save, now=True)
-    return traces.found
-
-
-def _orders(
-    setup: Setup,
-    chosen: Chosen,
-    result: Explored,
-    watch: Watch,
-    keeper: Keeper | None,
-    crew: Crew | None,
-) -> list[Broken]:
-    chooser, so_far = scheduler(chosen), Orders()
-
-    def save() -> SavedOrders:
-        return SavedOrders(so_far, chooser.save())
-
-    def look(orders: Orders) -> bool:
-        result.orders, result.given_up = orders.orders, orders.given_up
-        result.deliveries, result.longest = orders.deliveries, orders.longest
-        result.complete, result.broken = orders.complete, orders.broken
-        if chosen.budget is not None:
-            result.done = orders.orders / chosen.budget
-        if keeper is not None:
-            keeper.orders(save)
-        return watch(result) and (chosen.budget is None or orders.orders < chosen.budget)
-
-    if crew is not None:
-        maker = OrderMaker(Walks(setup), chosen, stop_at(chosen))
-        so_far = SharedOrders(maker, chosen, stop_at=stop_at(chosen), watch=look).run(crew)
-        look(so_far)
-        return so_far.found
-    if keeper is not None and keeper.found is not None and keeper.found.orders is not None:
-        so_far = keeper.found.orders.orders
-        chooser.resume(keeper.found.orders.scheduler)
-    run_orders(Walks(setup), chooser, stop_at=stop_at(chosen), watch=look, so_far=so_far)
-    look(so_far)
-    if keeper is not None:
-        keeper.orders(save, now=True)
-    return so_far.found
 
 
 def scheduler(chosen: Chosen) -> Scheduler:

@@ -7,13 +7,10 @@ import msgspec
 
 from cluster.explore.choices import Chosen
 from cluster.explore.shares import share_of
+from cluster.explore.stateful import MADE_UNTIL_COLLECTED
 from cluster.live.own_code import OwnCode, own_code, why_other_code
 from cluster.setup import Setup
 from cluster.workload import Workload
-
-#: objects made, less those gone, until Python looks for cycles: states have none, and to look at
-#: all of them again and again takes a third of the time
-_MADE_UNTIL_COLLECTED = 1_000_000
 
 
 class Brief(msgspec.Struct, frozen=True):
@@ -30,7 +27,7 @@ class ExploreWorker:
 
     def __init__(self, brief: Brief, workload: bytes | None) -> None:
         """Make the share, if this process runs the driver's code."""
-        gc.set_threshold(_MADE_UNTIL_COLLECTED)
+        gc.set_threshold(MADE_UNTIL_COLLECTED)
         self._wrong = why_other_code(own_code(), brief.driver)
         self._share: object = None
         if not self._wrong:
