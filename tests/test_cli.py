@@ -3,10 +3,7 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -18,9 +15,7 @@ from cluster.scenario import load
 from cluster.setup import prepare
 from cluster.trace import End, header_of
 from cluster.trace_writer import TraceWriter
-
-HOLEZERO = [sys.executable, "-m", "cluster"]
-ROOT = Path(__file__).resolve().parent.parent
+from tests.command_line import process, run_json
 
 SCENARIO = """
 about = "two threads, one hole"
@@ -41,21 +36,6 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "small.toml").write_text(SCENARIO)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
-    assert main([*arguments, "--json"]) == code
-    return cast("dict[str, Any]", json.loads(capsys.readouterr().out))
-
-
-def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*HOLEZERO, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )
 
 
 # Runs and their files.

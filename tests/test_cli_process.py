@@ -4,16 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from cluster.__main__ import main
-
-HOLEZERO = [sys.executable, "-m", "cluster"]
-ROOT = Path(__file__).resolve().parent.parent
+from tests.command_line import HOLEZERO, ROOT, process
 
 SCENARIO = """
 [machine]
@@ -32,16 +29,6 @@ run = ["load 0x14", "map 0x40 4", "store 0x40 4", "hole 0x40 4", "zero 0x40 2"]
 def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "small.toml").write_text(SCENARIO)
     monkeypatch.chdir(tmp_path)
-
-
-def process(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*HOLEZERO, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
 
 
 def test_an_interrupt_keeps_what_is_there() -> None:

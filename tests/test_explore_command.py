@@ -4,7 +4,6 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -12,6 +11,7 @@ from cluster.__main__ import main
 from cluster.explore import catalogue_check, run
 from cluster.explore.exploring import NETWORK
 from cluster.explore.run import Broken
+from tests.command_line import run_json
 from tests.test_judged import judged
 
 HELD = ("explore", "one-page", "--preset", "flag-only", "--grain", "fused")
@@ -21,11 +21,6 @@ BROKEN = ("explore", "hazard-no-restart-after-busy")
 @pytest.fixture(autouse=True)
 def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def run_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
-    assert main([*arguments, "--json", "-q"]) == code
-    return cast("dict[str, Any]", json.loads(capsys.readouterr().out))
 
 
 @pytest.mark.parametrize("strategy", ["bfs", "dfs", "dpor"])

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -19,6 +19,7 @@ from cluster.live.outcome import LiveError, MachineRaisedError, WorkerDiedError
 from cluster.replay import replay
 from cluster.scenario import parse
 from cluster.setup import Setup, prepare
+from tests.command_line import run_json
 
 PROGRAM = ["map 1 1", "load 1", "hole 1 1", "hole 1 1"]
 #: both show in every order, resident-set-drift later
@@ -156,17 +157,12 @@ def hunts(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun, ends: str = "") ->
     monkeypatch.setattr("cluster.commands.hunt.hunt_on_ray", instead)
 
 
-def run_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> dict[str, Any]:
-    assert main(["hunt", "one.toml", *arguments, "--json", "-q"]) == code
-    return cast("dict[str, Any]", json.loads(capsys.readouterr().out))
-
-
 @pytest.mark.usefixtures("in_empty_folder")
 def test_what_is_found_is_kept_and_made_small(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hunts(monkeypatch, runs_of((), (FOREIGN,)))
-    found = run_json(capsys, "--out", "o", "--jitter", code=1)
+    found = run_json(capsys, "hunt", "one.toml", "-q", "--out", "o", "--jitter", code=1)
     assert (found["runs"], found["broke"], found["first_at_run"]) == (2, 1, 2)
     assert (found["jitter"], found["error"], found["not_shrunk"]) == (True, "", "")
     (trace,) = found["traces"]
@@ -190,7 +186,7 @@ def test_it_tells_a_story(
     assert "broken: isolate: " in out
     assert sorted(names(Path("runs/latest"))) == ["hunt.json", "run.small.trace", "run.trace"]
     hunts(monkeypatch, runs_of((FOREIGN,)))
-    assert run_json(capsys, "--no-shrink", code=1)["shrunk"] is None
+    assert run_json(capsys, "hunt", "one.toml", "-q", "--no-shrink", code=1)["shrunk"] is None
     assert names(Path("runs/latest")) == ["hunt.json", "run.trace"]
 
 
@@ -209,7 +205,7 @@ def test_whatever_ends_it_what_was_found_is_kept(
     ends: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hunts(monkeypatch, runs_of((FOREIGN,)), ends)
-    found = run_json(capsys, "--out", "o", code=code)
+    found = run_json(capsys, "hunt", "one.toml", "-q", "--out", "o", code=code)
     assert (found["broke"], found["shrunk"]) == (1, None)
     assert found["interrupted"] == (ends == "signal")
     assert ("the process of core0 died" in found["error"]) == (ends == "died")
@@ -249,7 +245,7 @@ def test_live_runs_one_after_the_other(
     Path("one.toml").write_text(LONG)
     # each run is stopped in the middle: nothing of it may reach the next
     arguments = ("--runs", "4", "--all", "--jitter", "--limit-ops", "100", "--out", "o")
-    found = run_json(capsys, *arguments, code=1)
+    found = run_json(capsys, "hunt", "one.toml", "-q", *arguments, code=1)
     assert (found["runs"], found["broke"], found["properties"]) == (4, 4, {"isolate": 4})
     (find,) = (Find(**one) for one in found["traces"])
     assert 100 <= find.deliveries < 2000
