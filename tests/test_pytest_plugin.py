@@ -65,8 +65,11 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def failures(pytester: pytest.Pytester, count: int, *arguments: str) -> str:
-    """Run tests that all fail; give what is said of them, which is no traceback."""
-    result = run(pytester, *arguments)
+    """Run tests that all fail; give what is said of them, which is no traceback.
+
+    Without the summary, which says it again at any length where the environment has CI.
+    """
+    result = run(pytester, "-rN", *arguments)
     result.assert_outcomes(failed=count)
     text = result.stdout.str()
     for line in ("Traceback", "Error\n", "pytest_plugin.py", "exception occurred"):
