@@ -21,11 +21,16 @@ class CoreInterrupt(CoreState):
     def take_ipi(self, src: int, m: Ipi) -> list[Effect]:
         """Take an interrupt now, or hold it until the instruction or the switch is complete."""
         out: list[Effect] = []
-        if self.phase in _UNINTERRUPTIBLE:
+        if self.phase in _UNINTERRUPTIBLE and not self._switch_takes():
             self.held.append((src, m))
         else:
             self._take(src, m, out)
         return out
+
+    def _switch_takes(self) -> bool:
+        return self.phase is Phase.SWITCH and bool(
+            self.settings.hazards & Hazard.SWITCH_TAKES_INTERRUPTS
+        )
 
     def take_tlbi(self, src: int, m: Tlbi) -> list[Effect]:
         """The TLB drops the entries, whatever the core does: no interrupt, none of its time.
@@ -74,7 +79,8 @@ class CoreInterrupt(CoreState):
         if hazards & Hazard.ACK_BEFORE_FLUSH:
             out.append(Send(self.me, Flush(m.op, m.asid, m.vpns), costs.ipi_handler_ns))
             return
-        self.invalidate(m, out)
+        if m.asid == self.asid or not self._switch_takes():
+            self.invalidate(m, out)
         out.append(Spend(costs.ipi_handler_ns))
 
     def invalidate(self, m: Ipi | Flush, out: list[Effect]) -> None:

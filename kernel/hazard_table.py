@@ -17,7 +17,6 @@ class Kind(StrEnum):
     HAZARD = "hazard"
     POLICY = "policy"
     MODELLED = "modelled"
-    NOT_YET = "not yet"
     REVOCATION = "revocation"
     OUT_OF_SCOPE = "out of scope"
 
@@ -26,7 +25,6 @@ KIND_ABOUT: dict[Kind, str] = {
     Kind.HAZARD: "a switch shows it",
     Kind.POLICY: "no mistake: under these keys or presets the model does so, and is seen to",
     Kind.MODELLED: "the machine deals with it, and a script of `tests/scripts` changes if not",
-    Kind.NOT_YET: "the model has what it takes, and nothing shows it; the note: what switch would",
     Kind.REVOCATION: "comes with revocation, not in this version",
     Kind.OUT_OF_SCOPE: "the model lacks what it takes; the note: what",
 }
@@ -49,6 +47,15 @@ class Row(msgspec.Struct, frozen=True):
 
 #: name: (what, switches, note)
 _HAZARDS: dict[str, tuple[str, ...]] = {
+    "H-1": (
+        "A page is seen at mremap's new place before the old one is flushed.",
+        "move-before-flush",
+    ),
+    "H-2": (
+        "Of two calls on one range the second finds nothing to do and does not wait.",
+        "second-does-not-wait",
+        "Two discards; for two HOLEs see table-second-hole-waits.",
+    ),
     "H-4": (
         "Reclaim flushes a batch late; mprotect finds no entry and returns too soon.",
         "ignores-unflushed",
@@ -66,6 +73,10 @@ _HAZARDS: dict[str, tuple[str, ...]] = {
         "A clean page is unmapped, then found pinned; what the device stores is lost.",
         "pins-seen-after-unmap",
     ),
+    "H-13": (
+        "A pin for stores breaks copy on write, loses its copy, and takes the original.",
+        "pin-forgets-write",
+    ),
     "H-14": (
         "Memory is copied while a TLB still lets somebody store to the original.",
         "ignores-unflushed",
@@ -74,6 +85,22 @@ _HAZARDS: dict[str, tuple[str, ...]] = {
     "H-15": (
         "Generations are zeroed after the mask was read: who switches in between keeps its TLB.",
         "generation-after-mask",
+    ),
+    "H-16": (
+        "An interrupt comes between the new root and curpmap, and finds nothing to do.",
+        "switch-takes-interrupts",
+    ),
+    "H-17": (
+        "A CPU's bit in the mask and its switch come in the wrong order.",
+        "generation-before-bit",
+    ),
+    "H-20": (
+        "Copy on write replaces an entry; another thread reads the old page on.",
+        "replace-without-flush",
+    ),
+    "H-22": (
+        "A fault's copy counts too soon: collapse frees the page below, still mapped.",
+        "collapse-takes-busy",
     ),
     "H-30": (
         "A GPU's TLB still reaches pages that the kernel has again.",
@@ -86,6 +113,7 @@ _HAZARDS: dict[str, tuple[str, ...]] = {
         "As on s390; there are no global entries for those about INVLPG.",
     ),
     "H-33": ("Pages are free when a time has passed.", "time-for-acknowledgement"),
+    "H-36": ("Who finds nothing to take away does not wait.", "second-does-not-wait"),
     "H-40": (
         "No mapping is listed, so a page counts as unmapped; its flush is still to come.",
         "ignores-unflushed free-before-acks",
@@ -93,6 +121,11 @@ _HAZARDS: dict[str, tuple[str, ...]] = {
     ),
     "H-41": ("An acknowledgement precedes its flush.", "ack-before-flush ack-overtakes-stores"),
     "H-42": ("The kernel or a device stores into a hole.", "hole-ignores-pins user-bit-only"),
+    "H-44": (
+        "Use is forgotten for a whole range before each page is looked at.",
+        "free-clears-wired",
+        "There what is busy loses it as well; here a page that mlock holds.",
+    ),
     "H-45": ("One of two copies is zeroed, not the other.", "zero-keeps-swap slot-freed-in-use"),
     "H-46": ("Both sides' words wait in store buffers, so both go on.", "claim-without-fence"),
     "H-47": (
@@ -113,8 +146,8 @@ _HAZARDS: dict[str, tuple[str, ...]] = {
     "M4": ("Elapsed time serves as an acknowledgement.", "time-for-acknowledgement"),
     "M5": (
         "A second batch finds nothing left to do and does not flush.",
-        "ignores-unflushed",
-        "Of a fork over the page daemon's batch; two discards still wait, in join_flushes.",
+        "second-does-not-wait ignores-unflushed",
+        "The first has two discards, the second a fork over the page daemon's batch.",
     ),
     "M6": ("Who slept on a busy page does not look again.", "no-restart-after-busy"),
     "M9": ("Claim words are written and read without a fence.", "claim-without-fence"),
@@ -145,8 +178,7 @@ _HAZARDS: dict[str, tuple[str, ...]] = {
     ),
     "rule 7": (
         "One side: generation, fence, mask. The other: mask, fence, generation.",
-        "generation-after-mask",
-        "The initiator's side; for the other see H-17.",
+        "generation-after-mask generation-before-bit",
     ),
     "rule 8": (
         "A lock settles who zeroes, or two words and a fence each; a chunk is waited for.",
@@ -187,10 +219,6 @@ _POLICIES: dict[str, tuple[str, ...]] = {
 
 #: name: (what, scripts, note)
 _MODELLED: dict[str, tuple[str, ...]] = {
-    "H-2": (
-        "Of two calls on one range the second finds nothing to do and does not wait.",
-        "table-second-hole-waits found-zero-after-discard-in-flight",
-    ),
     "H-12": (
         "MADV_FREE's page is dropped although somebody has stored to it since.",
         "call-populate",
@@ -205,7 +233,6 @@ _MODELLED: dict[str, tuple[str, ...]] = {
     ),
     "H-31": ("The flush reaches no other CPU.", "table-deferred-dontneed"),
     "H-35": ("An entry outlives its page at a range's end.", "call-munmap-on-hole"),
-    "H-36": ("Who finds nothing to take away does not wait.", "found-zero-after-discard-in-flight"),
     "M8": ("A page keeps its hole when it moves to another object.", "call-fork-hole"),
     "rule 11": (
         "After a fork ZERO does not zero the frame that both have.",
@@ -216,38 +243,6 @@ _MODELLED: dict[str, tuple[str, ...]] = {
         "call-munmap-on-hole call-mprotect-on-hole call-mlock table-zero-part-of-hole",
     ),
     "rule 17": ("A ZERO that leaves something says so.", "call-dma-hole call-mlock"),
-}
-
-#: name: (what, which switch would show it)
-_NOT_YET: dict[str, tuple[str, str]] = {
-    "H-1": (
-        "A page is seen at mremap's new place before the old one is flushed.",
-        "A move writes the new entries and unlocks the map before its shootdown.",
-    ),
-    "H-13": (
-        "A pin for stores breaks copy on write, loses its copy, and takes the original.",
-        "A pin that has faulted once is content with an entry for loads.",
-    ),
-    "H-16": (
-        "An interrupt comes between the new root and curpmap, and finds nothing to do.",
-        "Interrupts are on during a switch, and flush only for the space that was current.",
-    ),
-    "H-17": (
-        "A CPU's bit in the mask and its switch come in the wrong order.",
-        "A core that switches in reads its generation before it sets its bit.",
-    ),
-    "H-20": (
-        "Copy on write replaces an entry; another thread reads the old page on.",
-        "A fault replaces an entry without the shootdown.",
-    ),
-    "H-22": (
-        "A fault's copy counts too soon: collapse frees the page below, still mapped.",
-        "Collapse takes no notice that a fault has both pages busy.",
-    ),
-    "H-44": (
-        "Use is forgotten for a whole range before each page is looked at.",
-        "REUSABLE clears the bits of what mlock holds, too; no promise covers such a page yet.",
-    ),
 }
 
 #: name: what
@@ -312,8 +307,6 @@ def _rows() -> Iterator[Row]:
         yield Row(name, what, Kind.POLICY, tuple(shown.split()), seen, " ".join(note))
     for name, (what, shown, *note) in _MODELLED.items():
         yield Row(name, what, Kind.MODELLED, tuple(shown.split()), note=" ".join(note))
-    for name, (what, switch) in _NOT_YET.items():
-        yield Row(name, what, Kind.NOT_YET, note=switch)
     for name, what in _REVOCATION.items():
         yield Row(name, what, Kind.REVOCATION)
     for name, (what, why) in _OUT_OF_SCOPE.items():

@@ -43,6 +43,14 @@ class Hazard(IntFlag):
     HOLE_IGNORES_PINS = auto()
     DMA_LEAVES_CLEAN = auto()
     PINS_SEEN_AFTER_UNMAP = auto()
+    SECOND_DOES_NOT_WAIT = auto()
+    MOVE_BEFORE_FLUSH = auto()
+    REPLACE_WITHOUT_FLUSH = auto()
+    SWITCH_TAKES_INTERRUPTS = auto()
+    GENERATION_BEFORE_BIT = auto()
+    COLLAPSE_TAKES_BUSY = auto()
+    PIN_FORGETS_WRITE = auto()
+    FREE_CLEARS_WIRED = auto()
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -240,6 +248,58 @@ _ABOUT = {
         ("keep",),
         "a transfer to a clean page while memory is short",
         "M17, H-11: MADV_FREE against direct I/O (Linux 6c8e2a256915)",
+    ),
+    Hazard.SECOND_DOES_NOT_WAIT: _info(
+        "of two discards of one range the second finds nothing left, and returns before the flush "
+        "that the first still owes",
+        ("zero",),
+        "between the removal of the entries and the last acknowledgement",
+        "M5, H-2, H-36: Linux 99baac21e458 (tlb_flush_pending)",
+    ),
+    Hazard.MOVE_BEFORE_FLUSH: _info(
+        "mremap writes the entries at the new place and unlocks the map before it flushes the old",
+        ("translation",),
+        "between the unlock and the last acknowledgement, while the new place is unmapped",
+        "H-1: CVE-2018-18281",
+    ),
+    Hazard.REPLACE_WITHOUT_FLUSH: _info(
+        "copy on write replaces an entry without a shootdown: another thread reads the old page on",
+        ("keep",),
+        "none: a thread that has read, and another that then stores",
+        "H-20: pmap_enter on a changed frame, CVE-2021-29626",
+    ),
+    Hazard.SWITCH_TAKES_INTERRUPTS: _info(
+        "a core takes interrupts between reading its generation and setting curpmap, and finds "
+        "that they are about a space that it does not run",
+        ("translation",),
+        "within a context switch",
+        "H-16: pmap_activate_sw disables interrupts around the two",
+    ),
+    Hazard.GENERATION_BEFORE_BIT: _info(
+        "a core that switches in reads its generation first and sets its bit in pm_active after it",
+        ("translation",),
+        "between the two, while an initiator zeroes the generation and reads the mask",
+        "H-17, rule 7: the core's side of the order that FreeBSD-EN-22:04.pcid had wrong",
+    ),
+    Hazard.COLLAPSE_TAKES_BUSY: _info(
+        "collapse frees a page of the object below although a fault is just copying it",
+        ("translation",),
+        "between the copy and the flush of the entry for the older page",
+        "H-22: vm_object_collapse_scan waits for busy pages",
+    ),
+    Hazard.PIN_FORGETS_WRITE: _info(
+        "a pin for stores has copied the page and looks again, this time for loads: if the copy is "
+        "gone by then it takes the original",
+        ("isolate",),
+        "between the fault of the pin and the pin, with a discard and a load in between",
+        "H-13: CVE-2016-5195 (Dirty COW)",
+    ),
+    Hazard.FREE_CLEARS_WIRED: _info(
+        "MADV_FREE clears the dirty bits of its whole range, and only then looks at which pages it "
+        "must leave alone",
+        ("fork",),
+        "none: a page with an older copy in swap that mlock holds meanwhile",
+        "H-44: XNU clears the bits of a range before it skips pages of it",
     ),
 }
 

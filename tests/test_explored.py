@@ -32,13 +32,25 @@ def tiny(
     *hazards: str,
     **machine: int | str,
 ) -> Setup:
-    """Make a setup of threads a and b, each on a core of its own; a starts b."""
+    """Make a setup of threads a, b, c, on two cores in turn; a starts the others.
+
+    Who is forked is a process of its own.
+    """
+    forked = {
+        word.removeprefix("fork ") for run in threads for word in run if word.startswith("fork ")
+    }
     data = {
         "machine": {"cores": 2, "grain": "fine", **machine},
         "policy": policy,
         "thread": [
-            {"name": name, "core": core, "run": run, "initial": core == 0}
-            for core, (name, run) in enumerate(zip("ab", threads, strict=False))
+            {
+                "name": name,
+                "core": place % 2,
+                "run": run,
+                "initial": name == "a",
+                "process": int(name in forked),
+            }
+            for place, (name, run) in enumerate(zip("abc", threads, strict=False))
         ],
         "run": {"hazards": list(hazards)},
     }
@@ -201,6 +213,25 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
         (["map 1 1", "load 1", "dma-read 1", "dma-wait", "hole 1 1", "zero 1 1", "load 1"],),
         {"devices": 1},
     ),
+    "second-does-not-wait": (
+        LINUX, (["map 1 1", "create b", "dontneed 1 1"], ["store 1", "dontneed 1 1", "load 1"]),
+        {"grain": "fused"},
+    ),
+    "move-before-flush": (
+        LINUX, ([*_OPEN, "await b 0", "move 1 1 to 5"], ["load 1", "unmap 5 1"]), {},
+    ),
+    "replace-without-flush": (
+        LINUX,
+        (
+            [*_OPEN, "fork c", "await b 1", "store 1", "fence"],
+            ["await a 3", "load 1", "await a 6", "load 1"],
+            ["quit"],
+        ),
+        {"grain": "fused"},
+    ),
+    "collapse-takes-busy": (
+        LINUX, (["map 1 1", "store 1", "fork b", "quit"], ["load 1", "store 1.1", "load 1"]), {},
+    ),
 }  # fmt: skip
 
 
@@ -222,6 +253,10 @@ NOT_SMALL = {
     "collapse-ignores-swap",
     "ignores-unflushed",
     "pins-seen-after-unmap",
+    "switch-takes-interrupts",
+    "generation-before-bit",
+    "pin-forgets-write",
+    "free-clears-wired",
 }
 
 

@@ -53,8 +53,8 @@ def test_each_kind_has_what_it_needs(row: Row) -> None:
     assert bool(row.shown_by) == shows
     assert len(set(row.shown_by)) == len(row.shown_by)
     assert bool(row.seen_in) == (row.kind is Kind.POLICY)
-    if row.kind in (Kind.NOT_YET, Kind.OUT_OF_SCOPE):
-        assert row.note, "why not, or what would"
+    if row.kind is Kind.OUT_OF_SCOPE:
+        assert row.note, "why not"
 
 
 def test_switches_that_it_names_are_in_the_catalogue() -> None:

@@ -23,6 +23,7 @@ from actors.operations import (
 from actors.operations.operation import Op, advance, replace
 from actors.operations.range_scan import Scene
 from actors.vm_state import Phase, VmState
+from kernel.hazards import Hazard
 from kernel.hole import HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
 from kernel.page_queue import Queue
@@ -31,7 +32,12 @@ from kernel.vmspace import VmSpace
 
 def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use, and mark the page."""
-    if scene.vm.is_wired(key, page) or page.hole is not HoleState.LIVE:
+    if page.hole is not HoleState.LIVE:
+        return False
+    if scene.vm.is_wired(key, page):
+        if scene.vm.settings.hazards & Hazard.FREE_CLEARS_WIRED:
+            scene.vm.put(key, page.with_flags(off=DIRTY))
+            scene.forget_use(page)
         return False
     if page.busy != NOBODY:
         return True

@@ -260,6 +260,9 @@ def replace_entry(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op
         assert source is not None, "it is busy"
         places = (*places, *(at for at in source.mappings if at != va))
     gone = tuple(one for at in places if (one := vm.take_entry(at)) is not None)
+    if gone and vm.settings.hazards & Hazard.REPLACE_WITHOUT_FLUSH:
+        vm.has_flushed(gone)
+        gone = ()
     return advance(replace(op, gone=gone)) if gone else replace(op, phase=_ENTER)
 
 
@@ -275,14 +278,16 @@ def enter(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     old = space.pmap.ptes.get(vpn, 0)
     bits |= pte_bits.D if op.args[0] else old & pte_bits.D
     pte = vm.enter(op.asid << ASID_SHIFT | vpn, key, page, bits)
-    if op.kind is OpKind.DMA:  # before anybody else can have it
-        op = vm.hold(op, key, vpn, out)
+    if op.kind is OpKind.DMA and not vm.settings.hazards & Hazard.PIN_FORGETS_WRITE:
+        op = vm.hold(op, key, vpn, out)  # before anybody else can have it
     if page.pfn in vm.queues.where:  # a new page is queued when the page daemon comes
         vm.activate(page)
     if op.args[0] and key[1] in vm.objects[key[0]].swap:
         vm.drop_slot(key)  # it is older from now on
     for held, _ in (*op.pages, *op.wanted):
         found = vm.get(held)
+        if found is None and vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY:
+            continue
         assert found is not None, "it is busy"
         vm.unbusy(held, found, out)
     return _entered(vm, space, replace(op, pages=(), wanted=()), pte, out)
@@ -293,7 +298,7 @@ def _entered(vm: VmState, space: VmSpace, op: Op, pte: int, out: list[Effect]) -
     vpn = op.start
     vm.unlock_map(space, op, out)
     if op.args[1] == POPULATES:
-        return replace(op, phase=len(PHASES), cursor=vpn + 1)
+        return _populated(vm, op)
     out.append(Note(Faulted(op.op, op.asid, vpn, op.value, op.ns)))
     reply: Message
     if vm.settings.fine:
@@ -302,6 +307,13 @@ def _entered(vm: VmState, space: VmSpace, op: Op, pte: int, out: list[Effect]) -
         reply = Translation(op.op, vpn, pte, op.ns, op.value)
     out.append(Send(op.by, reply))
     return replace(op, phase=len(PHASES), error=-1)
+
+
+def _populated(vm: VmState, op: Op) -> Op:
+    """Go on to the next page; with a hazard the pin looks for this one again, to load from it."""
+    if op.kind is OpKind.DMA and vm.settings.hazards & Hazard.PIN_FORGETS_WRITE:
+        return replace(op, phase=len(PHASES), args=(0, *op.args[1:]))
+    return replace(op, phase=len(PHASES), cursor=op.start + 1)
 
 
 PHASES: tuple[Phase, ...] = (

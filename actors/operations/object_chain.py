@@ -65,9 +65,10 @@ def _terminate(vm: VmState, op: Op, oid: int, one: VmObject, out: list[Effect]) 
 def _free_page(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
     """Free a page that nobody maps, or sleep if somebody works on it."""
     page = vm.objects[key[0]].pages[key[1]]
-    if vm.must_wait(page, HoleEvent.DISCARD):
+    careless = vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY
+    if vm.must_wait(page, HoleEvent.DISCARD) and not careless:
         return vm.sleep_on_page(op, key, out)
-    assert not page.mappings, f"page {key} is freed while a TLB may have it"
+    assert not page.mappings or careless, f"page {key} is freed while a TLB may have it"
     vm.drop_slot(key)
     _, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
     frees = page.pfn >= 0 and Action.FREE_FRAME in actions
@@ -97,14 +98,15 @@ def _move_up(vm: VmState, op: Op, key: PageKey, above: PageKey, out: list[Effect
     top = vm.objects[above[0]]
     if not 0 <= above[1] < top.size:
         return _free_page(vm, op, key, out)
-    if vm.must_wait(page, HoleEvent.DISCARD):
+    takes = vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY
+    if vm.must_wait(page, HoleEvent.DISCARD) and not takes:
         return vm.sleep_on_page(op, key, out)
     hides: Page | None = top.pages.get(above[1])
     careless = vm.settings.hazards & Hazard.COLLAPSE_IGNORES_SWAP
     if hides is None and (above[1] not in top.swap or careless):
         vm.rename(key, above)
         return replace(op, ns=op.ns + vm.settings.costs.flag_page_ns)
-    if hides is not None and hides.busy != NOBODY:
+    if hides is not None and hides.busy != NOBODY and not takes:
         return vm.sleep_on_page(op, above, out)
     return _free_page(vm, op, key, out)
 

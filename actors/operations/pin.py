@@ -31,10 +31,11 @@ def hold_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if op.args[_DEVICE] >= len(vm.settings.devices):
         op = replace(op, error=Errno.ENXIO)
     while op.cursor < op.end and not op.error:
-        key = _mapped(vm, space, op.cursor)
+        key = _mapped(vm, space, op.cursor, write=bool(op.args[0]))
         if key is None:
             return replace(op, phase=0, start=op.cursor, value=0)
-        op = vm.hold(replace(op, cursor=op.cursor + 1), key, op.cursor, out)
+        op = vm.hold(op, key, op.cursor, out)
+        op = replace(op, cursor=op.cursor + 1, args=(1, *op.args[1:]))
         if vm.settings.fine and op.cursor < op.end:
             return op
     if op.error:
@@ -42,10 +43,13 @@ def hold_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return advance(replace(op, value=0))
 
 
-def _mapped(vm: VmState, space: VmSpace, vpn: int) -> PageKey | None:
-    """Find the page that the page table lets user code store to; not one that others work on."""
+def _mapped(vm: VmState, space: VmSpace, vpn: int, *, write: bool) -> PageKey | None:
+    """Find the page that the page table lets user code store to; not one that others work on.
+
+    Or load from, which only a pin with a hazard is content with.
+    """
     pte = space.pmap.ptes.get(vpn, 0)
-    if not pte_bits.permits(pte, write=True):
+    if not pte_bits.permits(pte, write=write):
         return None
     key = vm.frames.get(pte_bits.pfn_of(pte))
     page = None if key is None else vm.get(key)

@@ -26,7 +26,7 @@ def _nothing_gone(_vm: VmState, _space: VmSpace, op: Op) -> bool:
 
 
 def _orphans(vm: VmState, op: Op) -> list[Gone]:
-    if not vm.unflushed:
+    if not vm.unflushed or vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
         return []
     own = {va for va, _ in op.gone}
     return [one for one in vm.orphans_in(op.asid, op.start, op.end) if one[0] not in own]

@@ -10,13 +10,27 @@ from actors.messages import Switched
 from actors.operations import deferral
 from actors.operations.operation import Op, advance, replace
 from actors.vm_state import Phase, VmState
+from kernel.hazards import Hazard
 from kernel.vmspace import VmSpace
 
 
-def set_active(_vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def set_active(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the core may be interrupted for this address space from now on."""
+    if _reads_first(vm, op):
+        return advance(_read(space, op))
     space.pmap.active |= 1 << op.by
     return advance(op)
+
+
+def _reads_first(vm: VmState, op: Op) -> bool:
+    return bool(vm.settings.hazards & Hazard.GENERATION_BEFORE_BIT) and not op.args[0]
+
+
+def _read(space: VmSpace, op: Op) -> Op:
+    """Read whether the core's generation is good, into `value`; from now on it is."""
+    op = replace(op, value=space.pmap.gens >> op.by & 1)
+    space.pmap.gens |= 1 << op.by
+    return op
 
 
 def read_generation(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
@@ -25,8 +39,11 @@ def read_generation(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> O
     if op.args[0]:  # it runs the address space: only what was left to it is missing
         keep = len(vpns) <= vm.settings.costs.full_flush_pages
     else:
-        keep = bool(space.pmap.gens >> op.by & 1)
-        space.pmap.gens |= 1 << op.by
+        if _reads_first(vm, op):
+            space.pmap.active |= 1 << op.by
+        else:
+            op = _read(space, op)
+        keep = bool(op.value)
     vpns = vpns if keep else ()
     out.append(Send(op.by, Switched(op.op, op.asid, keep, vpns, upto)))
     return replace(op, phase=len(PHASES), error=-1)
