@@ -27,7 +27,7 @@ from actors.guest.program import (
     Quit,
     Think,
 )
-from actors.machine import Effect, Handler, Note, Send, Spend
+from actors.machine import Effect, Handler, Note, Send, Spend, Timer
 from actors.messages import (
     AwaitIndex,
     Call,
@@ -38,6 +38,7 @@ from actors.messages import (
     CopyFrame,
     Die,
     Drain,
+    Evict,
     Fault,
     Flush,
     FrameFilled,
@@ -71,6 +72,7 @@ from actors.messages import (
     Work,
     ZeroFrames,
 )
+from actors.settings import TLB_LANE
 from kernel.errors import Errno
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
@@ -82,7 +84,7 @@ class Core(CoreTransfers):
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
         | ChunkCopied | ReadPage | PageRead | FrameFilled | Switched | CatchUp | Tlbi | TlbiDone
-        | Spawn | AwaitIndex | Reached | Wake | Tick | Die
+        | Spawn | AwaitIndex | Reached | Wake | Tick | Evict | Die
         | Claim | WordsStored | WordsLoaded | Poll | StartTransfer | TransferDone
     )  # fmt: skip
 
@@ -182,9 +184,17 @@ class Core(CoreTransfers):
         if m.op != self.thread or self.phase is not Phase.WALK:
             self.expect(m, Phase.WALK)
         killed, self.walk_vpn = self.walk_killed, -1
+        out: list[Effect] = [Spend(m.ns)] if m.ns else []
         if not killed:
             self.tlb.load(self.asid, m.vpn, m.pte)
-        return self._goes_on([Spend(m.ns)] if m.ns else [])
+            if life := self.settings.tlb_life_ns:
+                out.append(Timer(life, Evict(TLB_LANE + m.vpn, self.asid, m.vpn)))
+        return self._goes_on(out)
+
+    def _evict(self, _src: int, m: Evict) -> list[Effect]:
+        """Drop an entry for no reason of the kernel's: it is loaded anew when it is missed."""
+        self.tlb.evict(m.asid, m.vpn)
+        return []
 
     def _page_fault(self, _src: int, m: PageFault) -> list[Effect]:
         self.expect(m, Phase.WALK)
@@ -289,6 +299,7 @@ class Core(CoreTransfers):
         Reached: CoreKill.reached_index,
         Wake: CoreKill.wake,
         Tick: CoreSchedule.tick,
+        Evict: _evict,
         CatchUp: CoreSchedule.in_kernel,
         Tlbi: CoreSchedule.take_tlbi,
         TlbiDone: CoreSchedule.count_ack,

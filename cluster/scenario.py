@@ -1,7 +1,7 @@
 """Scenarios: TOML files that say which machine runs which guest under which policy.
 
     [machine]   cores, sockets, domains, zeroers and frames (both of a domain), devices,
-                tlb_entries, grain = "fused" | "fine", ...
+                tlb_entries, tlb_life_ns, grain = "fused" | "fine", ...
     [policy]    preset = "fatal-hole", and any key of the policy on top of it
     [workload]  file = "x.hzw", timing = "recorded" | "asap" | "scaled:0.5", mapping, ...
     [[thread]]  name, process, core, initial, run = ["map 0 4", "store 0", ...], instead of a file
@@ -42,6 +42,8 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     #: pages of the swap device; 0: there is none
     swap_slots: _Frames = 0
     tlb_entries: _Count = 1536
+    #: an entry leaves a TLB so long after it was loaded, whatever room there is; 0: it does not
+    tlb_life_ns: _Ns = 0
     #: water marks of free frames; by default FreeBSD's for so many frames
     free_reserved: _Frames | None = None
     free_min: _Frames | None = None

@@ -10,7 +10,8 @@ import msgspec
 
 from actors.guest.program import Await, Create, Dma, Fork, Guest, Instruction, ThreadInfo
 from actors.guest.script import Script, ScriptError, parse_line
-from actors.settings import KERNEL_LANE, Settings
+from actors.lanes import lane_name
+from actors.settings import Settings
 from actors.wiring import Shape, Wiring, latency_table, place_threads, wire
 from cluster.input_error import InputError
 from cluster.profile import adjusted, load_profile
@@ -31,6 +32,7 @@ _SCALE_MAX = 1_000_000
 #: keys of [machine] that the machines know under the same name
 _SAME_KEYS = (
     "tlb_entries",
+    "tlb_life_ns",
     "frames",
     "swap_slots",
     "act_init",
@@ -61,9 +63,12 @@ class Setup(msgspec.Struct, frozen=True):
 
     def lane_name(self, lane: int) -> str:
         """Name an operation's lane: its guest thread, or its kernel thread."""
-        if lane >= KERNEL_LANE:
-            return self.wiring.names[lane - KERNEL_LANE]
-        return self.guest.threads[lane].name
+        return lane_name(lane, self.thread_names, self.wiring.names)
+
+    @property
+    def thread_names(self) -> list[str]:
+        """Name the guest threads, by lane."""
+        return [info.name for info in self.guest.threads]
 
 
 def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:

@@ -28,7 +28,7 @@ from typing import Any
 import msgspec
 
 from actors.guest.program import Guest
-from actors.settings import KERNEL_LANE
+from actors.lanes import lane_name, lane_named
 from cluster.codec import ENCODER
 from cluster.host import Outcome
 from cluster.input_error import InputError
@@ -91,18 +91,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     def lane_name(self, lane: int) -> str:
         """Name the operation that a message belongs to: a guest thread or a kernel thread."""
-        if 0 <= lane < len(self.threads):
-            return self.threads[lane]
-        if KERNEL_LANE <= lane < KERNEL_LANE + len(self.actors):
-            return self.actors[lane - KERNEL_LANE]
-        return str(lane)
+        return lane_name(lane, self.threads, self.actors)
 
     def lane_named(self, name: str) -> int:
         """Find a lane by name or number; InputError if there is none."""
-        if name in self.threads:
-            return self.threads.index(name)
-        if name in self.actors:
-            return KERNEL_LANE + self.actors.index(name)
+        lane = lane_named(name, self.threads, self.actors)
+        if lane is not None:
+            return lane
         if name.isdigit():
             return int(name)
         known = ", ".join(self.threads[:20])

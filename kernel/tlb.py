@@ -55,6 +55,10 @@ class Tlb:
         if empty:
             self.invalidate_all(asid)
 
+    def evict(self, asid: int, vpn: int) -> None:
+        """Drop one entry, if it is there."""
+        self.entries.pop(asid << ASID_SHIFT | vpn, None)
+
     def invalidate_all(self, asid: int) -> None:
         """Drop every entry of an address space (a fresh PCID)."""
         for key in [k for k in self.entries if k >> ASID_SHIFT == asid]:

@@ -12,7 +12,6 @@ from actors.message_text import MessageText, listed, pte_text
 from actors.messages import Message, Step
 from actors.operations.operation import Op, OpKind
 from actors.pagedaemon import PageDaemon
-from actors.settings import KERNEL_LANE
 from actors.swap import Swap
 from actors.vm import Vm
 from actors.zeroer import Zeroer
@@ -45,9 +44,7 @@ class Words:
         return self.setup.wiring.names[number]
 
     def lane(self, op: int) -> str:
-        if op >= KERNEL_LANE:
-            return self.actor(op - KERNEL_LANE)
-        return "nobody" if op < 0 else self.setup.guest.threads[op].name
+        return "nobody" if op < 0 else self.setup.lane_name(op)
 
     def channel(self, c: Channel) -> str:
         src, lane, dst, timer = c

@@ -80,6 +80,14 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
 ]
 
 
+#: entries leave a TLB at any time
+EVICTED: list[tuple[str, tuple[Program, ...]]] = [
+    ("flag-only", (zeroed("load 1"), ["store 1"])),
+    ("dontneed-linux", _DISCARDED),
+    ("fatal-hole", (zeroed(), ["load 1"])),
+]
+
+
 COUNTS = Path(__file__).parent / "explored.txt"
 Expect = Callable[[str, int], None]
 
@@ -121,6 +129,16 @@ def test_correct_preset_closes(
     assert states.found == []
     assert states.complete
     expect(f"states of {preset}, {grain}: {named(threads)}", states.states)
+
+
+@pytest.mark.parametrize(("preset", "threads"), EVICTED)
+def test_correct_preset_closes_whatever_a_tlb_drops(
+    preset: str, threads: tuple[Program, ...], expect: Expect
+) -> None:
+    states = search(World(tiny({"preset": preset}, threads, grain="fused", tlb_life_ns=1)))
+    assert states.found == []
+    assert states.complete
+    expect(f"states of {preset}, fused, TLB drops: {named(threads)}", states.states)
 
 
 _SHORT: dict[str, int | str] = {

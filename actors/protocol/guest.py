@@ -117,5 +117,12 @@ class Wake(Message, frozen=True, tag=46):
     """core <- core (timer): the thread has thought enough."""
 
 
+class Evict(Message, frozen=True, tag=96):
+    """core <- core (timer): the TLB drops an entry. Its lane is the page's, so no order holds."""
+
+    asid: int
+    vpn: int
+
+
 class Tick(Message, frozen=True, tag=67):
     """core <- core (timer): the running thread's time slice is over."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.settings import KERNEL_LANE
+from actors.lanes import lane_named
 from cluster.explore.run import Broken
 from cluster.explore.walk import Walk, Walks
 from cluster.explore.witness import VIOLATED
@@ -42,11 +42,10 @@ def named(setup: Setup, path: Iterable[Channel]) -> tuple[Named, ...]:
 def channels(setup: Setup, path: Iterable[Named]) -> tuple[Channel, ...]:
     """Find the channels of a path in a setup; those that it does not have are left out."""
     actors = {name: i for i, name in enumerate(setup.wiring.names)}
-    lanes = {info.name: i for i, info in enumerate(setup.guest.threads)}
-    lanes |= {name: KERNEL_LANE + i for name, i in actors.items() if name not in lanes}
+    threads = setup.thread_names
     found = []
     for one in path:
-        dst, lane = actors.get(one.receiver), lanes.get(one.operation)
+        dst, lane = actors.get(one.receiver), lane_named(one.operation, threads, setup.wiring.names)
         src = TIMER if one.sender == TIMERS else actors.get(one.sender)
         if dst is not None and src is not None and lane is not None:
             found.append((dst, src, lane))
