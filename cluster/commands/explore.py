@@ -148,10 +148,9 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     """Run a scenario in every order in which its messages may arrive, or in many of them.
 
     SCENARIO is what `holezero run` takes; a small one: two cores and a few calls have thousands of
-    orders, and every call more multiplies them. Simulated time plays no part: thinking, time
-    slices and deadlines end early or late, stores leave their buffer late, and with
-    --set machine.tlb_life_ns=1 entries leave a TLB at any time. An order that breaks a promise is
-    kept as a trace that replays.
+    orders, and every call more multiplies them. Simulated time plays no part: timers come early or
+    late (with --set machine.tlb_life_ns=1 entries leave a TLB by timers, too). An order that breaks
+    a promise is kept as a trace that replays.
 
     \b
     holezero explore hazard-free-before-acks
