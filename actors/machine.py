@@ -81,12 +81,16 @@ class Machine(ABC):
     def clone(self) -> Self:
         """Copy the containers; the values in them are immutable and shared."""
         twin = object.__new__(type(self))
+        mine = twin.__dict__
+        mine.update(self.__dict__)
         for name, value in self.__dict__.items():
-            copy = getattr(value, "copy", None)
-            if value.__class__ is dict and value and _is_nested(value):
-                twin.__dict__[name] = {k: v.copy() for k, v in value.items()}
-            else:
-                twin.__dict__[name] = copy() if copy is not None else value
+            kind = value.__class__
+            if kind in _PLAIN:
+                continue
+            if kind is dict and value and _is_nested(value):
+                mine[name] = {k: v.copy() for k, v in value.items()}
+            elif (copy := getattr(value, "copy", None)) is not None:
+                mine[name] = copy()
         return twin
 
     @abstractmethod
@@ -96,6 +100,10 @@ class Machine(ABC):
     def waiting(self) -> list[str]:
         """Name what the machine still waits for; a quiescent run has nothing here."""
         return []
+
+
+#: have nothing to copy, and are asked first, as there are many
+_PLAIN = frozenset({int, bool, str, tuple})
 
 
 def _is_nested(value: dict[Any, Any]) -> bool:

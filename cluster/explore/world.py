@@ -61,7 +61,6 @@ class World:
         twin.machines = self.machines.copy()
         twin.channels = self.channels.copy()
         twin.seqs = self.seqs.copy()
-        twin.checker = self.checker.copy(twin.machines)
         twin.frozen = self.frozen.copy()
         twin.error = ""
         (seq, message), *rest = twin.channels[channel]
@@ -77,8 +76,10 @@ class World:
             raise  # the guest can not be read
         except Exception as e:  # noqa: BLE001 - whatever a machine raises, it broke the protocol
             twin.error = failure_text(e)
+            twin.checker = self.checker.copy(twin.machines)
             return twin
         twin.frozen[dst] = _coded(machine.freeze())
+        twin.checker = self.checker.copy_for(twin.machines, message, effects)
         twin.checker.delivered(0, dst, src, seq, message, effects)
         twin._put(dst, effects)
         return twin

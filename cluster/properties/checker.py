@@ -5,7 +5,7 @@ not depend on which. It reads a machine's state only right after that machine's 
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from actors.facts import (
     CoresCaughtUp,
@@ -91,6 +91,20 @@ class Checker(CheckerState):
         self.livelock.delivered(self.reports)
         if self.setup.wiring.roles[dst] == "vm":
             self._recount(dst)
+
+    def copy_for(self, machines: list[Machine], message: Message, effects: list[Effect]) -> Self:
+        """Copy what a delivery changes; the machines are those behind it."""
+        if self._concerns(message, effects):
+            return self.copy(machines)
+        return self.copy_sharing(machines)
+
+    def _concerns(self, message: Message, effects: list[Effect]) -> bool:
+        """Say whether a delivery has to do with contents or translations."""
+        return message.__class__ in self._JUDGES or any(
+            (e.__class__ is Send and e.message.__class__ in self._SENDS)  # type: ignore[union-attr]
+            or (e.__class__ is Note and e.fact.__class__ in self._FACTS)  # type: ignore[union-attr]
+            for e in effects
+        )
 
     def _recount(self, dst: int) -> None:
         self._vm_deliveries += 1

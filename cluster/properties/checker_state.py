@@ -8,7 +8,7 @@ from actors.vm import Vm
 from actors.wiring import build
 from cluster.properties import account
 from cluster.properties.call_effects import CallEffects
-from cluster.properties.clocks import Clock, Clocks, canonical
+from cluster.properties.clocks import Canonical, Canonicals, Clock, Clocks
 from cluster.properties.device_contents import DeviceContents
 from cluster.properties.reports import Reports
 from cluster.properties.translation import Translations
@@ -39,6 +39,9 @@ class CheckerState:
         self.watches_background = settings.policy.invalidate is not Invalidate.NONE
         self._vm_deliveries = 0
         self.livelock = account.Livelock()
+        #: contents and translations as `freeze` gives them, as long as they stay
+        self.canonical: Canonical | None = None
+        self._canonicals = Canonicals()
         for machine in build(setup.wiring, settings, setup.guest):
             self._sent(machine.me, machine.start(), self.clocks.zero)
 
@@ -73,15 +76,19 @@ class CheckerState:
 
     def copy(self, machines: list[Machine]) -> Self:
         """Copy the containers, for another continuation of the run with these machines."""
+        twin = self.copy_sharing(machines)
+        twin.contents = self.contents.copy(twin.reports)
+        twin.translations = self.translations.copy(twin.reports)
+        twin.canonical = None
+        return twin
+
+    def copy_sharing(self, machines: list[Machine]) -> Self:
+        """Copy all but contents and translations, which the next delivery does not concern."""
         twin = object.__new__(type(self))
-        twin.setup = self.setup
+        twin.__dict__.update(self.__dict__)
         twin.machines = machines
         twin.reports = self.reports.copy()
         twin.clocks = self.clocks.copy()
-        twin.contents = self.contents.copy(twin.reports)
-        twin.translations = self.translations.copy(twin.reports)
-        twin.watches_background = self.watches_background
-        twin._vm_deliveries = self._vm_deliveries
         twin.livelock = account.Livelock(self.livelock.deliveries)
         return twin
 
@@ -91,11 +98,9 @@ class CheckerState:
         in_flight: (src, dst, seq) of all messages in flight, in an order that the caller's own
         state decides.
         """
-        return canonical(
-            (
-                self.clocks.retained(in_flight),
-                self.contents.retained(),
-                self.translations.retained(),
-                tuple(sorted(self.reports.counts)),
-            )
-        )
+        known = self.canonical
+        if known is None:
+            facts = self.contents.retained(), self.translations.retained()
+            known = self.canonical = self._canonicals.of(facts)
+        clocks = known.renamed(self.clocks.retained(in_flight))
+        return known.facts, clocks, tuple(sorted(self.reports.counts))

@@ -67,28 +67,61 @@ class Clocks:
         twin._sent = self._sent.copy()
         return twin
 
-    def retained(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
+    def retained(self, in_flight: Iterable[tuple[int, int, int]]) -> tuple[Any, ...]:
         """Give what a later verdict may depend on; `in_flight` orders the messages canonically."""
         return tuple(self.now), tuple(self.in_flight[key] for key in in_flight)
 
 
-def canonical(facts: tuple[Any, ...]) -> Hashable:
-    """Rename the event numbers in nested tuples by rank among the events still referred to.
+class Canonical:
+    """Facts, with the numbers of events renamed by rank among the events that they refer to.
 
     A verdict only ever compares a clock with an event that some property retains, so states that
     differ in nothing else are equal, and a search over them closes.
     """
-    referred: dict[int, set[int]] = {}
-    _collect(facts, referred)
-    order = sorted((actor, sorted(found)) for actor, found in referred.items())
-    return _Renaming(order).of(facts)
+
+    __slots__ = ("_renaming", "facts")
+
+    def __init__(self, facts: tuple[Any, ...]) -> None:
+        """Rename the events in nested tuples."""
+        referred: dict[int, set[int]] = {}
+        _collect(facts, referred)
+        order = sorted((actor, sorted(found)) for actor, found in referred.items())
+        self._renaming = _Renaming(order)
+        self.facts = self._renaming.of(facts)
+
+    def renamed(self, clocks: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Rename clocks as those of the facts were."""
+        return self._renaming.of(clocks)
+
+
+class Canonicals:
+    """Facts that were made canonical lately: many states have the same."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._known: dict[tuple[Any, ...], Canonical] = {}
+
+    def of(self, facts: tuple[Any, ...]) -> Canonical:
+        """Make facts canonical, or find them."""
+        found = self._known.get(facts)
+        if found is None:
+            if len(self._known) >= _KNOWN_MOST:
+                self._known.clear()
+            found = self._known[facts] = Canonical(facts)
+        return found
+
+
+_KNOWN_MOST = 1 << 12
 
 
 def _collect(value: tuple[Any, ...], referred: dict[int, set[int]]) -> None:
     for part in value:
         kind = part.__class__
         if kind is tuple:
-            _collect(part, referred)
+            if part:
+                _collect(part, referred)
         elif kind is At:
             referred.setdefault(part.actor, set()).add(part.number)
 
@@ -101,12 +134,12 @@ class _Renaming:
         self._of_actor = dict(order)
         self._clocks: dict[Clock, Hashable] = {}
 
-    def of(self, value: tuple[Any, ...]) -> Hashable:
+    def of(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         renamed = []
         for part in value:
             kind = part.__class__
             if kind is tuple:
-                renamed.append(self.of(part))
+                renamed.append(self.of(part) if part else part)
             elif kind is Clock:
                 found = self._clocks.get(part)
                 renamed.append(self._clock(part) if found is None else found)
