@@ -101,8 +101,8 @@ class Checker(CheckerState):
     def _concerns(self, message: Message, effects: list[Effect]) -> bool:
         """Say whether a delivery has to do with contents or translations."""
         return message.__class__ in self._JUDGES or any(
-            (e.__class__ is Send and e.message.__class__ in self._SENDS)  # type: ignore[union-attr]
-            or (e.__class__ is Note and e.fact.__class__ in self._FACTS)  # type: ignore[union-attr]
+            (e.__class__ is Send and e.message.__class__ in self._SENDS)
+            or (e.__class__ is Note and e.fact.__class__ in self._FACTS)
             for e in effects
         )
 
