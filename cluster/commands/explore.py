@@ -47,6 +47,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     delays: int
     reduction: Reduction
     dependency: Dependency
+    symmetry: bool
     also_promised: tuple[Property, ...]
     all: bool
     checkpoint: Path | None
@@ -114,6 +115,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     "touch the same frame or page: fewer orders, but no proof.",
 )
 @click.option(
+    "--symmetry",
+    is_flag=True,
+    help="bfs, dfs: states that differ only in which of several identical cores did what count "
+    "once. Fewer states, no less time.",
+)
+@click.option(
     "--promise",
     "also_promised",
     multiple=True,
@@ -169,16 +176,7 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     settings = [f"machine.grain={options.grain}", *options.settings]
     setup = target.setup(settings, options.preset, None)
     setup = msgspec.structs.replace(setup, also_promised=frozenset(options.also_promised))
-    chosen = Chosen(
-        strategy=options.strategy,
-        budget=count,
-        reduction=options.reduction,
-        dependency=options.dependency,
-        depth=options.depth,
-        delays=options.delays,
-        seed=options.seed,
-        all=options.all,
-    )
+    chosen = _chosen(options, count)
     # a folder that can not be had is told before hours are spent
     folder = None
     if options.out is not None:
@@ -194,6 +192,22 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     show_result(result, as_json=options.as_json)
     code = {Verdict.HELD: 0, Verdict.VIOLATED: 1}.get(explored.verdict, UNDECIDED)
     context.exit(128 + signal if signal else code)
+
+
+def _chosen(options: Options, budget: int | None) -> Chosen:
+    if options.symmetry and options.strategy.counts != "states":
+        raise InputError(f"--symmetry: {options.strategy} knows no states; bfs and dfs do")
+    return Chosen(
+        strategy=options.strategy,
+        budget=budget,
+        reduction=options.reduction,
+        dependency=options.dependency,
+        depth=options.depth,
+        delays=options.delays,
+        symmetry=options.symmetry,
+        seed=options.seed,
+        all=options.all,
+    )
 
 
 def _search(setup: Setup, chosen: Chosen, options: Options, watch: Watch) -> tuple[Explored, int]:

@@ -6,7 +6,7 @@ what is searched
     world, walk     machines, messages and checker as either
     happens, footprint      what comes before what, what commutes
 strategies
-    stateful        bfs, dfs: every state once
+    stateful        bfs, dfs: every state once;  symmetry: up to exchanges of identical cores
     dpor, wakeup    one order a trace
     orders          one order after the other, by random_order, pct or delay
 by several workers

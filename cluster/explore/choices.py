@@ -35,6 +35,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     dependency: Dependency = Dependency.RECEIVER
     #: of pct: messages that have to come in a certain order
     depth: int = 3
+    #: of bfs and dfs: states that differ in which of identical cores did what are one
+    symmetry: bool = False
     #: of delay
     delays: int = 2
     seed: int = 0

@@ -21,9 +21,10 @@ from cluster.explore.sharded_search import sharded_search
 from cluster.explore.shared_orders import OrderMaker, SharedOrders
 from cluster.explore.shared_traces import SharedTraces
 from cluster.explore.stateful import Order, States, StateSearch
+from cluster.explore.symmetry import first_state
 from cluster.explore.walk import Walks, follow
 from cluster.explore.world import Channel as WorldChannel
-from cluster.explore.world import World, mailbox
+from cluster.explore.world import mailbox
 from cluster.free_order import Channel
 from cluster.setup import Setup
 
@@ -132,9 +133,10 @@ def _depends(chosen: Chosen) -> str:
             )
         return "deliveries to one machine depend on one another, others do not"
     if chosen.strategy.counts == "states":
+        up_to = ", up to exchanges of identical cores" if chosen.symmetry else ""
         return (
             "states are equal if machines, messages in flight, and the facts that verdicts may "
-            "still depend on are"
+            f"still depend on are{up_to}"
         )
     return "no two orders are taken for equal"
 
@@ -186,16 +188,13 @@ class _Search:
             return self.watch(result)
 
         budget, stop = chosen.budget, self.stop_at
+        start = partial(first_state, self.setup, symmetry=chosen.symmetry)
         if self.crew is not None:
-            states = sharded_search(
-                partial(World, self.setup), self.crew, budget=budget, stop_at=stop, watch=look
-            )
+            states = sharded_search(start, self.crew, budget=budget, stop_at=stop, watch=look)
             look(states)
             return _mailboxes(states)
         order = Order.BREADTH_FIRST if chosen.strategy is Strategy.BFS else Order.DEPTH_FIRST
-        search = StateSearch(
-            World(self.setup), order=order, budget=budget, stop_at=stop, watch=look
-        )
+        search = StateSearch(start(), order=order, budget=budget, stop_at=stop, watch=look)
         if self.found is not None and self.found.states is not None:
             search.resume(self.found.states)
         states = search.run()

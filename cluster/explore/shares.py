@@ -8,9 +8,9 @@ from cluster.explore.exploring import stop_at
 from cluster.explore.footprint import Dependency
 from cluster.explore.sharded_search import Opening
 from cluster.explore.shared_orders import OrderMaker
+from cluster.explore.symmetry import first_state
 from cluster.explore.trace_part import TracePart
 from cluster.explore.walk import Walks
-from cluster.explore.world import World
 from cluster.input_error import InputError
 from cluster.setup import Setup
 
@@ -18,7 +18,7 @@ from cluster.setup import Setup
 def share_of(setup: Setup, chosen: Chosen) -> object:
     """Make a worker's share of a search."""
     if chosen.strategy is Strategy.BFS:
-        return Opening(partial(World, setup))
+        return Opening(partial(first_state, setup, symmetry=chosen.symmetry))
     if chosen.strategy is Strategy.DPOR:
         return TracePart(Walks(setup), stop_at(chosen))
     return OrderMaker(Walks(setup), chosen, stop_at(chosen))

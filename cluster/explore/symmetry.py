@@ -1,0 +1,193 @@
+"""States that differ only in which of several identical cores did what, taken for one.
+
+Machines name cores in masks, messages, clocks and stamps. Instead of renaming all that, each state
+is kept with its images: worlds that took the same deliveries with the cores exchanged. The least
+fingerprint of all stands for them. That saves states and, as an image costs what a world does, no
+time.
+
+What makes it sound is looked at as the search goes: whenever a world allows some deliveries, its
+images allow the same ones, exchanged, and have broken the same promise. So a world and its images
+go on alike as far as they were followed, whatever the machines do with the numbers of cores.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice, permutations, product
+from typing import Self
+
+import msgspec
+
+from actors.guest.program import Guest, Instruction
+from actors.settings import KERNEL_LANE
+from cluster.explore.state import State
+from cluster.explore.world import Channel, World
+from cluster.input_error import InputError
+from cluster.setup import Setup
+
+#: images of a state, itself among them
+_MOST = 120
+#: of a thread; a longer one is no small scenario
+_LONGEST = 10_000
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """Cores that change places, with their threads: what was the first becomes the second."""
+
+    cores: dict[int, int]
+    threads: dict[int, int]
+
+    def lane(self, lane: int) -> int:
+        """Give the lane that an operation's has become."""
+        core = lane - KERNEL_LANE
+        if core in self.cores:
+            return KERNEL_LANE + self.cores[core]
+        return self.threads.get(lane, lane)
+
+    def channel(self, channel: Channel) -> Channel:
+        """Give what a channel has become."""
+        src, lane, dst, timer = channel
+        cores = self.cores
+        return cores.get(src, src), self.lane(lane), cores.get(dst, dst), timer
+
+
+class Orbit:
+    """A world and its images; `deliver` gives the next, leaving this one as it is."""
+
+    __slots__ = ("_exchanges", "worlds")
+
+    def __init__(self, start: World, exchanges: tuple[Exchange, ...]) -> None:
+        """Start where every image is the same."""
+        self._exchanges = exchanges
+        self.worlds = (start,) * (1 + len(exchanges))
+        self._check()
+
+    def enabled(self) -> list[Channel]:
+        """List the channels with a message, in a fixed order."""
+        return self.worlds[0].enabled()
+
+    def deliver(self, channel: Channel) -> Self:
+        """Give the state after the head of a channel was delivered.
+
+        Raises:
+            InputError: the machines tell the cores apart.
+        """
+        twin = object.__new__(type(self))
+        twin._exchanges = self._exchanges
+        world, *images = self.worlds
+        twin.worlds = (
+            world.deliver(channel),
+            *(
+                image.deliver(exchange.channel(channel))
+                for image, exchange in zip(images, self._exchanges, strict=True)
+            ),
+        )
+        twin._check()
+        return twin
+
+    def _check(self) -> None:
+        world, *images = self.worlds
+        enabled, promise = world.enabled(), world.broken()
+        for image, exchange in zip(images, self._exchanges, strict=True):
+            allowed = sorted(map(exchange.channel, enabled))
+            if image.enabled() != allowed or image.broken() != promise:
+                raise InputError(
+                    "--symmetry: the machines tell cores apart that run the same: leave it out"
+                )
+
+    def fingerprint(self) -> bytes:
+        """Give the least of the images'."""
+        return min(world.fingerprint() for world in self.worlds)
+
+    def broken(self) -> str:
+        """Name the promise that is broken by now, or nothing."""
+        return self.worlds[0].broken()
+
+    def ended(self) -> str:
+        """Name the promise that is broken by ending here, with nothing in flight; or nothing."""
+        return self.worlds[0].ended()
+
+
+def first_state(setup: Setup, *, symmetry: bool) -> State:
+    """Make the state that a search over states starts from.
+
+    Raises:
+        InputError: `symmetry`, and no two cores are identical, or too many.
+    """
+    world = World(setup)
+    return Orbit(world, exchanges_of(setup)) if symmetry else world
+
+
+def exchanges_of(setup: Setup) -> tuple[Exchange, ...]:
+    """Find the exchanges of cores that leave the guest as it is, but the one of none.
+
+    Raises:
+        InputError: there is none, or there are too many.
+    """
+    found = tuple(islice(_exchanges(setup), _MOST))
+    if not found:
+        raise InputError(
+            "--symmetry: no two cores run the same threads, initial or not, which no other thread "
+            "names: leave it out"
+        )
+    if len(found) == _MOST:
+        raise InputError(f"--symmetry: more than {_MOST} ways to exchange cores: leave it out")
+    return found
+
+
+def _exchanges(setup: Setup) -> Iterator[Exchange]:
+    on_core: dict[int, list[int]] = {core: [] for core in range(setup.settings.cores)}
+    for thread, core in enumerate(setup.settings.core_of):
+        on_core[core].append(thread)
+    alike: dict[object, list[int]] = {}
+    for core, mine in on_core.items():
+        rough = tuple((setup.settings.process_of[t], _length(setup.guest, t)) for t in mine)
+        alike.setdefault((setup.settings.domain_of(core), rough), []).append(core)
+    groups = [cores for cores in alike.values() if len(cores) > 1]
+    for orders in product(*(permutations(cores) for cores in groups)):
+        cores = {
+            core: becomes
+            for group, order in zip(groups, orders, strict=True)
+            for core, becomes in zip(group, order, strict=True)
+            if core != becomes
+        }
+        threads = {
+            thread: becomes
+            for core, other in cores.items()
+            for thread, becomes in zip(on_core[core], on_core[other], strict=True)
+        }
+        exchange = Exchange(cores, threads)
+        if cores and _leaves(setup.guest, exchange):
+            yield exchange
+
+
+def _length(guest: Guest, thread: int) -> int:
+    return sum(1 for _ in islice(_program(guest, thread), _LONGEST))
+
+
+def _program(guest: Guest, thread: int) -> Iterator[Instruction]:
+    index = 0
+    while (instruction := guest.at(thread, index)) is not None:
+        yield instruction
+        index += 1
+
+
+def _leaves(guest: Guest, exchange: Exchange) -> bool:
+    """Say whether every thread runs what the one that it becomes does, with names exchanged."""
+    return all(
+        guest.threads[thread].initial == guest.threads[exchange.threads.get(thread, thread)].initial
+        and _same(
+            (_renamed(i, exchange) for i in _program(guest, thread)),
+            _program(guest, exchange.threads.get(thread, thread)),
+        )
+        for thread in range(len(guest.threads))
+    )
+
+
+def _same(one: Iterable[Instruction], other: Iterable[Instruction]) -> bool:
+    return list(islice(one, _LONGEST)) == list(islice(other, _LONGEST))
+
+
+def _renamed(instruction: Instruction, exchange: Exchange) -> Instruction:
+    thread = getattr(instruction, "thread", None)
+    if thread is None:
+        return instruction
+    return msgspec.structs.replace(instruction, thread=exchange.threads.get(thread, thread))

@@ -1,0 +1,113 @@
+"""States up to exchanges of identical cores: as many as there are orbits of states."""
+
+from typing import ClassVar
+
+import pytest
+
+from cluster.__main__ import main
+from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.crew import HereCrew
+from cluster.explore.exploring import explore
+from cluster.explore.shares import share_of
+from cluster.explore.stateful import search
+from cluster.explore.symmetry import Exchange, Orbit, exchanges_of
+from cluster.explore.world import World
+from cluster.input_error import InputError
+from cluster.scenario import parse
+from cluster.setup import Setup, prepare
+
+Program = list[str]
+
+
+def setup(preset: str, *programs: Program, first: Program, hazard: str = "") -> Setup:
+    """Make a setup of one core more than programs; the threads begin together."""
+    data = {
+        "machine": {"cores": 1 + len(programs), "grain": "fused"},
+        "policy": {"preset": preset},
+        "thread": [
+            {"name": name, "core": core, "run": run}
+            for core, (name, run) in enumerate(zip("abcd", (first, *programs), strict=False))
+        ],
+        "run": {"hazards": [hazard] if hazard else []},
+    }
+    return prepare(parse(data, "alike"))
+
+
+class EveryState(Orbit):
+    """Takes no images for equal, and notes which there are."""
+
+    __slots__ = ()
+    orbits: ClassVar[set[frozenset[bytes]]] = set()
+
+    def fingerprint(self) -> bytes:
+        every = [world.fingerprint() for world in self.worlds]
+        self.orbits.add(frozenset(every))
+        return every[0]
+
+
+ONE = ["await a 1", "load 1"]
+ALIKE = [
+    setup("flag-only", ONE, ONE, first=["map 1 1", "store 1", "hole 1 1"]),
+    setup("dontneed-linux", ["await a 0", "load 1"], ["await a 0", "load 1"], first=["map 1 1"]),
+    setup("unmap", ["await a 0"], ["await a 0"], ["await a 0"], first=["map 1 1"]),
+]
+
+
+@pytest.mark.parametrize("alike", ALIKE, ids=lambda s: f"{s.preset}-{s.settings.cores}")
+def test_there_is_one_state_for_each_orbit(alike: Setup) -> None:
+    EveryState.orbits = set()
+    every = search(EveryState(World(alike), exchanges_of(alike)))
+    assert every.states == search(World(alike)).states
+    orbits = search(Orbit(World(alike), exchanges_of(alike)))
+    assert orbits.complete
+    assert orbits.states == len(EveryState.orbits) < every.states
+
+
+def test_three_cores_have_six_images() -> None:
+    assert len(exchanges_of(ALIKE[2])) == 5
+    assert exchanges_of(ALIKE[0]) == (Exchange({1: 2, 2: 1}, {1: 2, 2: 1}),)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        setup("unmap", ONE, ["await a 1", "store 1"], first=["map 1 1", "store 1"]),
+        setup("unmap", ONE, ONE, first=["map 1 1", "store 1", "await b 1"]),
+        setup("unmap", ["await c 0"], ["map 1 1"], first=["map 2 1"]),
+    ],
+    ids=["another-call", "named-by-a", "named-by-one"],
+)
+def test_cores_that_are_not_alike(other: Setup) -> None:
+    with pytest.raises(InputError, match="no two cores run the same threads"):
+        exchanges_of(other)
+
+
+def test_cores_that_name_one_another_may_be_alike() -> None:
+    both = setup("unmap", ["fence", "await c 0"], ["fence", "await b 0"], first=["fence"])
+    assert exchanges_of(both)
+
+
+def test_machines_that_tell_cores_apart() -> None:
+    alike = ALIKE[0]
+    wrong = (Exchange({0: 1, 1: 0}, {0: 1, 1: 0}),)
+    with pytest.raises(InputError, match="tell cores apart"):
+        search(Orbit(World(alike), wrong))
+
+
+def test_what_is_broken_is_found_and_shared() -> None:
+    two = ["await a 1", "load 1"]
+    broken = setup("dontneed-linux", two, two, first=["map 1 1", "store 1", "dontneed 1 1"],
+                   hazard="free-before-acks")  # fmt: skip
+    chosen = Chosen(strategy=Strategy.BFS, symmetry=True)
+    alone = explore(broken, chosen)
+    assert [found.property for found in alone.found] == ["translation"]
+    assert "identical cores" in alone.dependency
+    crew = HereCrew([share_of(broken, chosen) for _ in range(2)])
+    assert explore(broken, chosen, crew=crew) == alone
+
+
+def test_strategies_without_states(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explore", "one-page", "--strategy", "pct", "--symmetry"]) == 2
+    assert "--symmetry: pct knows no states" in capsys.readouterr().err
+    assert main(["explore", "one-page", "--strategy", "dfs", "--symmetry"]) == 2
+    assert "no two cores" in capsys.readouterr().err
