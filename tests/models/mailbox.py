@@ -5,6 +5,7 @@ is sent, a list of (actor, message), and the footprint. Equal messages of one se
 others may overtake each other.
 """
 
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -24,6 +25,9 @@ class Program:
 
     def run(self, *, coarse: bool = False) -> "MailboxRun":
         return MailboxRun(self, coarse=coarse)
+
+    def run_in_order(self) -> "InboxRun":
+        return InboxRun(self, coarse=True)
 
 
 class MailboxRun:
@@ -52,3 +56,33 @@ class MailboxRun:
 
     def ended(self) -> str:
         return ""
+
+
+class InboxRun(MailboxRun):
+    """Where messages arrive in the order in which they are sent: a channel is a receiver.
+
+    Steps of several actors depend on one another if they send to the same, so all are taken to be
+    at one receiver, whose resources are the actors and their inboxes.
+    """
+
+    def __init__(self, program: Program, *, coarse: bool) -> None:
+        super().__init__(program, coarse=coarse)
+        self.inboxes: list[deque[Hashable]] = [deque() for _ in self.handlers]
+
+    def posted(self) -> Sequence[Hashable]:
+        for dst, message in self.start:
+            self.inboxes[dst].append(message)
+        return [dst for dst, _ in self.start]
+
+    def receiver(self, channel: Any) -> int:
+        assert channel >= 0
+        return 0
+
+    def deliver(self, channel: Any) -> Delivered:
+        message = self.inboxes[channel].popleft()
+        self.states[channel], sends, _ = self.handlers[channel](self.states[channel], message)
+        touched = 1 << channel
+        for to, what in sends:
+            self.inboxes[to].append(what)
+            touched |= 1 << len(self.handlers) + to
+        return Delivered([to for to, _ in sends], Footprint(writes=touched))

@@ -122,6 +122,60 @@ def writes_and_reads(n: int) -> Program:
     return program([both] * n, 2)
 
 
+def thrice(n: int) -> Program:
+    """Each of n threads adds to three variables."""
+
+    def add() -> Thread:
+        for variable in range(3):
+            yield ("add", variable, 1)
+
+    return program([add] * n, 3)
+
+
+def stores_and_adds(n: int) -> Program:
+    """One stores to a variable, n add to it."""
+
+    def store() -> Thread:
+        yield ("write", 0, 1)
+
+    def add() -> Thread:
+        yield ("add", 0, 1)
+
+    return program([store, *[add] * n], 1)
+
+
+def loads_and_stores(n: int) -> Program:
+    """Each of n threads loads a variable, then stores one more to it."""
+
+    def one_more() -> Thread:
+        value = yield ("read", 0)
+        yield ("write", 0, value + 1)
+
+    return program([one_more] * n, 1)
+
+
+def stores_and_loads(n: int) -> Program:
+    """Each of n threads stores to a variable, then loads it."""
+
+    def back() -> Thread:
+        yield ("write", 0, 1)
+        yield ("read", 0)
+
+    return program([back] * n, 1)
+
+
+def store_and_swaps(n: int) -> Program:
+    """One stores 42 to a variable, each of n threads tries once to swap it from 42."""
+
+    def store() -> Thread:
+        yield ("write", 0, 42)
+
+    def swap() -> Thread:
+        yield ("cas", 0, 42, 1)
+
+    return program([store, *[swap] * n], 1)
+
+
 def swaps(n: int) -> Program:
     """Each of n threads tries once to swap a variable from zero."""
 

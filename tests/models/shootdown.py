@@ -43,3 +43,30 @@ def to_all(senders: int, receivers: int) -> Program:
 
     handlers: list[Handler] = [*[send] * senders, *[receive] * receivers]
     return Program(handlers, [0] * (senders + receivers), [(me, None) for me in range(senders)])
+
+
+def one_by_one(initiators: int, cores: int) -> Program:
+    """Each initiator interrupts one core after the other; acknowledgements have an inbox apart.
+
+    Actors: who sends, who counts, cores.
+    """
+
+    def sender(me: int) -> Handler:
+        def send(state: int, core: Any) -> tuple[int, Sends, Footprint]:
+            sends: Sends = [(2 * initiators + core, me)]
+            if core + 1 < cores:
+                sends.append((me, core + 1))
+            return state, sends, WHOLE
+
+        return send
+
+    def count(state: int, _message: Any) -> tuple[int, Sends, Footprint]:
+        return state + 1, [], WHOLE
+
+    def acknowledge(state: int, initiator: Any) -> tuple[int, Sends, Footprint]:
+        return state, [(initiators + initiator, "done")], WHOLE
+
+    handlers: list[Handler] = [
+        *map(sender, range(initiators)), *[count] * initiators, *[acknowledge] * cores
+    ]  # fmt: skip
+    return Program(handlers, [0] * len(handlers), [(me, 0) for me in range(initiators)])
