@@ -7,6 +7,7 @@ Timers are always enabled, since exploring ignores time.
 
 from collections.abc import Hashable, Iterable
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,10 +33,50 @@ def mailbox(channel: Channel) -> MailboxChannel:
     return dst, TIMER if timer else src, lane
 
 
+class Step(NamedTuple):
+    """What a machine makes of a message."""
+
+    #: both, so that nothing else can come to be where they are while their addresses are keys
+    before: Machine
+    message: Message
+    after: Machine
+    effects: list[Effect]
+    #: the canonical state of `after`, coded
+    frozen: bytes
+
+
+class KnownSteps:
+    """What machines have made of messages lately: few states of one go with many of the others."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._steps: dict[tuple[int, int, int], Step] = {}
+        self._equal: dict[tuple[int, bytes], Machine] = {}
+
+    def step(self, machine: Machine, src: int, message: Message) -> Step:
+        """Have a machine take a message, leaving it as it is. Raises what it raises."""
+        key = id(machine), src, id(message)
+        step = self._steps.get(key)
+        if step is None:
+            if len(self._steps) >= _STEPS_MOST:
+                self._steps.clear()
+                self._equal.clear()
+            after = machine.clone()
+            effects = after.on(src, message)
+            frozen = _coded(after.freeze())
+            after = self._equal.setdefault((after.me, frozen), after)
+            step = Step(machine, message, after, effects, frozen)
+            self._steps[key] = step
+        return step
+
+
+_STEPS_MOST = 1 << 16
+
+
 class World:
     """One state; `deliver` gives the next, leaving this one as it is."""
 
-    __slots__ = ("channels", "checker", "error", "frozen", "machines", "seqs")
+    __slots__ = ("channels", "checker", "error", "frozen", "known", "machines", "seqs")
 
     def __init__(self, setup: Setup) -> None:
         """Make the initial state, with what the machines send at the start in flight."""
@@ -49,6 +90,7 @@ class World:
             self._put(machine.me, machine.start())
         #: canonical states of the machines, coded; kept as they change one at a time
         self.frozen = [_coded(m.freeze()) for m in self.machines]
+        self.known = KnownSteps()
 
     def enabled(self) -> list[Channel]:
         """List the channels with a message, in a fixed order."""
@@ -62,23 +104,23 @@ class World:
         twin.channels = self.channels.copy()
         twin.seqs = self.seqs.copy()
         twin.frozen = self.frozen.copy()
+        twin.known = self.known
         twin.error = ""
         (seq, message), *rest = twin.channels[channel]
         if rest:
             twin.channels[channel] = tuple(rest)
         else:
             del twin.channels[channel]
-        machine: Machine = self.machines[dst].clone()
-        twin.machines[dst] = machine
         try:
-            effects = machine.on(src, message)
+            step = self.known.step(self.machines[dst], src, message)
         except InputError:
             raise  # the guest can not be read
         except Exception as e:  # noqa: BLE001 - whatever a machine raises, it broke the protocol
             twin.error = failure_text(e)
             twin.checker = self.checker.copy(twin.machines)
             return twin
-        twin.frozen[dst] = _coded(machine.freeze())
+        effects = step.effects
+        twin.machines[dst], twin.frozen[dst] = step.after, step.frozen
         twin.checker = self.checker.copy_for(twin.machines, message, effects)
         twin.checker.delivered(0, dst, src, seq, message, effects)
         twin._put(dst, effects)

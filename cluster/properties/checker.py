@@ -56,6 +56,8 @@ from kernel.units import ASID_SHIFT
 
 #: timed runs recount the resident sets once in so many deliveries to a vm
 _RECOUNT_EVERY = 1 << 14
+#: of what there are judges for, what has nothing to do with contents
+_ONLY_TRANSLATIONS = frozenset({Switched, Flushed, EntriesGone})
 
 
 class Checker(CheckerState):
@@ -90,26 +92,25 @@ class Checker(CheckerState):
         self._sent(dst, effects, clock)
         self.livelock.delivered(self.reports)
         if self.setup.wiring.roles[dst] == "vm":
-            self._recount(dst)
+            self._vm_deliveries += 1
+            if self.setup.settings.fine or self._vm_deliveries % _RECOUNT_EVERY == 0:
+                account.recount(self._vm(dst), self.reports)
 
     def copy_for(self, machines: list[Machine], message: Message, effects: list[Effect]) -> Self:
         """Copy what a delivery changes; the machines are those behind it."""
-        if self._concerns(message, effects):
+        concerned = self._concerned(message, effects)
+        if concerned - _ONLY_TRANSLATIONS:
             return self.copy(machines)
-        return self.copy_sharing(machines)
+        return self.copy_sharing_contents(machines) if concerned else self.copy_sharing(machines)
 
-    def _concerns(self, message: Message, effects: list[Effect]) -> bool:
-        """Say whether a delivery has to do with contents or translations."""
-        return message.__class__ in self._JUDGES or any(
-            (e.__class__ is Send and e.message.__class__ in self._SENDS)
-            or (e.__class__ is Note and e.fact.__class__ in self._FACTS)
-            for e in effects
-        )
-
-    def _recount(self, dst: int) -> None:
-        self._vm_deliveries += 1
-        if self.setup.settings.fine or self._vm_deliveries % _RECOUNT_EVERY == 0:
-            account.recount(self._vm(dst), self.reports)
+    def _concerned(self, message: Message, effects: list[Effect]) -> set[type]:
+        """Give the classes, of a delivery's message and effects, that there are judges for."""
+        found: set[type] = {message.__class__} & self._JUDGES.keys()
+        for e in effects:
+            part = e.message if isinstance(e, Send) else e.fact if isinstance(e, Note) else None
+            if part.__class__ in self._SENDS or part.__class__ in self._FACTS:
+                found.add(part.__class__)
+        return found
 
     def finish(self, machines: list[Machine], *, complete: bool) -> None:
         """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
@@ -127,10 +128,7 @@ class Checker(CheckerState):
     def _load(
         self, dst: int, src: int, m: Load, effects: list[Effect], clock: Clock, sent: Clock
     ) -> None:
-        answer = effects[0]
-        assert isinstance(answer, Send)
-        assert isinstance(answer.message, Loaded)
-        self.contents.load(dst, src, m, answer.message.stamps, sent, clock)
+        self.contents.load(dst, src, m, _loaded(effects), sent, clock)
 
     def _store(
         self, dst: int, src: int, m: Store, _e: list[Effect], clock: Clock, _sent: Clock
@@ -145,10 +143,7 @@ class Checker(CheckerState):
     def _dma_load(
         self, dst: int, _src: int, m: DmaLoad, effects: list[Effect], clock: Clock, _sent: Clock
     ) -> None:
-        answer = effects[0]
-        assert isinstance(answer, Send)
-        assert isinstance(answer.message, Loaded)
-        self.contents.device_loads(dst, m, answer.message.stamps, clock)
+        self.contents.device_loads(dst, m, _loaded(effects), clock)
 
     def _zero_chunk(
         self, _dst: int, _src: int, m: ZeroChunk, _e: list[Effect], _clock: Clock, _sent: Clock
@@ -189,7 +184,7 @@ class Checker(CheckerState):
     def _call(
         self, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
     ) -> None:
-        self.reports.calls[m.op] = m
+        self.reports.called(m)
         self.contents.effects.called(m, At(dst, clock[dst]), sent)
 
     def _invalidated(
@@ -347,3 +342,9 @@ class Checker(CheckerState):
         PagePinned: _page_pinned,
         TransferEnded: _transfer_ended,
     }
+
+
+def _loaded(effects: list[Effect]) -> tuple[int, ...]:
+    answer = effects[0]
+    assert isinstance(answer, Send) and isinstance(answer.message, Loaded)  # noqa: PT018
+    return answer.message.stamps

@@ -39,6 +39,8 @@ class CheckerState:
         self.watches_background = settings.policy.invalidate is not Invalidate.NONE
         self._vm_deliveries = 0
         self.livelock = account.Livelock()
+        #: what contents retain, as long as they stay
+        self.retained: Hashable = None
         #: contents and translations as `freeze` gives them, as long as they stay
         self.canonical: Canonical | None = None
         self._canonicals = Canonicals()
@@ -76,14 +78,20 @@ class CheckerState:
 
     def copy(self, machines: list[Machine]) -> Self:
         """Copy the containers, for another continuation of the run with these machines."""
-        twin = self.copy_sharing(machines)
+        twin = self.copy_sharing_contents(machines)
         twin.contents = self.contents.copy(twin.reports)
+        twin.retained = None
+        return twin
+
+    def copy_sharing_contents(self, machines: list[Machine]) -> Self:
+        """Copy all but contents, which the next delivery does not concern."""
+        twin = self.copy_sharing(machines)
         twin.translations = self.translations.copy(twin.reports)
         twin.canonical = None
         return twin
 
     def copy_sharing(self, machines: list[Machine]) -> Self:
-        """Copy all but contents and translations, which the next delivery does not concern."""
+        """Copy all but contents and translations."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin.machines = machines
@@ -100,7 +108,9 @@ class CheckerState:
         """
         known = self.canonical
         if known is None:
-            facts = self.contents.retained(), self.translations.retained()
+            if self.retained is None:
+                self.retained = self.contents.retained()
+            facts = self.retained, self.translations.retained()
             known = self.canonical = self._canonicals.of(facts)
         clocks = known.renamed(self.clocks.retained(in_flight))
         return known.facts, clocks, tuple(sorted(self.reports.counts))

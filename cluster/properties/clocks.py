@@ -67,9 +67,9 @@ class Clocks:
         twin._sent = self._sent.copy()
         return twin
 
-    def retained(self, in_flight: Iterable[tuple[int, int, int]]) -> tuple[Any, ...]:
+    def retained(self, in_flight: Iterable[tuple[int, int, int]]) -> list[Clock]:
         """Give what a later verdict may depend on; `in_flight` orders the messages canonically."""
-        return tuple(self.now), tuple(self.in_flight[key] for key in in_flight)
+        return [*self.now, *[self.in_flight[key] for key in in_flight]]
 
 
 class Canonical:
@@ -89,9 +89,10 @@ class Canonical:
         self._renaming = _Renaming(order)
         self.facts = self._renaming.of(facts)
 
-    def renamed(self, clocks: tuple[Any, ...]) -> tuple[Any, ...]:
+    def renamed(self, clocks: Iterable[Clock]) -> list[Hashable]:
         """Rename clocks as those of the facts were."""
-        return self._renaming.of(clocks)
+        known, rename = self._renaming.clocks.get, self._renaming.clock
+        return [rename(c) if (found := known(c)) is None else found for c in clocks]
 
 
 class Canonicals:
@@ -132,7 +133,7 @@ class _Renaming:
     def __init__(self, order: list[tuple[int, list[int]]]) -> None:
         self._order = order
         self._of_actor = dict(order)
-        self._clocks: dict[Clock, Hashable] = {}
+        self.clocks: dict[Clock, Hashable] = {}
 
     def of(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         renamed = []
@@ -141,8 +142,8 @@ class _Renaming:
             if kind is tuple:
                 renamed.append(self.of(part) if part else part)
             elif kind is Clock:
-                found = self._clocks.get(part)
-                renamed.append(self._clock(part) if found is None else found)
+                found = self.clocks.get(part)
+                renamed.append(self.clock(part) if found is None else found)
             elif kind is At:
                 rank = bisect_right(self._of_actor[part.actor], part.number)
                 renamed.append((part.actor, rank))
@@ -150,7 +151,7 @@ class _Renaming:
                 renamed.append(part)
         return tuple(renamed)
 
-    def _clock(self, clock: Clock) -> Hashable:
+    def clock(self, clock: Clock) -> Hashable:
         found = tuple([bisect_right(order, clock[actor]) for actor, order in self._order])
-        self._clocks[clock] = found
+        self.clocks[clock] = found
         return found

@@ -31,10 +31,11 @@ class Reports:
     def add(self, broken: Property, text: str, asid: int, vpn: int, ops: tuple[int, ...]) -> None:
         """Report that a property does not hold."""
         count = self.counts.get(broken, 0) + 1
-        self.counts[broken] = count
+        self.counts = {**self.counts, broken: count}
         if count > _KEPT_PER_PROPERTY:
             return
-        self.found.append(
+        self.found = [
+            *self.found,
             Violation(
                 property=broken.value,
                 promised=broken in self.promised,
@@ -46,8 +47,12 @@ class Reports:
                 delivery=self.delivery,
                 actor=self.actor,
                 when=self.when,
-            )
-        )
+            ),
+        ]
+
+    def called(self, m: Call) -> None:
+        """Take down the latest system call of a lane."""
+        self.calls = {**self.calls, m.op: m}
 
     def _operation(self, lane: int) -> str:
         name, call = self.lane_name(lane), self.calls.get(lane)
@@ -58,10 +63,7 @@ class Reports:
         return f"{name} ({kind} {start:#x}-{end:#x}, instruction {call.index})"
 
     def copy(self) -> "Reports":
-        """Copy the containers."""
-        twin = Reports(self.promised, self.lane_name)
-        twin.delivery, twin.actor, twin.when = self.delivery, self.actor, self.when
-        twin.calls = self.calls.copy()
-        twin.found = self.found.copy()
-        twin.counts = self.counts.copy()
+        """Copy what was found so far; containers are replaced, never changed."""
+        twin = object.__new__(Reports)
+        twin.__dict__.update(self.__dict__)
         return twin
