@@ -74,7 +74,7 @@ from actors.messages import (
 )
 from actors.settings import TLB_LANE
 from kernel.errors import Errno
-from kernel.units import PAGE_SHIFT, PAGE_SIZE
+from kernel.units import ASID_SHIFT, PAGE_SHIFT, PAGE_SIZE
 
 
 class Core(CoreTransfers):
@@ -184,12 +184,15 @@ class Core(CoreTransfers):
         if m.op != self.thread or self.phase is not Phase.WALK:
             self.expect(m, Phase.WALK)
         killed, self.walk_vpn = self.walk_killed, -1
-        out: list[Effect] = [Spend(m.ns)] if m.ns else []
+        asid = self.asid
         if not killed:
-            self.tlb.load(self.asid, m.vpn, m.pte)
-            if life := self.settings.tlb_life_ns:
-                out.append(Timer(life, Evict(TLB_LANE + m.vpn, self.asid, m.vpn)))
-        return self._goes_on(out)
+            self.tlb.load(asid, m.vpn, m.pte)
+        out = self._goes_on([Spend(m.ns)] if m.ns else [])
+        life = self.settings.tlb_life_ns
+        if life and not killed:  # behind what the thread does next, which goes on with its walk
+            lane = TLB_LANE + (asid << ASID_SHIFT | m.vpn)
+            out.append(Timer(life, Evict(lane, asid, m.vpn)))
+        return out
 
     def _evict(self, _src: int, m: Evict) -> list[Effect]:
         """Drop an entry for no reason of the kernel's: it is loaded anew when it is missed."""

@@ -11,7 +11,7 @@ from kernel.water_marks import WaterMarks, water_marks
 DOMAIN_SHIFT = 32
 #: lanes of kernel threads: KERNEL_LANE + actor id
 KERNEL_LANE = 1 << 30
-#: lanes of entries that leave a TLB: TLB_LANE + virtual page number
+#: lanes of entries that leave a TLB: TLB_LANE + (asid << ASID_SHIFT | vpn)
 TLB_LANE = 1 << 40
 
 
@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     core_of: tuple[int, ...]
     process_of: tuple[int, ...]
     tlb_entries: int = 1536
-    #: an entry leaves a TLB so long after it was loaded; 0: only when the TLB is full
+    #: an entry leaves a TLB at most so long after it was loaded; 0: only if it is flushed, or full
     tlb_life_ns: int = 0
     frames: int = 1 << 20
     swap_slots: int = 0

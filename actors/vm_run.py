@@ -113,6 +113,8 @@ class VmRun(VmState):
     def _phases(self, op: Op) -> tuple[Phase, ...]:
         if op.kind is OpKind.ZERO and self.settings.hazards & Hazard.ZERO_AFTER_GRANT:
             return advise_zero.PHASES_GRANT_FIRST
+        if op.kind is OpKind.MREMAP and self.settings.hazards & Hazard.MOVE_BEFORE_FLUSH:
+            return remap.PHASES_MOVE_FIRST
         if op.kind is OpKind.LAUNDER:
             return launder.phases(self, op)
         if op.kind is OpKind.ADVISE_DONTNEED and self.settings.keeps_dontneed:

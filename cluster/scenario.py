@@ -42,7 +42,8 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     #: pages of the swap device; 0: there is none
     swap_slots: _Frames = 0
     tlb_entries: _Count = 1536
-    #: an entry leaves a TLB so long after it was loaded, whatever room there is; 0: it does not
+    #: an entry leaves a TLB at most so long after it was loaded (a timed run lasts until the last
+    #: one has); 0: only if it is flushed, or the TLB full
     tlb_life_ns: _Ns = 0
     #: water marks of free frames; by default FreeBSD's for so many frames
     free_reserved: _Frames | None = None

@@ -101,7 +101,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         if name.isdigit():
             return int(name)
         known = ", ".join(self.threads[:20])
-        raise InputError(f"no operation {name!r}: give a number, an actor or a thread ({known})")
+        raise InputError(
+            f"no operation {name!r}: give a number, an actor, tlb.p0.0x1, or a thread ({known})"
+        )
 
     def actor_named(self, name: str) -> int:
         """Find an actor by name; InputError if there is none."""

@@ -38,6 +38,7 @@ def test_every_hazard_has_a_scenario() -> None:
 UNTIMED = {
     "claim-without-fence",
     "generation-before-bit",
+    "move-before-flush",
     "pin-forgets-write",
     "switch-takes-interrupts",
 }

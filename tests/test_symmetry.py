@@ -1,17 +1,20 @@
 """States up to exchanges of identical cores: as many as there are orbits of states."""
 
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from cluster.__main__ import main
+from cluster.explore.checkpoint import Keeper
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.crew import HereCrew
 from cluster.explore.exploring import explore
 from cluster.explore.shares import share_of
 from cluster.explore.stateful import search
 from cluster.explore.symmetry import Exchange, Orbit, exchanges_of
-from cluster.explore.world import World
+from cluster.explore.world import Channel, World
 from cluster.input_error import InputError
 from cluster.scenario import parse
 from cluster.setup import Setup, prepare
@@ -26,7 +29,7 @@ def setup(preset: str, *programs: Program, first: Program, hazard: str = "") -> 
         "policy": {"preset": preset},
         "thread": [
             {"name": name, "core": core, "run": run}
-            for core, (name, run) in enumerate(zip("abcd", (first, *programs), strict=False))
+            for core, (name, run) in enumerate(zip("abcdefghij", (first, *programs), strict=False))
         ],
         "run": {"hazards": [hazard] if hazard else []},
     }
@@ -43,6 +46,39 @@ class EveryState(Orbit):
         every = [world.fingerprint() for world in self.worlds]
         self.orbits.add(frozenset(every))
         return every[0]
+
+
+class Toy:
+    """Cores 1 and 2 may take p and q; only the second remembers in which order."""
+
+    def __init__(self, first: str = "", second: str = "", *, over: bool = False) -> None:
+        self.first, self.second, self.over = first, second, over
+
+    def enabled(self) -> list[Channel]:
+        found: list[Channel] = []
+        for core, mine, other in ((1, self.first, self.second), (2, self.second, self.first)):
+            left = [] if other else [place for place, part in enumerate("pq") if part not in mine]
+            found += [(0, place, core, False) for place in left]
+        if 2 in (len(self.first), len(self.second)) and not self.over:
+            found.append((0, 0, 3, False))
+        return sorted(found)
+
+    def deliver(self, channel: Channel) -> "Toy":
+        _, place, core, _ = channel
+        if core == 3:
+            return Toy(self.first, self.second, over=True)
+        if core == 1:
+            return Toy("".join(sorted(self.first + "pq"[place])), self.second)
+        return Toy(self.first, self.second + "pq"[place])
+
+    def fingerprint(self) -> bytes:
+        return repr((self.first, self.second, self.over)).encode()
+
+    def broken(self) -> str:
+        return "keep" if self.over and self.second == "qp" else ""
+
+    def ended(self) -> str:
+        return ""
 
 
 ONE = ["await a 1", "load 1"]
@@ -92,6 +128,52 @@ def test_machines_that_tell_cores_apart() -> None:
     wrong = (Exchange({0: 1, 1: 0}, {0: 1, 1: 0}),)
     with pytest.raises(InputError, match="tell cores apart"):
         search(Orbit(World(alike), wrong))
+
+
+def test_a_core_that_remembers_more_is_told_apart() -> None:
+    assert search(Toy()).found
+    start: Any = Toy()
+    with pytest.raises(InputError, match="tell cores apart"):
+        search(Orbit(start, (Exchange({1: 2, 2: 1}, {}),)))
+
+
+def test_ends_are_compared_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(self: Toy) -> str:
+        return "keep" if self.second == "qp" else ""
+
+    monkeypatch.setattr(Toy, "ended", ended)
+    monkeypatch.setattr(Toy, "broken", lambda _: "")
+    start: Any = Toy()
+    with pytest.raises(InputError, match="tell cores apart"):
+        search(Orbit(start, (Exchange({1: 2, 2: 1}, {}),)))
+
+
+def test_too_many_are_refused_at_once() -> None:
+    alike = setup("unmap", *[["load 1"]] * 8, first=["map 1 1"])
+    with pytest.raises(InputError, match="40,320 ways to exchange cores"):
+        exchanges_of(alike)
+    different = setup("unmap", *[[f"load {page}"] for page in range(1, 10)], first=["map 1 9"])
+    with pytest.raises(InputError, match="no two cores"):
+        exchanges_of(different)
+
+
+def test_idle_cores_are_none_of_them() -> None:
+    data = {"machine": {"cores": 8}, "thread": [{"name": "a", "run": ["map 1 1"]}]}
+    with pytest.raises(InputError, match="no two cores"):
+        exchanges_of(prepare(parse(data, "alone")))
+
+
+@pytest.mark.parametrize("strategy", ["bfs", "dfs"])
+def test_a_search_that_is_kept_goes_on(strategy: str, tmp_path: Path) -> None:
+    chosen = Chosen(strategy=Strategy(strategy), symmetry=True)
+    whole = explore(ALIKE[1], chosen)
+    path = tmp_path / "x.search"
+    some = msgspec.structs.replace(chosen, budget=100)
+    assert explore(ALIKE[1], some, keeper=Keeper(path, ALIKE[1], some)).states == 100
+    after = explore(ALIKE[1], chosen, keeper=Keeper(path, ALIKE[1], chosen))
+    assert (after.states, after.deliveries) == (whole.states, whole.deliveries)
+    with pytest.raises(InputError, match="with other options"):
+        Keeper(path, ALIKE[1], msgspec.structs.replace(chosen, symmetry=False))
 
 
 def test_what_is_broken_is_found_and_shared() -> None:

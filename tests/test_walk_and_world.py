@@ -10,6 +10,7 @@ from cluster.explore.stateful import search
 from cluster.explore.walk import PROTOCOL, Walk, Walks, follow
 from cluster.explore.world import World, mailbox
 from cluster.input_error import InputError
+from cluster.properties.clocks import Canonical
 from cluster.setup import Setup
 from tests.contended_guests import contended_setup
 from tests.test_explored import SMALL, tiny
@@ -48,6 +49,35 @@ def test_worlds_that_share_what_is_known(name: str) -> None:
         assert [m.freeze() for m in walk.machines] == [m.freeze() for m in world.machines]
         assert walk.broken() == world.broken()
         assert walk.checker.freeze(()) == world.checker.freeze(())
+
+
+@pytest.mark.parametrize("name", ["free-before-acks", "zero-after-grant", "dma-leaves-clean"])
+def test_a_delivery_leaves_what_was_known_before(name: str) -> None:
+    """What several states share is not changed by what comes after one of them."""
+    policy, threads, machine = SMALL[name]
+    states = [World(tiny(policy, threads, **machine))]
+    for place in range(400):
+        world = states[place]
+        before = known(world)
+        states += [world.deliver(channel) for channel in world.enabled()]
+        assert known(world) == before
+        facts = Canonical(
+            (world.checker.contents.retained(), world.checker.translations.retained())
+        )
+        assert world.checker.freeze(())[0] == facts.facts
+
+
+def known(world: World) -> object:
+    checker = world.checker
+    return (
+        checker.contents.retained(),
+        checker.translations.retained(),
+        tuple(checker.clocks.now),
+        dict(checker.clocks.in_flight),
+        list(checker.reports.found),
+        dict(checker.reports.calls),
+        [machine.freeze() for machine in world.machines],
+    )
 
 
 @pytest.mark.parametrize("raised", [KeyError("gone"), AssertionError("no"), ValueError("odd")])

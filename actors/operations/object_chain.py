@@ -62,10 +62,11 @@ def _terminate(vm: VmState, op: Op, oid: int, one: VmObject, out: list[Effect]) 
     return replace(op, drops=(one.backing, *op.drops[1:]))
 
 
-def _free_page(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
-    """Free a page that nobody maps, or sleep if somebody works on it."""
+def _free_page(
+    vm: VmState, op: Op, key: PageKey, out: list[Effect], *, careless: bool = False
+) -> Op:
+    """Free a page that nobody maps, or sleep if somebody works on it, unless one is careless."""
     page = vm.objects[key[0]].pages[key[1]]
-    careless = vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY
     if vm.must_wait(page, HoleEvent.DISCARD) and not careless:
         return vm.sleep_on_page(op, key, out)
     assert not page.mappings or careless, f"page {key} is freed while a TLB may have it"
@@ -96,9 +97,9 @@ def _collapse(vm: VmState, op: Op, top_oid: int, oid: int, out: list[Effect]) ->
 def _move_up(vm: VmState, op: Op, key: PageKey, above: PageKey, out: list[Effect]) -> Op:
     page = vm.objects[key[0]].pages[key[1]]
     top = vm.objects[above[0]]
+    takes = bool(vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY)
     if not 0 <= above[1] < top.size:
-        return _free_page(vm, op, key, out)
-    takes = vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY
+        return _free_page(vm, op, key, out, careless=takes)
     if vm.must_wait(page, HoleEvent.DISCARD) and not takes:
         return vm.sleep_on_page(op, key, out)
     hides: Page | None = top.pages.get(above[1])
@@ -108,7 +109,7 @@ def _move_up(vm: VmState, op: Op, key: PageKey, above: PageKey, out: list[Effect
         return replace(op, ns=op.ns + vm.settings.costs.flag_page_ns)
     if hides is not None and hides.busy != NOBODY and not takes:
         return vm.sleep_on_page(op, above, out)
-    return _free_page(vm, op, key, out)
+    return _free_page(vm, op, key, out, careless=takes)
 
 
 def _copy_up(vm: VmState, key: PageKey, above: int, top: VmObject) -> None:

@@ -35,6 +35,7 @@ def hold_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         if key is None:
             return replace(op, phase=0, start=op.cursor, value=0)
         op = vm.hold(op, key, op.cursor, out)
+        # the next one for stores again, if a hazard has looked for this one for loads
         op = replace(op, cursor=op.cursor + 1, args=(1, *op.args[1:]))
         if vm.settings.fine and op.cursor < op.end:
             return op

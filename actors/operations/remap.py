@@ -17,7 +17,6 @@ from actors.vm_entries import Gone
 from actors.vm_state import Phase, VmState, idle_if, named
 from kernel import pte as pte_bits
 from kernel.errors import Errno
-from kernel.hazards import Hazard
 from kernel.page import NOBODY
 from kernel.pte import PFN_SHIFT
 from kernel.units import ASID_SHIFT, page_span
@@ -81,13 +80,8 @@ def _movable(_vm: VmState, space: VmSpace, op: Op) -> list[int]:
     return space.pmap.mapped_in(op.cursor, op.end)
 
 
-def _is_early(vm: VmState, _space: VmSpace, _op: Op) -> bool:
-    """Say whether, with the hazard, the entries move and the map is unlocked before they flush."""
-    return bool(vm.settings.hazards & Hazard.MOVE_BEFORE_FLUSH)
-
-
-@idle_if(lambda vm, space, op: not _movable(vm, space, op) and not _is_early(vm, space, op))
-def take_entries(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+@idle_if(lambda vm, space, op: not _movable(vm, space, op))
+def take_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the old entries go, and are remembered; one a step when exploring."""
     gone: list[Gone] = []
     todo: list[int] = []
@@ -104,29 +98,11 @@ def take_entries(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     after = replace(
         op, gone=op.gone + tuple(gone), todo=op.todo + tuple(todo), cursor=cursor, ns=ns
     )
-    if cursor != op.end:
-        return after
-    if not _is_early(vm, space, op):
-        return advance(after)
-    after = _move(vm, space, after)
-    if after.phase != _FIRST_OF_RUN:
-        vm.unlock_map(space, after, out)
-    return after
+    return advance(after) if cursor == op.end else after
 
 
-@idle_if(_is_early)
 def move_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: the map shows the pages at the new place, and the page table does where it did."""
-    return advance(op) if _is_early(vm, space, op) else _move(vm, space, op)
-
-
-@idle_if(_is_early)
-def unlock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: unlock the map, unless it is unlocked."""
-    return advance(op) if _is_early(vm, space, op) else range_scan.unlock(vm, space, op, out)
-
-
-def _move(vm: VmState, space: VmSpace, op: Op) -> Op:
     start, end, low, high, keep, whole = op.args
     shift = low - start
     for entry in space.map.remove(op.start, op.end):
@@ -208,7 +184,15 @@ PHASES: tuple[Phase, ...] = (
     take_entries,
     *shootdown.PHASES,
     move_entries,
-    unlock,
+    range_scan.unlock,
+    object_chain.settle,
+)
+#: with the hazard move-before-flush the entries move, and the map is unlocked, before they flush
+PHASES_MOVE_FIRST: tuple[Phase, ...] = (
+    *PHASES[: PHASES.index(take_entries) + 1],
+    move_entries,
+    range_scan.unlock,
+    *shootdown.PHASES,
     object_chain.settle,
 )
 _FIRST_OF_RUN = PHASES.index(check) + 1

@@ -118,7 +118,7 @@ class Wake(Message, frozen=True, tag=46):
 
 
 class Evict(Message, frozen=True, tag=96):
-    """core <- core (timer): the TLB drops an entry. Its lane is the page's, so no order holds."""
+    """core <- core (timer): the TLB drops an entry. It has a lane of its own: no order holds."""
 
     asid: int
     vpn: int

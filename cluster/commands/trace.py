@@ -26,7 +26,8 @@ def trace_group() -> None:
     "--op",
     "operation",
     metavar="LANE",
-    help="Only messages of this operation: a guest thread's name or number, or a kernel thread.",
+    help="Only messages of this operation: a guest thread's name or number, a kernel thread, or an "
+    "entry that leaves a TLB (tlb.p0.0x1).",
 )
 @click.option(
     "--page",

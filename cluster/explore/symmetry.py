@@ -1,17 +1,19 @@
 """States that differ only in which of several identical cores did what, taken for one.
 
 Machines name cores in masks, messages, clocks and stamps. Instead of renaming all that, each state
-is kept with its images: worlds that took the same deliveries with the cores exchanged. The least
-fingerprint of all stands for them. That saves states and, as an image costs what a world does, no
+is kept with its images: worlds that took the same deliveries with the cores exchanged. All their
+fingerprints together stand for them. That saves states and, as an image costs what a world does, no
 time.
 
-What makes it sound is looked at as the search goes: whenever a world allows some deliveries, its
-images allow the same ones, exchanged, and have broken the same promise. So a world and its images
-go on alike as far as they were followed, whatever the machines do with the numbers of cores.
+What makes it sound is looked at as the search goes: whatever a world allows, its images allow,
+exchanged, and they have broken the same promise. Every successor of every image is one of an orbit
+that is followed as well. So images go on alike, whatever the machines do with the numbers of cores.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import islice, permutations, product
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import permutations, product
+from math import factorial, prod
 from typing import Self
 
 import msgspec
@@ -25,8 +27,6 @@ from cluster.setup import Setup
 
 #: images of a state, itself among them
 _MOST = 120
-#: of a thread; a longer one is no small scenario
-_LONGEST = 10_000
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -89,21 +89,34 @@ class Orbit:
         for image, exchange in zip(images, self._exchanges, strict=True):
             allowed = sorted(map(exchange.channel, enabled))
             if image.enabled() != allowed or image.broken() != promise:
-                raise InputError(
-                    "--symmetry: the machines tell cores apart that run the same: leave it out"
-                )
+                raise _told_apart()
 
     def fingerprint(self) -> bytes:
-        """Give the least of the images'."""
-        return min(world.fingerprint() for world in self.worlds)
+        """Name the images together."""
+        every = sorted(world.fingerprint() for world in self.worlds)
+        return blake2b(b"".join(every), digest_size=16).digest()
 
     def broken(self) -> str:
         """Name the promise that is broken by now, or nothing."""
         return self.worlds[0].broken()
 
     def ended(self) -> str:
-        """Name the promise that is broken by ending here, with nothing in flight; or nothing."""
-        return self.worlds[0].ended()
+        """Name the promise that is broken by ending here, with nothing in flight; or nothing.
+
+        Raises:
+            InputError: the machines tell the cores apart.
+        """
+        promise, *others = (world.ended() for world in self.worlds)
+        if any(other != promise for other in others):
+            raise _told_apart()
+        return promise
+
+
+def _told_apart() -> InputError:
+    return InputError(
+        "--symmetry: the machines tell cores apart that run the same (a full TLB draws by the "
+        "core's number what it drops: make machine.tlb_entries larger): leave it out"
+    )
 
 
 def first_state(setup: Setup, *, symmetry: bool) -> State:
@@ -122,26 +135,47 @@ def exchanges_of(setup: Setup) -> tuple[Exchange, ...]:
     Raises:
         InputError: there is none, or there are too many.
     """
-    found = tuple(islice(_exchanges(setup), _MOST))
+    groups = _groups(setup)
+    ways = prod(factorial(len(cores)) for cores in groups)
+    if ways > _MOST:
+        raise InputError(
+            f"--symmetry: {ways:,} ways to exchange cores, each state as often; at most {_MOST}: "
+            "leave it out"
+        )
+    found = tuple(_exchanges(setup, groups))
     if not found:
         raise InputError(
             "--symmetry: no two cores run the same threads, initial or not, which no other thread "
             "names: leave it out"
         )
-    if len(found) == _MOST:
-        raise InputError(f"--symmetry: more than {_MOST} ways to exchange cores: leave it out")
     return found
 
 
-def _exchanges(setup: Setup) -> Iterator[Exchange]:
+def _groups(setup: Setup) -> list[list[int]]:
+    """Give the cores that may be identical: their threads do the same, whomever they name."""
+    alike: dict[object, list[int]] = {}
+    for core, threads in _bound(setup).items():
+        does = tuple((setup.settings.process_of[t], _digest(setup.guest, t)) for t in threads)
+        if does:
+            alike.setdefault((setup.settings.domain_of(core), does), []).append(core)
+    return [cores for cores in alike.values() if len(cores) > 1]
+
+
+def _bound(setup: Setup) -> dict[int, list[int]]:
     on_core: dict[int, list[int]] = {core: [] for core in range(setup.settings.cores)}
     for thread, core in enumerate(setup.settings.core_of):
         on_core[core].append(thread)
-    alike: dict[object, list[int]] = {}
-    for core, mine in on_core.items():
-        rough = tuple((setup.settings.process_of[t], _length(setup.guest, t)) for t in mine)
-        alike.setdefault((setup.settings.domain_of(core), rough), []).append(core)
-    groups = [cores for cores in alike.values() if len(cores) > 1]
+    return on_core
+
+
+def _digest(guest: Guest, thread: int) -> bytes:
+    nobody = Exchange({}, dict.fromkeys(range(len(guest.threads)), -1))
+    program = [_renamed(i, nobody) for i in _program(guest, thread)]
+    return blake2b(msgspec.msgpack.encode((guest.threads[thread].initial, program))).digest()
+
+
+def _exchanges(setup: Setup, groups: list[list[int]]) -> Iterator[Exchange]:
+    on_core = _bound(setup)
     for orders in product(*(permutations(cores) for cores in groups)):
         cores = {
             core: becomes
@@ -159,10 +193,6 @@ def _exchanges(setup: Setup) -> Iterator[Exchange]:
             yield exchange
 
 
-def _length(guest: Guest, thread: int) -> int:
-    return sum(1 for _ in islice(_program(guest, thread), _LONGEST))
-
-
 def _program(guest: Guest, thread: int) -> Iterator[Instruction]:
     index = 0
     while (instruction := guest.at(thread, index)) is not None:
@@ -173,17 +203,10 @@ def _program(guest: Guest, thread: int) -> Iterator[Instruction]:
 def _leaves(guest: Guest, exchange: Exchange) -> bool:
     """Say whether every thread runs what the one that it becomes does, with names exchanged."""
     return all(
-        guest.threads[thread].initial == guest.threads[exchange.threads.get(thread, thread)].initial
-        and _same(
-            (_renamed(i, exchange) for i in _program(guest, thread)),
-            _program(guest, exchange.threads.get(thread, thread)),
-        )
+        [_renamed(i, exchange) for i in _program(guest, thread)]
+        == list(_program(guest, exchange.threads.get(thread, thread)))
         for thread in range(len(guest.threads))
     )
-
-
-def _same(one: Iterable[Instruction], other: Iterable[Instruction]) -> bool:
-    return list(islice(one, _LONGEST)) == list(islice(other, _LONGEST))
 
 
 def _renamed(instruction: Instruction, exchange: Exchange) -> Instruction:

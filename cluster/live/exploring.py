@@ -11,6 +11,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 from actors.guest.script import Script
 from cluster.explore.choices import Chosen
 from cluster.explore.exploring import Explored, Watch, explore
+from cluster.input_error import InputError
 from cluster.interruption import interruptible
 from cluster.live.explore_worker import Brief, ExploreWorker
 from cluster.live.launch import connected
@@ -84,6 +85,8 @@ class RayCrew:
         except RayActorError as e:
             raise SearchWorkerDiedError(_name(worker)) from e
         except RayTaskError as e:
+            if isinstance(e.cause, InputError):
+                raise e.cause from e
             raise LiveError(f"{_name(worker)} can not go on: {e.cause!r}") from e
 
     def _start(self) -> None:

@@ -27,7 +27,7 @@ class Program:
         return MailboxRun(self, coarse=coarse)
 
     def run_in_order(self) -> "InboxRun":
-        return InboxRun(self, coarse=True)
+        return InboxRun(self)
 
 
 class MailboxRun:
@@ -65,8 +65,8 @@ class InboxRun(MailboxRun):
     at one receiver, whose resources are the actors and their inboxes.
     """
 
-    def __init__(self, program: Program, *, coarse: bool) -> None:
-        super().__init__(program, coarse=coarse)
+    def __init__(self, program: Program) -> None:
+        super().__init__(program, coarse=True)
         self.inboxes: list[deque[Hashable]] = [deque() for _ in self.handlers]
 
     def posted(self) -> Sequence[Hashable]:
