@@ -60,7 +60,7 @@ class HazardCheck(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     found: bool
-    #: the fewest orders by which a strategy that makes orders found it
+    #: the fewest orders by which a strategy found it; states, if only strategies with states did
     orders: int | None
     #: deliveries of the shortest order found; shrunk, if it was kept
     trace_length: int | None
@@ -117,11 +117,12 @@ def check_hazards(
         length = None if shortest is None else len(shortest[1].path)
         if save is not None and shortest is not None:
             length = _save(*shortest, save / f"{name}{SUFFIX}")
-        makers = [t.count for t in tried if t.found and t.strategy.counts == "orders"]
+        finders = [t for t in tried if t.found]
+        makers = [t for t in finders if t.strategy.counts == "orders"]
         yield HazardCheck(
             name=name,
             found=shortest is not None,
-            orders=min(makers, default=None),
+            orders=min((t.count for t in makers or finders), default=None),
             trace_length=length,
             twin_held=shortest is not None and _twin_holds(*shortest),
             strategies=tried,
