@@ -6,6 +6,7 @@ SECONDS (default 5) for each strategy and scenario; one process. If `minicheck` 
 where this runs, it searches the same states of two-phase commit in the same run.
 """
 
+import gc
 import resource
 import sys
 import time
@@ -16,7 +17,7 @@ from click import echo
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.dpor import Reduction
 from cluster.explore.exploring import explore
-from cluster.explore.stateful import search
+from cluster.explore.stateful import MADE_UNTIL_COLLECTED, search
 from cluster.scenario import load, override
 from cluster.setup import Setup, prepare
 from cluster.shipped import shipped
@@ -95,6 +96,7 @@ def rivals(managers: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(MADE_UNTIL_COLLECTED)  # as the command does
     strategies(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)
     rivals(6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
