@@ -74,7 +74,7 @@ def cli() -> None:
     holezero import faults F -o my.hzw    your own program
 
     Exit codes: 0 all is well, 1 a promise was broken, 2 bad input, 3 a replay differs, 4 a worker
-    died, 70 an error of holezero itself, 130 interrupted.
+    died, 5 a search is no proof, 70 an error of holezero itself, 130 interrupted.
     """  # noqa: D301 - click's mark for lines that stay as they are
 
 

@@ -210,7 +210,7 @@ class TraceReader:
     def _cut_short(self, where: str) -> InputError:
         return InputError(
             f"{self.path}: cut short {where}: the run was killed, is still going on, or the file "
-            "was not copied whole. --prefix takes what is there."
+            "was not copied whole. `holezero replay --prefix` takes what is there."
         )
 
     def _damaged(self, offset: int, what: str) -> InputError:

@@ -59,7 +59,7 @@ class _Printer:
         self.from_ns = chosen.from_ns
         self.to_ns = chosen.to_ns
         if header.live and (self.from_ns is not None or self.to_ns is not None):
-            raise InputError("a live run has no simulated time: leave the time range out")
+            raise InputError("this trace has no simulated time: leave the time range out")
 
     def delivery(self, dst: int, data: bytes, timer: bool) -> None:  # noqa: FBT001 - DeliveryHook
         """Print one, if it passes."""

@@ -65,7 +65,7 @@ class TraceWriter:
             self._write(MAGIC)
             self._block(HEAD_TAG, msgspec.msgpack.encode(header))
         except InputError:
-            self._file.close()
+            self._shut()
             raise
 
     # Records.
@@ -146,7 +146,13 @@ class TraceWriter:
             try:
                 self.flush()
             finally:
-                self._file.close()
+                self._shut()
+
+    def _shut(self) -> None:
+        try:
+            self._file.close()
+        except OSError as e:  # what it could not write before, it tries again
+            raise self._failed(e) from e
 
     def __enter__(self) -> Self:
         return self

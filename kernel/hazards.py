@@ -291,7 +291,7 @@ _ABOUT = {
         "a pin for stores has copied the page and looks again, this time for loads: if the copy is "
         "gone by then it takes the original",
         ("isolate",),
-        "between the fault of the pin and the pin, with a discard and a load in between",
+        "between the fault of the pin and the pin, with a discard in between",
         "H-13: CVE-2016-5195 (Dirty COW)",
     ),
     Hazard.FREE_CLEARS_WIRED: _info(

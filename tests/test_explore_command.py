@@ -11,6 +11,8 @@ from cluster.__main__ import main
 from cluster.explore import catalogue_check, run
 from cluster.explore.exploring import NETWORK
 from cluster.explore.run import Broken
+from cluster.input_error import InputError
+from cluster.interruption import Interruption
 from tests.command_line import run_json
 from tests.test_judged import judged
 
@@ -41,13 +43,16 @@ def test_drawn_orders_prove_nothing(strategy: str, capsys: pytest.CaptureFixture
     found = run_json(capsys, *HELD, "--strategy", strategy, "--budget", "20", code=5)
     assert (found["verdict"], found["complete"], found["orders"]) == ("budget exhausted", False, 20)
     assert main([*HELD, "--strategy", strategy, "--budget", "20"]) == 5
-    assert "undecided: not complete" in capsys.readouterr().out
+    assert "undecided: the budget was spent" in capsys.readouterr().out
 
 
 def test_delays_are_a_bound_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    found = run_json(capsys, *HELD, "--strategy", "delay", "--delays", "1")
-    assert (found["verdict"], found["complete"]) == ("held", True)
+    within = (*HELD, "--strategy", "delay", "--delays", "1")
+    found = run_json(capsys, *within, code=5)
+    assert (found["verdict"], found["complete"]) == ("not proved", True)
     assert found["bound"] == "at most 1 deliveries are put off"
+    assert main([*within]) == 5
+    assert "held within the bound; orders beyond it may break a promise" in capsys.readouterr().out
 
 
 def test_a_spent_budget_is_not_held(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,6 +157,23 @@ def test_shrink_tells_a_story_beside_the_correct_variant(
     assert found["story"]["steps"][0]["message"] == "SwitchIn asid=0"
 
 
+def test_shrinking_that_is_stopped_keeps_what_there_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([*BROKEN, "--strategy", "random", "-q"]) == 1
+    tries = []
+
+    def asked_for(self: Interruption) -> int:
+        tries.append(1)
+        return 2 if len(tries) > 3 else 0
+
+    monkeypatch.setattr(Interruption, "number", property(asked_for, lambda *_: None), raising=False)
+    capsys.readouterr()
+    assert main(["shrink", "runs/latest", "--json", "-q"]) == 130
+    assert json.loads(capsys.readouterr().out)["stopped"] is True
+    assert main(["replay", "runs/latest/run.small.trace", "-q"]) == 0
+
+
 def test_shrink_refuses_what_breaks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "one-page", "--trace", "full"]) == 0
     assert main(["shrink", "runs/latest"]) == 2
@@ -192,11 +214,12 @@ def test_a_search_goes_on_from_its_checkpoint(
     strategy: str, first: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     search = (*HELD, "--strategy", strategy)
-    whole = run_json(capsys, *search)
+    code = 5 if strategy == "delay" else 0
+    whole = run_json(capsys, *search, code=code)
     kept = (*search, "--checkpoint", "kept.search")
     assert run_json(capsys, *kept, "--budget", first, code=5)["complete"] is False
-    resumed = run_json(capsys, *kept)
-    again = run_json(capsys, *kept)
+    resumed = run_json(capsys, *kept, code=code)
+    again = run_json(capsys, *kept, code=code)
     for key in ("verdict", "complete", "states", "orders", "blocked", "longest"):
         assert whole[key] == resumed[key] == again[key], key
 
@@ -216,12 +239,34 @@ def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> No
     assert main([*HELD, *kept]) == 5
     assert main([*HELD, "--preset", "apple", *kept]) == 2
     assert main([*HELD, "--strategy", "pct", *kept]) == 2
-    Path("kept.search").write_bytes(b"no search")
-    assert main([*HELD, *kept]) == 2
+    assert main([*HELD, "--promise", "zero-strong", *kept]) == 2
+    whole = Path("kept.search").read_bytes()
+    for at in range(0, len(whole), 97):  # a bit of it has changed
+        Path("kept.search").write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        assert main([*HELD, *kept]) == 2
+    for damaged in (b"", b"no search", whole[:-1]):
+        Path("kept.search").write_bytes(damaged)
+        assert main([*HELD, *kept]) == 2
     shown = capsys.readouterr().err
     assert "is a search of another scenario or policy" in shown
-    assert "is a search with other options" in shown
+    assert shown.count("is a search with other options") == 2
     assert "is no checkpoint of a search, or damaged" in shown
+
+
+def test_what_was_found_is_told_though_it_can_not_be_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _: bytes) -> None:
+        raise InputError(f"{path}: can not be written: No space left on device.")
+
+    monkeypatch.setattr("cluster.explore.checkpoint.write_atomically", full)
+    kept = ("--checkpoint", "kept.search", "--strategy", "bfs", "-q")
+    assert main([*BROKEN, *kept, "--out", "found"]) == 1
+    assert "violated: " in capsys.readouterr().out
+    assert main(["replay", "found", "-q"]) == 0
+    assert main([*HELD, *kept]) == 0
+    assert main([*HELD, *kept, "--budget", "10"]) == 2
+    assert "No space left on device" in capsys.readouterr().err
 
 
 def test_a_hazard_that_its_correct_twin_shows_too_is_told(

@@ -114,7 +114,7 @@ def test_three_cores_have_six_images() -> None:
     ids=["another-call", "named-by-a", "named-by-one"],
 )
 def test_cores_that_are_not_alike(other: Setup) -> None:
-    with pytest.raises(InputError, match="no two cores run the same threads"):
+    with pytest.raises(InputError, match="no two cores can change places"):
         exchanges_of(other)
 
 

@@ -166,9 +166,9 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     holezero explore my.toml --strategy bfs --budget 8h --checkpoint my.search
     holezero replay runs/latest
 
-    Exit codes: 0 every order keeps all promises, 1 one does not, 2 bad input, 5 nothing was found
-    before the budget was spent (for random and pct always: they can not prove anything), 130
-    interrupted: what was found until then is kept.
+    Exit codes: 0 every order keeps all promises, 1 one does not, 2 bad input, 5 nothing was found,
+    which proves nothing: the budget was spent, or the strategy does not run every order (random,
+    pct, delay), 130 interrupted: what was found until then is kept.
     """  # noqa: D301 - click's mark for lines that stay as they are
     options = msgspec.convert(given, Options)
     count, seconds = budget_of(options.budget)
@@ -183,7 +183,9 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
         folder = make_run_directory(target.name, setup.preset, options.out)
     started_s = time.monotonic()
     with search_progress(target.name, quiet=options.quiet) as show:
-        explored, signal = _search(setup, chosen, options, until(started_s, seconds, show))
+        keeper = _keeper(options, setup, chosen)
+        watch = until(started_s, seconds, show)
+        explored, signal = _search(setup, chosen, options.workers, watch, keeper)
     result = Result(target.name, setup, explored, time.monotonic() - started_s)
     if folder is None and explored.found:
         folder = make_run_directory(f"{target.name}-explored", setup.preset, None)
@@ -191,6 +193,10 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
         keep(result, folder)
     show_result(result, as_json=options.as_json)
     code = {Verdict.HELD: 0, Verdict.VIOLATED: 1}.get(explored.verdict, UNDECIDED)
+    if keeper is not None and keeper.failed is not None:
+        if code == UNDECIDED:
+            raise keeper.failed  # what was searched has to be searched again
+        click.echo(f"holezero: {keeper.failed}", err=True)
     context.exit(128 + signal if signal else code)
 
 
@@ -210,16 +216,22 @@ def _chosen(options: Options, budget: int | None) -> Chosen:
     )
 
 
-def _search(setup: Setup, chosen: Chosen, options: Options, watch: Watch) -> tuple[Explored, int]:
-    """Search; gives also the signal that stopped it in good order, or 0."""
+def _keeper(options: Options, setup: Setup, chosen: Chosen) -> Keeper | None:
     if options.workers > 1:
         check_shareable(chosen, kept=options.checkpoint is not None)
+    if options.checkpoint is None:
+        return None
+    return Keeper(options.checkpoint, setup, chosen, _every(_KEPT_EVERY_S))
+
+
+def _search(
+    setup: Setup, chosen: Chosen, workers: int, watch: Watch, keeper: Keeper | None
+) -> tuple[Explored, int]:
+    """Search; gives also the signal that stopped it in good order, or 0."""
+    if workers > 1:
         from cluster.live.exploring import explore_on_workers  # noqa: PLC0415 - ray takes seconds
 
-        return explore_on_workers(setup, chosen, options.workers, watch)
-    keeper = None
-    if options.checkpoint is not None:
-        keeper = Keeper(options.checkpoint, setup, chosen, _every(_KEPT_EVERY_S))
+        return explore_on_workers(setup, chosen, workers, watch)
     gc.set_threshold(MADE_UNTIL_COLLECTED)
     with interruptible() as asked:
         explored = explore(setup, chosen, lambda e: watch(e) and not asked.number, keeper)

@@ -115,9 +115,11 @@ def _print(result: Result) -> None:
         out.print(Text(text, style="green"))
     elif explored.verdict is Verdict.UNPROVED:
         text = "undecided: nothing was found, and nothing is left to be searched; that is no proof"
+        if explored.strategy is Strategy.DELAY and not explored.given_up:
+            text = "held within the bound; orders beyond it may break a promise"
         out.print(Text(text, style="yellow"))
     elif explored.verdict is Verdict.EXHAUSTED:
-        text = "undecided: not complete; nothing was found in what was searched"
+        text = "undecided: the budget was spent or the search stopped; nothing was found so far"
         out.print(Text(text, style="yellow"))
     out.print(f"bound: {explored.bound}")
     out.print(f"network: {explored.network}")

@@ -9,8 +9,9 @@ from cluster.commands.progress import spinner
 from cluster.commands.replay import trace_file, workload_beside
 from cluster.commands.shrunk import make_small, print_small, small_fields, small_name
 from cluster.commands.tables import console
-from cluster.explore.shrink import Effort, ShrinkError
+from cluster.explore.shrink import Effort, ShrinkError, StopShrinking
 from cluster.input_error import InputError
+from cluster.interruption import interruptible
 
 
 @click.command("shrink", short_help="Make what broke a promise small, and tell it as a story.")
@@ -37,8 +38,17 @@ from cluster.input_error import InputError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on standard error.")
+@click.pass_context
 def shrink_command(
-    trace: Path, *, out: Path | None, states: int, drawn: int, as_json: bool, quiet: bool
+    context: click.Context,
+    /,
+    trace: Path,
+    *,
+    out: Path | None,
+    states: int,
+    drawn: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Make what broke a promise as small as it can be, and tell it as a story.
 
@@ -50,21 +60,25 @@ def shrink_command(
     holezero explore hazard-no-restart-after-busy --strategy pct
     holezero shrink runs/latest
 
-    Exit codes: 0 it is written, 2 the trace can not be used, or breaks no promise.
+    Exit codes: 0 it is written, 2 the trace can not be used, or breaks no promise, 130 interrupted
+    (143: by SIGTERM): as small as it is by then, it is written.
     """  # noqa: D301 - click's mark for lines that stay as they are
     path = trace_file(trace)
     target = out or small_name(path)
     if not target.parent.is_dir():
         raise InputError(f"--out {target}: there is no folder {target.parent}")
     effort = Effort(drawn=drawn, states=states)
-    with spinner("shrinks", quiet=quiet) as show:
+    with spinner("shrinks", quiet=quiet) as show, interruptible() as asked:
+
+        def told(text: str) -> None:
+            if asked.number:
+                raise StopShrinking
+            if show is not None:
+                show(text)
+
         try:
             small = make_small(
-                path,
-                target,
-                workload=workload_beside(path),
-                effort=effort,
-                show=show or (lambda _: None),
+                path, target, workload=workload_beside(path), effort=effort, show=told
             )
         except ShrinkError as e:
             raise InputError(f"{path}: {e}") from e
@@ -72,3 +86,4 @@ def shrink_command(
         click.echo(msgspec.json.format(msgspec.json.encode(small_fields(small)), indent=2))
     else:
         print_small(console(), small)
+    context.exit(128 + asked.number if asked.number else 0)

@@ -66,6 +66,7 @@ def small_fields(small: Small) -> dict[str, object]:
         "before": dict(zip(_SIZES, shrunk.before, strict=True)),
         "after": dict(zip(_SIZES, shrunk.now, strict=True)),
         "shortest": shrunk.shortest,
+        "stopped": shrunk.stopped,
         "steps": shrunk.steps,
         "scenario": shrunk.setup.scenario,
         "story": small.story,
@@ -76,6 +77,7 @@ def print_small(out: Console, small: Small) -> None:
     """Print its sizes before and after, and its story."""
     shrunk = small.shrunk
     which = "the shortest order" if shrunk.shortest else "no delivery can be left out"
+    which = "as far as it came" if shrunk.stopped else which
     sizes = f"{_size_text(shrunk.before)} -> {_size_text(shrunk.now)}"
     out.print(Text(f"{small.trace}: {sizes} ({which})", style="bold"))
     print_story(out, small.story)

@@ -1,10 +1,12 @@
 """A search on disk: what is needed to go on with it after it was stopped or killed.
 
-One msgpack map, replaced as a whole. It goes on only with what it was made of: the same machines,
-guest and choices. Nothing in it is evaluated; states are made anew from the paths to them.
+A mark, a checksum, and one msgpack map, replaced as a whole. It goes on only with what it was made
+of: the same machines, guest, promises and choices. Nothing in it is evaluated; states are made anew
+from the paths to them.
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
@@ -20,8 +22,9 @@ from cluster.run_directory import write_atomically
 from cluster.setup import Setup
 from cluster.trace import config_digest
 
-SCHEMA = "holezero-search"
-VERSION = 1
+VERSION = 2
+_MARK = b"holezero-search\n"
+_CHECKSUM = 16
 _MAX_BYTES = 4 << 30
 
 
@@ -35,12 +38,13 @@ class SavedOrders(msgspec.Struct, frozen=True):
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What the file holds."""
 
-    schema: str = SCHEMA
     version: int = VERSION
     model: int = MODEL
     chosen: Chosen
     config_digest: bytes
     workload_digest: bytes
+    #: what was judged as if the policy promised it
+    also_promised: list[str] = []
     states: SavedStates | None = None
     traces: SavedTraces | None = None
     orders: SavedOrders | None = None
@@ -59,10 +63,13 @@ class Keeper:
         """
         self.path = path
         self._due = due
+        #: it could not be written; nothing is kept from then on
+        self.failed: InputError | None = None
         self._blank = Checkpoint(
             chosen=_unlimited(chosen),
             config_digest=config_digest(setup),
             workload_digest=setup.guest.digest,
+            also_promised=sorted(setup.also_promised),
         )
         #: the search to go on with, if there was one
         self.found = self._read() if path.exists() else None
@@ -72,12 +79,20 @@ class Keeper:
         try:
             if path.stat().st_size > _MAX_BYTES:
                 raise InputError(f"{path}: is larger than any search that holezero keeps")
-            found = msgspec.msgpack.decode(path.read_bytes(), type=Checkpoint)
+            data = path.read_bytes()
         except OSError as e:
             raise InputError(f"{path}: {e.strerror}") from e
+        mark, rest = data[: len(_MARK)], data[len(_MARK) :]
+        checksum, packed = rest[:_CHECKSUM], rest[_CHECKSUM:]
+        if mark != _MARK or checksum != _checksum(packed):
+            raise InputError(
+                f"{path}: is no checkpoint of a search, or damaged: delete it to begin anew"
+            )
+        try:
+            found = msgspec.msgpack.decode(packed, type=Checkpoint)
         except msgspec.DecodeError as e:
-            raise InputError(f"{path}: is no checkpoint of a search, or damaged: {e}") from e
-        if (found.schema, found.version, found.model) != (SCHEMA, VERSION, MODEL):
+            raise InputError(f"{path}: is no checkpoint of this holezero: {e}") from e
+        if (found.version, found.model) != (VERSION, MODEL):
             raise InputError(
                 f"{path}: was kept by machines of model {found.model} (file version "
                 f"{found.version}); these are {MODEL} ({VERSION}): delete it to begin anew"
@@ -86,7 +101,8 @@ class Keeper:
             self._blank.config_digest,
             self._blank.workload_digest,
         )
-        if not same or found.chosen != self._blank.chosen:
+        options = (found.chosen, found.also_promised)
+        if not same or options != (self._blank.chosen, self._blank.also_promised):
             what = "with other options" if same else "of another scenario or policy"
             raise InputError(f"{path}: is a search {what}: delete it, or give another file")
         for part in (found.states, found.traces, found.orders):
@@ -110,7 +126,18 @@ class Keeper:
             self._write(msgspec.structs.replace(self._blank, orders=save()))
 
     def _write(self, checkpoint: Checkpoint) -> None:
-        write_atomically(self.path, msgspec.msgpack.encode(checkpoint))
+        """Replace the file; the search goes on where that fails, as what it finds is kept apart."""
+        if self.failed is not None:
+            return
+        packed = msgspec.msgpack.encode(checkpoint)
+        try:
+            write_atomically(self.path, _MARK + _checksum(packed) + packed)
+        except InputError as e:
+            self.failed = e
+
+
+def _checksum(packed: bytes) -> bytes:
+    return blake2b(packed, digest_size=_CHECKSUM).digest()
 
 
 def _make_tuples(part: SavedStates | SavedTraces | SavedOrders) -> None:

@@ -47,6 +47,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proves(self) -> bool:
-        """Say whether a complete search is a proof."""
+        """Say whether a complete search is a proof, of all orders."""
+        if self.strategy is Strategy.DELAY:
+            return False
         by_footprint = self.dependency is Dependency.FOOTPRINT
         return not (self.strategy is Strategy.DPOR and by_footprint)

@@ -42,7 +42,8 @@ class Verdict(StrEnum):
     VIOLATED = "violated"
     #: nothing was found, and there is more
     EXHAUSTED = "budget exhausted"
-    #: nothing was found and nothing is left, but that is no proof: footprints, or orders given up
+    #: nothing was found and nothing is left, but that is no proof: a bound on what is put off,
+    #: footprints, or orders given up
     UNPROVED = "not proved"
 
 

@@ -40,4 +40,4 @@ def check_shareable(chosen: Chosen, *, kept: bool) -> None:
     elif kept:
         why = "a search that is shared is not kept: leave --checkpoint out"
     if why:
-        raise InputError(f"--workers: {why}, or --workers")
+        raise InputError(f"--workers: {why}; or leave --workers out")

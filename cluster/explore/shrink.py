@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from cluster.explore.choices import Chosen, Strategy
-from cluster.explore.exploring import explore
+from cluster.explore.exploring import Explored, explore
 from cluster.explore.named import Named, along, channels, named
 from cluster.explore.orders import Orders, run_orders
 from cluster.explore.pct import Pct
@@ -56,6 +56,8 @@ class Shrunk(msgspec.Struct, kw_only=True):
     steps: list[str]
     #: no order of this scenario breaks the promise with fewer deliveries
     shortest: bool = False
+    #: it was asked to end before it was done
+    stopped: bool = False
 
     @property
     def now(self) -> tuple[int, int, int, int]:
@@ -63,7 +65,11 @@ class Shrunk(msgspec.Struct, kw_only=True):
         return *size(self.setup.scenario), len(self.path)
 
 
-#: told (what is left, what is tried) before each attempt
+class StopShrinking(Exception):  # noqa: N818 - no error: whoever watches raises it
+    """What is left so far is enough."""
+
+
+#: told (what is left, what is tried) before each attempt; may raise StopShrinking
 Watch = Callable[[Shrunk, str], None]
 
 
@@ -95,8 +101,11 @@ def shrink(
         before=(*size(setup.scenario), len(path)),
         steps=[],
     )
-    _simplify(shrunk, effort, watch)
-    _shorten(shrunk, effort, watch)
+    try:
+        _simplify(shrunk, effort, watch)
+        _shorten(shrunk, effort, watch)
+    except StopShrinking:
+        shrunk.stopped = True
     return shrunk
 
 
@@ -162,9 +171,12 @@ def _still(
 
 
 def _shorten(shrunk: Shrunk, effort: Effort, watch: Watch) -> None:
-    watch(shrunk, "the shortest order")
+    def goes_on(_: Explored) -> bool:
+        watch(shrunk, "the shortest order")
+        return True
+
     chosen = Chosen(strategy=Strategy.BFS, budget=effort.states, wanted=shrunk.promise)
-    for finding in explore(shrunk.setup, chosen).found:
+    for finding in explore(shrunk.setup, chosen, goes_on).found:
         if finding.property == shrunk.promise:
             shrunk.path, shrunk.shortest = finding.path, True
             return

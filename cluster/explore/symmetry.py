@@ -145,8 +145,9 @@ def exchanges_of(setup: Setup) -> tuple[Exchange, ...]:
     found = tuple(_exchanges(setup, groups))
     if not found:
         raise InputError(
-            "--symmetry: no two cores run the same threads, initial or not, which no other thread "
-            "names: leave it out"
+            "--symmetry: no two cores can change places: the threads of one have to run what those "
+            "of the other do, and no other thread may name one alone (create, await, fork): let "
+            "them begin by themselves, or leave it out"
         )
     return found
 
