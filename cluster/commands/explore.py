@@ -184,9 +184,10 @@ def explore_command(context: click.Context, /, scenario: str, **given: object) -
     started_s = time.monotonic()
     with search_progress(target.name, quiet=options.quiet) as show:
         keeper = _keeper(options, setup, chosen)
+        before = keeper.found.deliveries if keeper is not None and keeper.found is not None else 0
         watch = until(started_s, seconds, show)
         explored, signal = _search(setup, chosen, options.workers, watch, keeper)
-    result = Result(target.name, setup, explored, time.monotonic() - started_s)
+    result = Result(target.name, setup, explored, time.monotonic() - started_s, before)
     if folder is None and explored.found:
         folder = make_run_directory(f"{target.name}-explored", setup.preset, None)
     if folder is not None:

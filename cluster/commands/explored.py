@@ -22,6 +22,8 @@ class Result(msgspec.Struct):
     setup: Setup
     explored: Explored
     wall_s: float
+    #: deliveries of earlier sessions of the same search
+    before: int = 0
     #: of each that was found, once it is kept
     traces: list[Path] = []
 
@@ -97,7 +99,7 @@ def _print(result: Result) -> None:
     grain = result.setup.scenario.machine.grain
     title = f"{result.name}: {result.setup.preset}, {grain} grain, {explored.strategy}"
     out.print(Text(title, style="bold"))
-    rate = explored.deliveries / max(result.wall_s, 1e-9)
+    rate = (explored.deliveries - result.before) / max(result.wall_s, 1e-9)
     more = f", {explored.blocked:,} blocked" if explored.strategy is Strategy.DPOR else ""
     if explored.given_up:
         more += f", {explored.given_up:,} given up since they did not end"

@@ -49,6 +49,15 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     traces: SavedTraces | None = None
     orders: SavedOrders | None = None
 
+    @property
+    def deliveries(self) -> int:
+        """Count what was delivered until then."""
+        if self.states is not None:
+            return self.states.result.transitions
+        if self.traces is not None:
+            return self.traces.traces.deliveries
+        return 0 if self.orders is None else self.orders.orders.deliveries
+
 
 class Keeper:
     """Keeps one search in a file, as often as `due` says so."""

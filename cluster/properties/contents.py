@@ -237,13 +237,14 @@ class Contents:
         for zero in reversed(history.zeros):
             if zero.returned is None or not a.issued.knows(zero.returned):
                 continue
-            told = f"a load of page {a.vpn:#x} after ZERO gave {stamp_text(a.value)}, "
+            call = "the discard" if zero.grant is None else "ZERO"
+            told = f"a load of page {a.vpn:#x} after {call} gave {stamp_text(a.value)}, "
             ops = (a.op, zero.op)
             if zero.grant is not None and not (stored is not None and stored.knows(zero.grant)):
                 text = told + "stored before the grant"
                 self.reports.add(Property.ZERO_STRONG, text, a.asid, a.vpn, ops)
             if performed is None or zero.called.knows(performed):
-                text = told + "stored before ZERO was called"
+                text = told + f"stored before {call} was called"
                 self.reports.add(Property.ZERO_WEAK, text, a.asid, a.vpn, ops)
 
     def _fatal(
