@@ -134,7 +134,10 @@ def script_guest(threads: list[ThreadTable], where: str) -> Script:
         for name, i in names.items()
     )
     if len(infos) != len(threads):
-        raise InputError(f"{where}: two threads have the same name")
+        # the later of two of a name stands in for both
+        places = set(names.values())
+        twice = [t.name or f"t{i}" for i, t in enumerate(threads) if i not in places]
+        raise InputError(f"{where}: two threads have the same name: {', '.join(twice)}")
     return Script(infos, tuple(programs))
 
 

@@ -13,6 +13,8 @@ from cluster.explore.exploring import NETWORK
 from cluster.explore.run import Broken
 from cluster.input_error import InputError
 from cluster.interruption import Interruption
+from cluster.trace import header_of
+from cluster.trace_writer import TraceWriter
 from tests.command_line import run_json
 from tests.test_judged import judged
 
@@ -172,6 +174,23 @@ def test_shrinking_that_is_stopped_keeps_what_there_is(
     assert main(["shrink", "runs/latest", "--json", "-q"]) == 130
     assert json.loads(capsys.readouterr().out)["stopped"] is True
     assert main(["replay", "runs/latest/run.small.trace", "-q"]) == 0
+
+
+def test_a_search_that_found_nothing_has_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*HELD, "--out", "kept", "-q"]) == 0
+    assert main(["shrink", "kept"]) == main(["trace", "show", "kept"]) == 2
+    assert capsys.readouterr().err.count("holds a search that found nothing") == 2
+
+
+def test_a_trace_that_is_cut_short_may_lack_what_breaks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*BROKEN, "--strategy", "bfs", "-q", "--out", "kept"]) == 1
+    setup = judged("flag-only", (), "zero-strong")
+    with TraceWriter(Path("cut.trace"), header_of(setup, engine="explored", kind="full")) as trace:
+        trace.flush()
+    assert main(["shrink", "cut.trace", "-q"]) == 2
+    assert "but the trace is cut short, and has no more" in capsys.readouterr().err
 
 
 def test_shrink_refuses_what_breaks_nothing(capsys: pytest.CaptureFixture[str]) -> None:

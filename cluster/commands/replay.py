@@ -10,7 +10,7 @@ from cluster.commands.progress import progress
 from cluster.input_error import InputError
 from cluster.replay import ReplayResult, replay
 from cluster.results import Results
-from cluster.run_directory import MANIFEST, TRACE
+from cluster.run_directory import EXPLORED, MANIFEST, TRACE
 
 DIFFERS = 3
 
@@ -72,7 +72,7 @@ def trace_file(path: Path) -> Path:
     """Give the trace that a path means: itself, or the one in a run's folder.
 
     Raises:
-        InputError: a folder of a run that was recorded without one.
+        InputError: a folder of a run that was recorded without one, or of a search without a find.
     """
     if not path.is_dir():
         return path
@@ -81,6 +81,8 @@ def trace_file(path: Path) -> Path:
             f"{path}: holds a run without a trace (--trace off); `holezero run {path} "
             "--trace order` makes it again with one"
         )
+    if (path / EXPLORED).is_file() and not (path / TRACE).exists():
+        raise InputError(f"{path}: holds a search that found nothing, so there is no trace")
     return path / TRACE
 
 

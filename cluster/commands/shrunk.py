@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cluster.commands.story import print_story
 from cluster.explore.named import read_order
-from cluster.explore.shrink import Effort, Shrunk, shrink
+from cluster.explore.shrink import Effort, ShrinkError, Shrunk, shrink
 from cluster.explore.story import Story, tell
 from cluster.explore.witness import VIOLATED, write_witness
 from cluster.trace import SUFFIX
@@ -48,7 +48,12 @@ def make_small(
     def watch(shrunk: Shrunk, tried: str) -> None:
         show(f"shrinks: {_size_text(shrunk.now)}; tries {tried[:50]}")
 
-    shrunk = shrink(recorded.setup, recorded.path, effort=effort, watch=watch)
+    try:
+        shrunk = shrink(recorded.setup, recorded.path, effort=effort, watch=watch)
+    except ShrinkError as e:
+        if recorded.verdict:
+            raise
+        raise ShrinkError(f"{e}; but the trace is cut short, and has no more") from e
     write_witness(target, shrunk.setup, shrunk.path, VIOLATED + shrunk.promise)
     return Small(target, shrunk, tell(shrunk.setup, shrunk.path))
 

@@ -10,8 +10,11 @@ from cluster.trace_show import Filter, show
 
 
 def number(text: str) -> int:
-    """Read a number, decimal or hexadecimal with 0x; ValueError if it is none."""
-    return int(text, 0)
+    """Read a number, decimal or hexadecimal with 0x."""
+    try:
+        return int(text, 0)
+    except ValueError as e:
+        raise ValueError(f"{text!r} is no number (16, 0x10)") from e
 
 
 @click.group("trace", short_help="Read traces.")

@@ -86,6 +86,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
     setup: Setup
     path: tuple[Channel, ...]
+    #: empty of a trace that is cut short
     verdict: str
 
 
