@@ -64,10 +64,9 @@ def hazards_command(  # noqa: PLR0913 - one for each option
     """List the hazards: steps that a variant could leave out or reorder.
 
     Turn one on with `--set run.hazards=free-before-acks`: its property should turn red; some need
-    an order that no timed run has, which `holezero explore hazard-NAME` finds. --check looks for
-    each in its scenario `hazard-NAME`, by every strategy, and runs `one-page` under every preset in
-    every order. --sources goes the other way: from bugs of real kernels, by their numbers, to the
-    switch, policy or test that shows each, if one does.
+    an order that no timed run has: `holezero explore hazard-NAME`. --check looks for each in its
+    scenario `hazard-NAME`, by every strategy, and runs `one-page` under every preset in every
+    order. --sources lists bugs of real kernels by number, and what shows each, if anything does.
 
     \b
     holezero hazards
