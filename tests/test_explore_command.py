@@ -253,6 +253,14 @@ def test_drawn_orders_go_on_behind_the_last(capsys: pytest.CaptureFixture[str]) 
     assert resumed["broken"] == whole["broken"]
 
 
+@pytest.mark.parametrize("strategy", ["bfs", "dfs", "dpor", "random", "pct", "delay"])
+def test_a_spent_budget_stays_spent(strategy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = (*HELD, "--strategy", strategy, "--budget", "20", "--checkpoint", "kept.search")
+    first, second = (run_json(capsys, *kept, code=5) for _ in range(2))
+    for key in ("verdict", "complete", "states", "orders"):
+        assert first[key] == second[key], key
+
+
 def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> None:
     kept = ("--checkpoint", "kept.search", "--budget", "10", "-q")
     assert main([*HELD, *kept]) == 5

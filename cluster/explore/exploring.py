@@ -177,6 +177,10 @@ class _Search:
         budget = self.chosen.budget
         return self.watch(self.result) and (budget is None or self.result.orders < budget)
 
+    def _spent(self, kept: Traces | Orders) -> bool:
+        """Say whether a search that is gone on with has made as many orders as it may."""
+        return self.chosen.budget is not None and kept.orders >= self.chosen.budget
+
     def _states(self) -> list[Broken]:
         chosen, result, keeper = self.chosen, self.result, self.keeper
 
@@ -227,6 +231,9 @@ class _Search:
         dpor = Dpor(walks, reduction=chosen.reduction, stop_at=self.stop_at, watch=look)
         if self.found is not None and self.found.traces is not None:
             dpor.resume(self.found.traces)
+            if self._spent(traces := self.found.traces.traces):
+                look(traces)
+                return traces.found
         traces = dpor.search()
         look(traces)
         if keeper is not None:
@@ -259,6 +266,9 @@ class _Search:
         if self.found is not None and self.found.orders is not None:
             so_far = self.found.orders.orders
             chooser.resume(self.found.orders.scheduler)
+            if self._spent(so_far):
+                look(so_far)
+                return so_far.found
         run_orders(walks, chooser, stop_at=self.stop_at, watch=look, so_far=so_far)
         look(so_far)
         if keeper is not None:
