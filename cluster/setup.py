@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from actors.guest.program import Await, Create, Dma, Fork, Guest, Instruction, ThreadInfo
+from actors.guest.program import Dma, Guest, ThreadInfo
 from actors.guest.script import Script, ScriptError, parse_line
 from actors.lanes import lane_name
 from actors.settings import Settings
@@ -17,6 +17,7 @@ from cluster.input_error import InputError
 from cluster.profile import adjusted, load_profile
 from cluster.scenario import MachineTable, Scenario, ThreadTable
 from cluster.shipped import nearest, told
+from cluster.waits import check_waits
 from cluster.workload import Workload
 from kernel.costs import Profile
 from kernel.hazards import BY_NAME, Hazard
@@ -128,7 +129,7 @@ def script_guest(threads: list[ThreadTable], where: str) -> Script:
             programs.append(tuple(parse_line(line, names) for line in table.run if line.strip()))
         except ScriptError as e:
             raise InputError(f"{where}: thread {table.name or i}: {e}") from e
-    _check_waits(programs, threads, list(names), where)
+    check_waits(programs, threads, list(names), where)
     infos = tuple(
         ThreadInfo(name, threads[i].process, threads[i].core, threads[i].initial)
         for name, i in names.items()
@@ -139,39 +140,6 @@ def script_guest(threads: list[ThreadTable], where: str) -> Script:
         twice = [t.name or f"t{i}" for i, t in enumerate(threads) if i not in places]
         raise InputError(f"{where}: two threads have the same name: {', '.join(twice)}")
     return Script(infos, tuple(programs))
-
-
-def _check_waits(
-    programs: list[tuple[Instruction, ...]], tables: list[ThreadTable], names: list[str], where: str
-) -> None:
-    """Refuse what would wait for ever: a thread that nobody starts, an instruction that is none."""
-    started = {i for i, table in enumerate(tables) if table.initial}
-    for name, program in zip(names, programs, strict=False):
-        for one in program:
-            if isinstance(one, Create | Fork):
-                started.add(one.thread)
-            if isinstance(one, Fork) and not _may_be_forked(one.thread, name, tables, names):
-                raise InputError(
-                    f"{where}: thread {name}: forks {names[one.thread]}: give that thread "
-                    "`initial = false`, and a process that no other thread begins with"
-                )
-            if isinstance(one, Await) and one.index >= len(programs[one.thread]):
-                raise InputError(
-                    f"{where}: thread {name}: awaits instruction {one.index} of thread "
-                    f"{names[one.thread]}, which has {len(programs[one.thread])} (the first is 0)"
-                )
-    for i in sorted(set(range(len(names))) - started):
-        raise InputError(
-            f"{where}: thread {names[i]}: nobody starts it; add `create {names[i]}` to another "
-            "thread, or take `initial = false` away"
-        )
-
-
-def _may_be_forked(thread: int, parent: str, tables: list[ThreadTable], names: list[str]) -> bool:
-    child = tables[thread]
-    begins = (tables[i] for i, name in enumerate(names) if tables[i].initial or name == parent)
-    others = {one.process for one in begins}
-    return not child.initial and child.process not in others
 
 
 def _think_scale(timing: str, where: str) -> tuple[int, int]:
