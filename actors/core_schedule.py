@@ -207,11 +207,15 @@ class CoreSchedule(CoreClaim):
         self.pc += 1
         self.part = 0
         if self.watchers:
-            for key in sorted(self.watchers):
-                if key[0] == self.thread and key[1] <= done:
-                    for core, op in self.watchers.pop(key):
-                        out.append(Send(core, Reached(op, self.thread, done)))
+            self._tell_watchers(self.thread, done, out)
         return True
+
+    def _tell_watchers(self, thread: int, done: int, out: list[Effect]) -> None:
+        """Tell who waits for an instruction that a thread has finished by now."""
+        for key in sorted(self.watchers):
+            if key[0] == thread and key[1] <= done:
+                for core, op in self.watchers.pop(key):
+                    out.append(Send(core, Reached(op, thread, done)))
 
     def think(self, i: Think, out: list[Effect]) -> bool:
         """Compute for a while: on the core, or off it, and the address space stays current."""
@@ -262,7 +266,9 @@ class CoreSchedule(CoreClaim):
         state = self.threads[m.op]
         assert state.phase is Phase.EDGE
         self.threads[m.op] = Thread(state.pc + 1, 0, state.phase)
-        return self.ready(m.op, Phase.RUN, [])
+        out: list[Effect] = []
+        self._tell_watchers(m.op, state.pc, out)
+        return self.ready(m.op, Phase.RUN, out)
 
     def create(self, i: Create, out: list[Effect]) -> bool:
         """Start another thread, on the core that it is bound to."""

@@ -4,15 +4,16 @@ import pytest
 
 from cluster.input_error import InputError
 from cluster.scenario import parse
-from cluster.setup import prepare
+from cluster.setup import Setup, prepare
+from tests.test_hazards import broken
 
 
-def threads(*programs: list[str], initial: str = "abcd") -> None:
+def threads(*programs: list[str], initial: str) -> Setup:
     tables = [
         {"name": name, "run": run, "initial": name in initial}
         for name, run in zip("abcd", programs, strict=False)
     ]
-    prepare(parse({"thread": tables}, "waits"))
+    return prepare(parse({"thread": tables}, "waits"))
 
 
 @pytest.mark.parametrize(
@@ -44,5 +45,19 @@ def test_who_would_wait_for_ever_is_told(
         ((["await b 0", "create b"], ["fence"]), "ab"),
     ],
 )
-def test_who_gets_on_is_let(programs: tuple[list[str], ...], initial: str) -> None:
-    threads(*programs, initial=initial)
+def test_who_gets_on_is_let_and_does(programs: tuple[list[str], ...], initial: str) -> None:
+    assert broken(threads(*programs, initial=initial)) == set()
+
+
+@pytest.mark.parametrize(
+    ("programs", "initial"),
+    [
+        ((["await a 1", "fence"],), "a"),
+        ((["fence", "await b 0", "fence"], ["await a 2"]), "ab"),
+    ],
+)
+def test_who_is_refused_would_not_get_on(
+    programs: tuple[list[str], ...], initial: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cluster.setup.check_waits", lambda *_: None)
+    assert broken(threads(*programs, initial=initial)) == {"progress"}
