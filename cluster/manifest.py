@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from cluster.input_error import InputError
+from cluster.json_text import json_text
 from cluster.model import MODEL, release
 from cluster.scenario import Scenario
 from cluster.setup import Setup
@@ -71,7 +72,7 @@ def versions() -> dict[str, str]:
 
 def encode(manifest: Manifest) -> bytes:
     """Give the bytes of the file."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    return json_text(manifest) + b"\n"
 
 
 def read(path: Path) -> tuple[Manifest, Scenario]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from cluster.json_text import json_text
 from cluster.properties.violation import Violation
 from cluster.run_metrics import Metrics
 
@@ -73,4 +74,4 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode(summary: Summary) -> bytes:
     """Give the JSON of a summary: the bytes of `summary.json` and of `--json`."""
-    return msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+    return json_text(summary) + b"\n"

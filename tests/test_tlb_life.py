@@ -6,7 +6,6 @@ import pytest
 
 from actors.core import Core
 from actors.lanes import lane_name, lane_named
-from actors.messages import Evict
 from actors.settings import KERNEL_LANE, TLB_LANE
 from cluster.__main__ import main
 from cluster.explore.world import Channel, World
@@ -102,7 +101,6 @@ def test_names_of_lanes(va: int) -> None:
     name = lane_name(lane, ["a"], ["core0"])
     assert name == f"tlb.p{va >> ASID_SHIFT}.0x{va & (1 << ASID_SHIFT) - 1:x}"
     assert lane_named(name, ["a"], ["core0"]) == lane
-    assert Evict(lane, va >> ASID_SHIFT, 1).op == lane
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import msgspec
 from rich.text import Text
 
 from cluster.calibration.experiments import Finding, check
 from cluster.calibration.host_profile import measure_host
 from cluster.commands.tables import console, plain_table
 from cluster.input_error import InputError
+from cluster.json_text import json_text
 from cluster.profile import load_profile
 from cluster.shipped import shipped
 
@@ -74,7 +74,7 @@ def calibrate_command(
         finding for name in profiles or known for finding in check(load_profile(name), known)
     ]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode({"findings": findings}), indent=2))
+        click.echo(json_text({"findings": findings}))
     else:
         _print(findings)
     context.exit(OUTSIDE if any(one.within is False for one in findings) else 0)

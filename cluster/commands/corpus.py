@@ -11,6 +11,7 @@ from cluster import corpus
 from cluster.commands.progress import progress_bar
 from cluster.commands.tables import console, plain_table
 from cluster.corpus_program import ALWAYS, AS_RECORDED, HOLE_ZERO, LINUX, NEVER, RANDOM
+from cluster.json_text import json_text
 
 DIFFERS = 1
 _SHOWN = 10
@@ -61,7 +62,7 @@ def corpus_command(
     if as_json:
         both = {"reclaim": reclaim, "seed": seed, **_json(reports[LINUX])}
         both["hole_zero"] = _json(reports[HOLE_ZERO])
-        click.echo(msgspec.json.format(msgspec.json.encode(both), indent=2))
+        click.echo(json_text(both))
     else:
         _print(reports)
     bad = any(report.differed or report.violations for report in reports.values())

@@ -10,6 +10,7 @@ from cluster.commands.tables import console
 from cluster.explore.choices import Strategy
 from cluster.explore.exploring import Explored, Verdict
 from cluster.explore.witness import VIOLATED, write_witness
+from cluster.json_text import json_text
 from cluster.run_directory import EXPLORED, TRACE, point_latest, write_atomically
 from cluster.setup import Setup
 from kernel.promises import promises
@@ -67,7 +68,7 @@ def encode(result: Result) -> bytes:
         "promises": result.promised,
         "wall_s": round(result.wall_s, 3),
     }
-    return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+    return json_text(fields) + b"\n"
 
 
 def show_result(result: Result, *, as_json: bool) -> None:

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import click
-import msgspec
 from rich.text import Text
 
 from cluster.commands.explore import UNDECIDED, budget_of, search_progress, until
@@ -22,6 +21,7 @@ from cluster.explore.catalogue_check import (
 )
 from cluster.explore.exploring import Watch
 from cluster.input_error import InputError
+from cluster.json_text import json_text
 from kernel.hazard_table import TABLE
 from kernel.hazards import BY_NAME, CATALOGUE
 
@@ -96,7 +96,7 @@ def hazards_command(  # noqa: PLR0913 - one for each option
     hazards, presets = _check(chosen, seconds, save, quiet=quiet, presets=not names)
     if as_json:
         whole = {"hazards": hazards, "presets": presets}
-        click.echo(msgspec.json.format(msgspec.json.encode(whole), indent=2))
+        click.echo(json_text(whole))
     else:
         _print(hazards, presets)
     context.exit(_code(hazards, presets))
@@ -114,7 +114,7 @@ def _chosen(names: Sequence[str]) -> list[str]:
 def _list(names: Iterable[str], *, as_json: bool) -> None:
     infos = [CATALOGUE[BY_NAME[name]] for name in names]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(infos), indent=2))
+        click.echo(json_text(infos))
         return
     out = console()
     table = plain_table(out, "hazard", "mechanism", "breaks", "needs", "resembles")
@@ -128,7 +128,7 @@ def _list_sources(names: Sequence[str], *, as_json: bool) -> None:
     """List the rows of the table of sources: those that a hazard among `names` shows, or all."""
     rows = [row for row in TABLE if not names or set(names).intersection(row.shown_by)]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2))
+        click.echo(json_text(rows))
         return
     if not rows:
         click.echo(f"no number is shown by {', '.join(names)}; `holezero hazards` says more")

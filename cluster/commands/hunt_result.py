@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cluster.commands.shrunk import Small, print_small, small_fields
 from cluster.commands.tables import console
+from cluster.json_text import json_text
 from cluster.live.hunt import Find, Hunted, Plan
 from cluster.setup import Setup
 
@@ -57,7 +58,7 @@ def encode(result: Result) -> bytes:
         "interrupted": bool(hunted.signal),
         "error": result.error,
     }
-    return msgspec.json.format(msgspec.json.encode(fields), indent=2) + b"\n"
+    return json_text(fields) + b"\n"
 
 
 def show_result(result: Result, *, as_json: bool) -> None:

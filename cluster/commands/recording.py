@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import click
-import msgspec
 from rich.text import Text
 
 from cluster.commands.progress import progress_bar
 from cluster.commands.tables import console, plain_table
 from cluster.importers.recording_kind import kind_of
 from cluster.input_error import InputError
+from cluster.json_text import json_text
 from cluster.oracle.comparison import COMPARED, Oracle, compare_recording
 from cluster.oracle.flushes import GAPS
 
@@ -43,7 +43,7 @@ def compare_faults(path: Path, *, seed: int, as_json: bool, quiet: bool) -> int:
         found = compare_recording(path, seed=seed, progress=show)
     agrees = _agrees(found)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(_json(found, agrees=agrees)), indent=2))
+        click.echo(json_text(_json(found, agrees=agrees)))
     else:
         _print(found, agrees=agrees)
     return int(not agrees)

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from cluster import manifest
 from cluster.commands.progress import progress
 from cluster.input_error import InputError
+from cluster.json_text import json_text
 from cluster.replay import ReplayResult, replay
 from cluster.results import Results
 from cluster.run_directory import EXPLORED, MANIFEST, TRACE
@@ -62,7 +62,7 @@ def replay_command(
             progress=(lambda n: watches[0](n, 0, nothing)) if watches else None,
         )
     if as_json:
-        click.echo(msgspec.json.format(_json(path, result), indent=2))
+        click.echo(_json(path, result))
     else:
         click.echo(_text(path, result))
     context.exit(0 if result.same else DIFFERS)
@@ -101,7 +101,7 @@ def workload_beside(path: Path) -> Path | None:
 
 def _json(path: Path, result: ReplayResult) -> bytes:
     header = result.header
-    return msgspec.json.encode(
+    return json_text(
         {
             "trace": str(path),
             "same": result.same,

@@ -14,6 +14,7 @@ from cluster.commands.tables import print_runs
 from cluster.commands.target import Target, find
 from cluster.inline_run import run_inline
 from cluster.input_error import InputError
+from cluster.json_text import json_text
 from cluster.judged_run import INLINE, RAY_FREE, Engine, Finished, Options, Request, judge
 from cluster.live.outcome import LiveError
 from cluster.model import MODEL
@@ -169,7 +170,7 @@ def _print_json(summaries: list[Summary], *, several: bool) -> None:
     verdicts = [one.verdict for one in summaries]
     worst = Verdict.VIOLATED if Verdict.VIOLATED in verdicts else max(verdicts)
     whole = {"verdict": worst, "runs": summaries}
-    click.echo(msgspec.json.format(msgspec.json.encode(whole), indent=2))
+    click.echo(json_text(whole))
 
 
 def exit_code(done: list[Finished]) -> int:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from cluster.commands.progress import spinner
 from cluster.commands.replay import trace_file, workload_beside
@@ -12,6 +11,7 @@ from cluster.commands.tables import console
 from cluster.explore.shrink import Effort, ShrinkError, StopShrinking
 from cluster.input_error import InputError
 from cluster.interruption import interruptible
+from cluster.json_text import json_text
 
 
 @click.command("shrink", short_help="Make what broke a promise small, and tell it as a story.")
@@ -83,7 +83,7 @@ def shrink_command(
         except ShrinkError as e:
             raise InputError(f"{path}: {e}") from e
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(small_fields(small)), indent=2))
+        click.echo(json_text(small_fields(small)))
     else:
         print_small(console(), small)
     context.exit(128 + asked.number if asked.number else 0)

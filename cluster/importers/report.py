@@ -5,6 +5,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cluster.json_text import json_text
+
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of an import; `msgspec.json.encode` and `to_json` give it as JSON."""
@@ -39,7 +41,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_json(self) -> str:
         """Give the report as one JSON object."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
+        return json_text(self).decode()
 
 
 def report_table(report: ImportReport) -> RenderableType:
