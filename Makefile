@@ -10,7 +10,7 @@ LOCK := $(or $(UV),uv) pip compile --quiet --universal --python-version 3.11 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env run test check format-check lint types layering fresh format \
+.PHONY: help env run test check format-check lint types layering fresh documents format \
 	bench retrace lock clean
 
 help:  ## list the targets
@@ -63,8 +63,11 @@ types: env  ## check the types
 layering: env  ## check which package imports which
 	$(BIN)/lint-imports --no-logo
 
-fresh: env  ## check that generated files are up to date
-	$(BIN)/python -m cluster.protocol_doc --check
+fresh: env  ## check that rendered documents are up to date
+	$(BIN)/python -m cluster.documents.protocol_doc --check
+
+documents: env  ## render the documents that are made from the code
+	$(BIN)/python -m cluster.documents.protocol_doc
 
 format: env  ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix --exit-zero --quiet .

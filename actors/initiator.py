@@ -11,7 +11,7 @@ from actors.facts import Shooting, Shot
 from actors.machine import Effect, Note, ProtocolError, Send, Spend
 from actors.messages import Invalidated, Ipi, IpiAck, Shoot, Tlbi, TlbiDone
 from actors.settings import Settings
-from kernel.policy import Invalidate
+from kernel.policy.keys import Invalidate
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):

@@ -7,6 +7,8 @@ StoreItem = tuple[int, int, int]
 LoadItem = tuple[int, int]
 #: (object id, page index) of a vm_page
 PageKey = tuple[int, int]
+#: in place of a slot of swap: the page has none yet, or swap is full
+NO_SLOT = -1
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Any
 
 from actors.message import LoadItem, Message, PageKey, StoreItem
-from actors.operations.operation import OpKind, OpState
+from actors.operation import OpKind, OpState
 from kernel import pte as pte_bits
 from kernel.claim_word import Side, word_text
 from kernel.errors import Errno, FaultCause, SegvCode

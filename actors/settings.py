@@ -3,8 +3,8 @@
 import msgspec
 
 from kernel.costs import Costs
-from kernel.hazards import Hazard
-from kernel.policy import AdviceKind, CommitChecks, Policy, ReadFill, Reclaim
+from kernel.hazards.switches import Hazard
+from kernel.policy.keys import AdviceKind, CommitChecks, Policy, ReadFill, Reclaim
 from kernel.water_marks import WaterMarks, water_marks
 
 #: a frame number is `domain << DOMAIN_SHIFT | index`

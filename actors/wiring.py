@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.core import Core
-from actors.device import Device
+from actors.core.machine import Core
 from actors.guest.program import Guest
+from actors.hardware.device import Device
+from actors.hardware.memory import Memory
+from actors.hardware.swap import Swap
 from actors.machine import Machine
-from actors.memory import Memory
-from actors.pagedaemon import PageDaemon
 from actors.settings import Settings
-from actors.swap import Swap
-from actors.vm import Vm
-from actors.zeroer import Zeroer
+from actors.threads.pagedaemon import PageDaemon
+from actors.threads.zeroer import Zeroer
+from actors.vm.machine import Vm
 from kernel.costs import Latencies
 
 

@@ -18,16 +18,16 @@ from cluster.commands.corpus import corpus_command
 from cluster.commands.explore import explore_command
 from cluster.commands.hazards import hazards_command
 from cluster.commands.hunt import hunt_command
+from cluster.commands.importing import import_group
 from cluster.commands.profiles import profiles_command
 from cluster.commands.replay import replay_command
 from cluster.commands.run import compare_command, run_command
 from cluster.commands.shrink import shrink_command
 from cluster.commands.trace import trace_group
-from cluster.importers.commands import import_group
+from cluster.hosts.model import release
 from cluster.input_error import InputError
-from cluster.judged_run import RunFailedError
 from cluster.live.outcome import LiveError, WorkerDiedError
-from cluster.model import release
+from cluster.runs.judged_run import RunFailedError
 
 BAD_INPUT = 2
 WORKER_DIED = 4

@@ -18,12 +18,12 @@ import pytest
 
 if TYPE_CHECKING:
     from actors.machine import Machine
-    from cluster.host import Observer
+    from cluster.hosts.host import Observer
     from cluster.properties.checker import Checker
-    from cluster.replay import ReplayResult
-    from cluster.trace_reader import TraceReader
+    from cluster.replay.replaying import ReplayResult
+    from cluster.trace.reader import TraceReader
 
-#: `cluster.trace.SUFFIX`, and the folder of `cluster.run_directory`
+#: `cluster.trace.format.SUFFIX`, and the folder of `cluster.runs.run_directory`
 _SUFFIX, _RUNS = ".trace", "runs"
 _INI = "holezero_traces"
 #: verdicts of a run that broke no promise
@@ -84,8 +84,8 @@ class TraceItem(pytest.Item):
     def runtest(self) -> None:
         """Replay, compare, and judge as it was judged."""
         from cluster.properties.checker import Checker
-        from cluster.trace import rebuild
-        from cluster.trace_reader import TraceReader
+        from cluster.trace.format import rebuild
+        from cluster.trace.reader import TraceReader
 
         with _bad_input_fails(self.path), TraceReader(self.path) as reader:
             end = reader.end
@@ -132,7 +132,7 @@ def _compare_verdict(path: Path, recorded: str, broken: dict[str, str]) -> None:
 
 def _replay_the_same(source: "Path | TraceReader", *observers: "Observer") -> "ReplayResult":
     """Replay a trace; fail if it differs. Observers with `attach` are given the machines."""
-    from cluster.replay import replay
+    from cluster.replay.replaying import replay
 
     def attach(machines: "list[Machine]") -> None:
         for observer in observers:
@@ -164,7 +164,7 @@ def _bad_input_fails(collected: Path | None = None) -> Iterator[None]:
 
 
 def _is_foreign(path: Path) -> bool:
-    from cluster.trace import MAGIC
+    from cluster.trace.format import MAGIC
 
     try:
         with path.open("rb") as file:

@@ -1,6 +1,6 @@
 """What kernel work, memory work and messages cost, in integer nanoseconds.
 
-A profile is data (`cluster/profiles/*.toml`, a source beside each value); this is its shape.
+A profile is data (`cluster/shipped/profiles`, a source beside each value); this is its shape.
 Latencies are between roles and always above zero, the same under any placement. What distance adds
 may be left out: then a machine of several domains or sockets is as near everywhere.
 """

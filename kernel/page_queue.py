@@ -30,6 +30,8 @@ QUEUES = len(Queue)
 ACT_ADVANCE = 3
 ACT_DECLINE = 1
 ACT_MAX = 64
+#: of a clean page that ages, when a dirty one counts one (FreeBSD's act_scan_laundry_weight)
+CLEAN_WEIGHT = 3
 
 
 class PageQueues:

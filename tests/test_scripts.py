@@ -1,6 +1,6 @@
 """Datadriven scripts: commands in, transcript out. `pytest --rewrite` writes them anew.
 
-See `tests/scripting.py` for the commands.
+See `tests/support/scripting.py` for the commands.
 """
 
 import os
@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from kernel.hole import TABLE, Action, HoleEvent, HoleState
-from tests.hole_rows import Result, Row, mutated
-from tests.script_blocks import ScriptFileError
-from tests.scripting import Bench
+from tests.support.hole_rows import Result, Row, mutated
+from tests.support.places import ROOT, TESTS
+from tests.support.script_blocks import ScriptFileError
+from tests.support.scripting import Bench
 
 STAYS = (Action.NOTHING,)
-ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
+SCRIPTS = sorted((TESTS / "scripts").glob("*.txt"))
 
 
 @cache
@@ -90,7 +90,7 @@ def test_transcripts_do_not_depend_on_the_hash_seed() -> None:
     path = next(p for p in SCRIPTS if p.stem == "race-steal-without-waiting")
     texts = [
         subprocess.run(
-            [sys.executable, "-m", "tests.scripting", str(path)],
+            [sys.executable, "-m", "tests.support.scripting", str(path)],
             env={**os.environ, "PYTHONHASHSEED": seed},
             cwd=ROOT,
             check=True,

@@ -39,8 +39,8 @@ from actors.guest.program import (
     Unlock,
     Unmap,
 )
-from actors.operations.operation import POPULATES, OpKind
-from kernel.policy import AdviceKind
+from actors.operation import POPULATES, OpKind
+from kernel.policy.keys import AdviceKind
 from kernel.units import GRANULE
 from kernel.vm_map import INHERITED_ZERO, NOT_INHERITED
 

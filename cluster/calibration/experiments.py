@@ -11,7 +11,7 @@ import msgspec
 
 from cluster.calibration import simulated
 from kernel.costs import Profile
-from kernel.policy import Invalidate
+from kernel.policy.keys import Invalidate
 
 _IPI, _INVLPGB, _ARM = "x86-ipi", "x86-invlpgb", "arm64-cheri"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cluster.calibration import simulated
 from cluster.calibration.host_costs import Figure, Tell, measure
-from cluster.profile import adjusted, load_profile, values
+from cluster.scenario.profile import adjusted, load_profile, values
 from kernel.costs import Profile
 
 _CPUINFO = Path("/proc/cpuinfo")

@@ -7,15 +7,15 @@ from actors.facts import CallEnded, Fact
 from actors.machine import Effect, Spend
 from actors.message import Message
 from actors.messages import Invalidated, Ipi, Shoot, ZeroFrames
-from actors.operations.operation import OpKind
+from actors.operation import OpKind
 from actors.wiring import build
-from cluster.inline import InlineHost
-from cluster.results import Results
-from cluster.run_metrics import Metrics
-from cluster.scenario import parse
-from cluster.setup import prepare
+from cluster.hosts.inline import InlineHost
+from cluster.results.meter import Results
+from cluster.results.run_metrics import Metrics
+from cluster.scenario.scenario import parse
+from cluster.scenario.setup import prepare
 from kernel.costs import Profile
-from kernel.policy import Invalidate
+from kernel.policy.keys import Invalidate
 
 #: long enough that every thread has done what comes before
 _SETTLED_NS = 1_000_000

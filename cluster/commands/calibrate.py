@@ -8,11 +8,11 @@ from rich.text import Text
 
 from cluster.calibration.experiments import Finding, check
 from cluster.calibration.host_profile import measure_host
-from cluster.commands.tables import console, plain_table
+from cluster.commands.output.tables import console, plain_table
 from cluster.input_error import InputError
-from cluster.json_text import json_text
-from cluster.profile import load_profile
-from cluster.shipped import shipped
+from cluster.results.json_text import json_text
+from cluster.scenario.profile import load_profile
+from cluster.scenario.shipped import shipped
 
 OUTSIDE = 1
 

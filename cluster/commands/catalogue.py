@@ -6,15 +6,15 @@ from enum import StrEnum
 import click
 from rich.text import Text
 
-from cluster.commands.tables import console, plain_table
+from cluster.commands.output.tables import console, plain_table
 from cluster.input_error import InputError
-from cluster.scenario import load
-from cluster.shipped import shipped
-from cluster.workload import Workload
-from kernel.policy import Policy, concerned
-from kernel.policy_text import KEY_ABOUT, VALUE_ABOUT
-from kernel.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
-from kernel.promises import Property, promises
+from cluster.scenario.scenario import load
+from cluster.scenario.shipped import shipped
+from cluster.workload.reader import Workload
+from kernel.policy.keys import Policy, concerned
+from kernel.policy.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
+from kernel.policy.promises import Property, promises
+from kernel.policy.texts import KEY_ABOUT, VALUE_ABOUT
 
 #: what each promise says, in one line (DESIGN, section 4)
 PROPERTY_ABOUT: dict[Property, str] = {

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from cluster.judged_run import Request, Watch
-from cluster.results import Results
+from cluster.results.meter import Results
+from cluster.runs.judged_run import Request, Watch
 
 
 class MetricsServer(Protocol):

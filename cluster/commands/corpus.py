@@ -7,11 +7,11 @@ import click
 import msgspec
 from rich.text import Text
 
-from cluster import corpus
-from cluster.commands.progress import progress_bar
-from cluster.commands.tables import console, plain_table
-from cluster.corpus_program import ALWAYS, AS_RECORDED, HOLE_ZERO, LINUX, NEVER, RANDOM
-from cluster.json_text import json_text
+from cluster.commands.output.progress import progress_bar
+from cluster.commands.output.tables import console, plain_table
+from cluster.corpus import judging
+from cluster.corpus.program import ALWAYS, AS_RECORDED, HOLE_ZERO, LINUX, NEVER, RANDOM
+from cluster.results.json_text import json_text
 
 DIFFERS = 1
 _SHOWN = 10
@@ -58,7 +58,7 @@ def corpus_command(
     reports = {}
     for way, about in _ABOUT.items():
         with progress_bar(f"{file.name}, {about}", quiet=quiet) as show:
-            reports[way] = corpus.run(file, way, reclaim=reclaim, seed=seed, progress=show)
+            reports[way] = judging.run(file, way, reclaim=reclaim, seed=seed, progress=show)
     if as_json:
         both = {"reclaim": reclaim, "seed": seed, **_json(reports[LINUX])}
         both["hole_zero"] = _json(reports[HOLE_ZERO])
@@ -69,7 +69,7 @@ def corpus_command(
     context.exit(DIFFERS if bad else 0)
 
 
-def _json(report: corpus.Report) -> dict[str, object]:
+def _json(report: judging.Report) -> dict[str, object]:
     found: dict[str, object] = msgspec.to_builtins(report)
     return {
         **found,
@@ -80,10 +80,10 @@ def _json(report: corpus.Report) -> dict[str, object]:
     }
 
 
-def _print(reports: dict[str, corpus.Report]) -> None:
+def _print(reports: dict[str, judging.Report]) -> None:
     out = console()
     table = plain_table(out, "operations", *(_ABOUT[way] for way in reports))
-    rows: dict[str, Callable[[corpus.Report], int]] = {
+    rows: dict[str, Callable[[judging.Report], int]] = {
         "agreed": lambda one: one.agreed,
         "  of these by an alternative": lambda one: one.alternatives,
         "differed": lambda one: len(one.differed),

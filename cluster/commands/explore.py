@@ -10,21 +10,21 @@ from pathlib import Path
 import click
 import msgspec
 
-from cluster.commands.explored import Result, how_far, keep, show_result
-from cluster.commands.progress import Pace, spinner
+from cluster.commands.output.progress import Pace, spinner
+from cluster.commands.output.search_result import Result, how_far, keep, show_result
 from cluster.commands.target import find
 from cluster.explore.checkpoint import Keeper
 from cluster.explore.choices import Chosen, Strategy
-from cluster.explore.dpor import Reduction
-from cluster.explore.exploring import Explored, Verdict, Watch, explore
 from cluster.explore.footprint import Dependency
-from cluster.explore.shares import check_shareable
-from cluster.explore.stateful import MADE_UNTIL_COLLECTED
+from cluster.explore.search import Explored, Verdict, Watch, explore
+from cluster.explore.strategies.dpor import Reduction
+from cluster.explore.strategies.stateful import MADE_UNTIL_COLLECTED
+from cluster.explore.workers.shares import check_shareable
 from cluster.input_error import InputError
-from cluster.interruption import interruptible
-from cluster.run_directory import make_run_directory
-from cluster.setup import Setup
-from kernel.promises import Property
+from cluster.runs.interruption import interruptible
+from cluster.runs.run_directory import make_run_directory
+from cluster.scenario.setup import Setup
+from kernel.policy.promises import Property
 
 #: exit code of a search that found nothing and did not see everything
 UNDECIDED = 5
@@ -230,7 +230,7 @@ def _search(
 ) -> tuple[Explored, int]:
     """Search; gives also the signal that stopped it in good order, or 0."""
     if workers > 1:
-        from cluster.live.exploring import explore_on_workers  # noqa: PLC0415 - ray takes seconds
+        from cluster.live.search_crew import explore_on_workers  # noqa: PLC0415 - ray takes seconds
 
         return explore_on_workers(setup, chosen, workers, watch)
     gc.set_threshold(MADE_UNTIL_COLLECTED)

@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from cluster.commands.explore import UNDECIDED, budget_of, search_progress, until
-from cluster.commands.tables import console, plain_table
+from cluster.commands.output.tables import console, plain_table
 from cluster.explore.catalogue_check import (
     Budget,
     HazardCheck,
@@ -19,11 +19,11 @@ from cluster.explore.catalogue_check import (
     check_hazards,
     check_presets,
 )
-from cluster.explore.exploring import Watch
+from cluster.explore.search import Watch
 from cluster.input_error import InputError
-from cluster.json_text import json_text
-from kernel.hazard_table import TABLE
-from kernel.hazards import BY_NAME, CATALOGUE
+from cluster.results.json_text import json_text
+from kernel.hazards.real_bugs import TABLE
+from kernel.hazards.switches import BY_NAME, CATALOGUE
 
 
 @click.command("hazards", short_help="List the steps that a variant could get wrong, or find them.")

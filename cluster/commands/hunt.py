@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from cluster.commands.hunt_result import Result, encode, found_text, show_result
-from cluster.commands.progress import spinner
-from cluster.commands.shrunk import make_small, small_name
+from cluster.commands.output.hunt_result import Result, encode, found_text, show_result
+from cluster.commands.output.progress import spinner
+from cluster.commands.output.shrunk import make_small, small_name
 from cluster.commands.target import find
-from cluster.explore.shrink import ShrinkError
+from cluster.explore.found.shrink import ShrinkError
 from cluster.live.hunt import RUNS_MAX, Hunted, Plan, hunt_on_ray
 from cluster.live.outcome import LiveError
-from cluster.run_directory import HUNT, make_run_directory, point_latest, write_atomically
+from cluster.runs.run_directory import HUNT, make_run_directory, point_latest, write_atomically
 
 #: changes the text of the progress
 Show = Callable[[str], None]

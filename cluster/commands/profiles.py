@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from cluster.commands.tables import console, plain_table
-from cluster.profile import load_profile, profile_path, values
-from cluster.shipped import shipped
+from cluster.commands.output.tables import console, plain_table
+from cluster.scenario.profile import load_profile, profile_path, values
+from cluster.scenario.shipped import shipped
 
 _TABLE = re.compile(r"\s*\[(\w+)\]")
 _ENTRY = re.compile(r"\s*(\w+)\s*=\s*[^#]*(?:#\s*(.*))?")

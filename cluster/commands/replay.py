@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from cluster import manifest
-from cluster.commands.progress import progress
+from cluster.commands.output.progress import progress
 from cluster.input_error import InputError
-from cluster.json_text import json_text
-from cluster.replay import ReplayResult, replay
-from cluster.results import Results
-from cluster.run_directory import EXPLORED, MANIFEST, TRACE
+from cluster.replay.replaying import ReplayResult, replay
+from cluster.results.json_text import json_text
+from cluster.results.meter import Results
+from cluster.runs import manifest
+from cluster.runs.run_directory import EXPLORED, MANIFEST, TRACE
 
 DIFFERS = 3
 

@@ -6,19 +6,19 @@ from pathlib import Path
 import click
 import msgspec
 
+from cluster.commands.compare_recording import compare_faults, is_recording
 from cluster.commands.context import Composition, MetricsServer, feed
-from cluster.commands.progress import progress
-from cluster.commands.recording import compare_faults, is_recording
+from cluster.commands.output.progress import progress
+from cluster.commands.output.tables import print_runs
 from cluster.commands.run_options import Choices, run_options
-from cluster.commands.tables import print_runs
 from cluster.commands.target import Target, find
-from cluster.inline_run import run_inline
+from cluster.hosts.model import MODEL
 from cluster.input_error import InputError
-from cluster.json_text import json_text
-from cluster.judged_run import INLINE, RAY_FREE, Engine, Finished, Options, Request, judge
 from cluster.live.outcome import LiveError
-from cluster.model import MODEL
-from cluster.summary import Summary, Verdict, encode
+from cluster.results.json_text import json_text
+from cluster.results.summary import Summary, Verdict, encode
+from cluster.runs.inline_run import run_inline
+from cluster.runs.judged_run import INLINE, RAY_FREE, Engine, Finished, Options, Request, judge
 
 #: what `holezero compare` compares unless told otherwise
 COMPARED = ("fatal-hole", "flag-only", "madv-free", "dontneed-linux")

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from cluster.commands.progress import spinner
+from cluster.commands.output.progress import spinner
+from cluster.commands.output.shrunk import make_small, print_small, small_fields, small_name
+from cluster.commands.output.tables import console
 from cluster.commands.replay import trace_file, workload_beside
-from cluster.commands.shrunk import make_small, print_small, small_fields, small_name
-from cluster.commands.tables import console
-from cluster.explore.shrink import Effort, ShrinkError, StopShrinking
+from cluster.explore.found.shrink import Effort, ShrinkError, StopShrinking
 from cluster.input_error import InputError
-from cluster.interruption import interruptible
-from cluster.json_text import json_text
+from cluster.results.json_text import json_text
+from cluster.runs.interruption import interruptible
 
 
 @click.command("shrink", short_help="Make what broke a promise small, and tell it as a story.")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import msgspec
 
-from cluster import manifest
 from cluster.input_error import InputError
-from cluster.manifest import Manifest
-from cluster.scenario import Scenario, load, override
-from cluster.setup import Setup, prepare
-from cluster.shipped import shipped
+from cluster.runs import manifest
+from cluster.runs.manifest import Manifest
+from cluster.scenario.scenario import Scenario, load, override
+from cluster.scenario.setup import Setup, prepare
+from cluster.scenario.shipped import shipped
 
 _SUFFIXES = (".toml", ".hzw", ".json")
 

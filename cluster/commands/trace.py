@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cluster.commands.replay import DIFFERS, trace_file, workload_beside
-from cluster.trace_show import Filter, show
+from cluster.replay.show import Filter, show
 
 
 def number(text: str) -> int:

@@ -10,18 +10,18 @@ from pathlib import Path
 import msgspec
 
 from cluster.explore.choices import Chosen, Strategy
-from cluster.explore.exploring import Finding, Watch, explore
-from cluster.explore.named import along
-from cluster.explore.shrink import Effort, shrink
+from cluster.explore.found.named import along
+from cluster.explore.found.shrink import Effort, shrink
+from cluster.explore.found.witness import VIOLATED, write_witness
+from cluster.explore.search import Finding, Watch, explore
 from cluster.explore.walk import Walks
-from cluster.explore.witness import VIOLATED, write_witness
-from cluster.scenario import Scenario, load, override
-from cluster.setup import Setup, prepare
-from cluster.shipped import shipped
-from cluster.trace import SUFFIX
-from kernel.hazards import Hazard
-from kernel.policy import Invalidate
-from kernel.presets import PRESETS
+from cluster.scenario.scenario import Scenario, load, override
+from cluster.scenario.setup import Setup, prepare
+from cluster.scenario.shipped import shipped
+from cluster.trace.format import SUFFIX
+from kernel.hazards.switches import Hazard
+from kernel.policy.keys import Invalidate
+from kernel.policy.presets import PRESETS
 
 #: what each preset runs in every order
 SMALL = "one-page"

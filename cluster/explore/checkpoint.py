@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 
 from cluster.explore.choices import Chosen
-from cluster.explore.dpor import SavedTraces
-from cluster.explore.orders import Orders
-from cluster.explore.run import Broken
-from cluster.explore.stateful import SavedStates
+from cluster.explore.strategies.dpor import SavedTraces
+from cluster.explore.strategies.orders import Orders
+from cluster.explore.strategies.stateful import SavedStates
+from cluster.explore.strategy_api import Broken
+from cluster.hosts.model import MODEL
 from cluster.input_error import InputError
-from cluster.model import MODEL
-from cluster.run_directory import write_atomically
-from cluster.setup import Setup
-from cluster.trace import config_digest
+from cluster.runs.run_directory import write_atomically
+from cluster.scenario.setup import Setup
+from cluster.trace.format import config_digest
 
 VERSION = 2
 _MARK = b"holezero-search\n"

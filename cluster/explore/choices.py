@@ -4,8 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
-from cluster.explore.dpor import Reduction
 from cluster.explore.footprint import Dependency
+from cluster.explore.strategies.dpor import Reduction
+from cluster.explore.strategy_api import StopAt, at_first, never
 
 
 class Strategy(StrEnum):
@@ -52,3 +53,10 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
             return False
         by_footprint = self.dependency is Dependency.FOOTPRINT
         return not (self.strategy is Strategy.DPOR and by_footprint)
+
+
+def stop_at(chosen: Chosen) -> StopAt:
+    """Give what ends the search."""
+    if chosen.all:
+        return never
+    return (lambda promise: promise == chosen.wanted) if chosen.wanted else at_first

@@ -2,7 +2,7 @@
 
 Deliveries to a memory commute if they concern different frames, or only read; page walks commute if
 they concern different pages. All else is taken to touch the whole machine. Whether this is so is
-tested by running both orders (`tests/test_footprints.py`).
+tested by running both orders (`tests/cluster/explore/test_footprints.py`).
 
 The checker's clocks order all deliveries to one machine. An order that differs from another only by
 exchanging what commutes may have other clocks, and a promise that rests on them may be found broken
@@ -13,8 +13,8 @@ proof. `Dependency.RECEIVER` takes all deliveries to one machine for dependent, 
 from collections.abc import Hashable, Iterable
 from enum import StrEnum
 
+from actors.hardware.memory import Memory
 from actors.machine import Machine
-from actors.memory import Memory
 from actors.message import Message
 from actors.messages import (
     ChunkData,
@@ -31,8 +31,8 @@ from actors.messages import (
     Walk,
     ZeroChunk,
 )
-from actors.vm import Vm
-from cluster.explore.run import WHOLE, Footprint
+from actors.vm.machine import Vm
+from cluster.explore.strategy_api import WHOLE, Footprint
 
 _OF_ENTRIES = (Walk, SetDirty)
 

@@ -23,7 +23,7 @@ from actors.settings import KERNEL_LANE
 from cluster.explore.state import State
 from cluster.explore.world import Channel, World
 from cluster.input_error import InputError
-from cluster.setup import Setup
+from cluster.scenario.setup import Setup
 
 #: images of a state, itself among them
 _MOST = 120

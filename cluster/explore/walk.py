@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from actors.machine import Machine
 from actors.wiring import build
 from cluster.explore.footprint import Dependency, Footprints
-from cluster.explore.run import WHOLE, Delivered
-from cluster.free_order import Channel, Mailboxes, failure_text
+from cluster.explore.strategy_api import WHOLE, Delivered
+from cluster.hosts.channel import TIMER, Channel
+from cluster.hosts.untimed import Mailboxes, failure_text
 from cluster.input_error import InputError
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
-from cluster.setup import Setup
-from cluster.trace import TIMER
+from cluster.scenario.setup import Setup
 
 #: what a promise is called that no machine raises
 PROTOCOL = "protocol"

@@ -15,13 +15,13 @@ from actors.machine import Effect, Machine, Send, Timer
 from actors.message import Message
 from actors.wiring import build
 from cluster.explore.walk import crash
-from cluster.free_order import Channel as MailboxChannel
-from cluster.free_order import failure_text
+from cluster.hosts.channel import TIMER
+from cluster.hosts.channel import Channel as MailboxChannel
+from cluster.hosts.untimed import failure_text
 from cluster.input_error import InputError
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
-from cluster.setup import Setup
-from cluster.trace import TIMER
+from cluster.scenario.setup import Setup
 
 #: (src, lane, dst, is a timer)
 Channel = tuple[int, int, int, bool]

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import msgspec
 
-from cluster.importers.assumed_touches import AssumedTouches
-from cluster.importers.census import Process
-from cluster.importers.issue_order import IssueOrder
-from cluster.importers.lines import RecordingLines
-from cluster.importers.memory_calls import translate_call
+from cluster.importers.memory.assumed_touches import AssumedTouches
+from cluster.importers.memory.memory_calls import translate_call
+from cluster.importers.memory.process_memory import ProcessMemory
+from cluster.importers.memory.tally import Tally, ordered
+from cluster.importers.memory.witness import Witness
 from cluster.importers.options import ImportOptions, ReuseRange
-from cluster.importers.process_memory import ProcessMemory
-from cluster.importers.recorded import Birth, Call, Death, Event, Exec, Fork, Touch
+from cluster.importers.recording.census import Process
+from cluster.importers.recording.lines import RecordingLines
+from cluster.importers.recording.recorded import Birth, Call, Death, Event, Exec, Fork, Touch
 from cluster.importers.report import ImportReport
-from cluster.importers.tally import Tally, ordered
-from cluster.importers.thread_streams import ThreadStreams
-from cluster.importers.witness import Witness
+from cluster.importers.threads.issue_order import IssueOrder
+from cluster.importers.threads.thread_streams import ThreadStreams
 from cluster.input_error import InputError
-from cluster.workload_format import WorkloadMeta
-from cluster.workload_writer import WorkloadWriter
+from cluster.workload.format import WorkloadMeta
+from cluster.workload.writer import WorkloadWriter
 
 TOOL = "holezero import"
 

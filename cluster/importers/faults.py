@@ -10,16 +10,21 @@ from pathlib import Path
 
 import msgspec
 
-from cluster.importers import linux
 from cluster.importers.assembly import Plan, Reading, Translation, write_workload
-from cluster.importers.census import Census, Process
-from cluster.importers.issue_order import counts_from_entry
-from cluster.importers.lines import ForeignLineError, Progress, RecordingLines, open_recording
+from cluster.importers.memory.witness import Witness
 from cluster.importers.options import AssumedTouch, ImportOptions
-from cluster.importers.recorded import Birth, Call, Death, Exec, Flush, Fork, Touch
-from cluster.importers.recording_kind import SAMPLE_LINES, require_recording
+from cluster.importers.recording import linux
+from cluster.importers.recording.census import Census, Process
+from cluster.importers.recording.lines import (
+    ForeignLineError,
+    Progress,
+    RecordingLines,
+    open_recording,
+)
+from cluster.importers.recording.recorded import Birth, Call, Death, Exec, Flush, Fork, Touch
+from cluster.importers.recording.recording_kind import SAMPLE_LINES, require_recording
 from cluster.importers.report import ImportReport
-from cluster.importers.witness import Witness
+from cluster.importers.threads.issue_order import counts_from_entry
 
 _WRITE, _PRESENT = 2, 1
 _COPYING = _WRITE | _PRESENT

@@ -5,7 +5,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cluster.json_text import json_text
+from cluster.results.json_text import json_text
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):

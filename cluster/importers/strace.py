@@ -6,16 +6,21 @@ workload. The file is read twice: to tell threads from processes, then to transl
 
 from pathlib import Path
 
-from cluster.importers import linux
 from cluster.importers.assembly import Plan, Reading, Translation, write_workload
-from cluster.importers.census import Process
-from cluster.importers.issue_order import counts_from_entry
-from cluster.importers.lines import ForeignLineError, Progress, RecordingLines, open_recording
 from cluster.importers.options import ImportOptions
-from cluster.importers.recorded import Birth, Call, Death
+from cluster.importers.recording import linux
+from cluster.importers.recording.census import Process
+from cluster.importers.recording.lines import (
+    ForeignLineError,
+    Progress,
+    RecordingLines,
+    open_recording,
+)
+from cluster.importers.recording.recorded import Birth, Call, Death
+from cluster.importers.recording.strace_census import Life, Lives, StraceCensus, take_strace_census
+from cluster.importers.recording.strace_lines import Step, StraceLine, StraceLines
 from cluster.importers.report import ImportReport
-from cluster.importers.strace_census import Life, Lives, StraceCensus, take_strace_census
-from cluster.importers.strace_lines import Step, StraceLine, StraceLines
+from cluster.importers.threads.issue_order import counts_from_entry
 
 _NUMBER_LIMIT = 1 << 64
 _FAILED = _NUMBER_LIMIT - 1

@@ -15,10 +15,10 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.facts import Fact
-from cluster.host import Listener
+from cluster.hosts.host import Listener
 from cluster.live.host import Last, Status
 from cluster.live.outcome import Kill, LiveError
-from cluster.trace_writer import TraceWriter
+from cluster.trace.writer import TraceWriter
 
 _STATUS = msgspec.msgpack.Decoder(Status)
 _LAST = msgspec.msgpack.Decoder(Last)

@@ -5,13 +5,13 @@ states all facts again, in an order that respects happens-before, to the same ob
 inline run has: the figures of a run are those.
 """
 
-from cluster.interruption import interruptible
-from cluster.judged_run import Place, Ran, Request
 from cluster.live.judging import hear
 from cluster.live.launch import run_live
 from cluster.live.outcome import LiveOutcome
 from cluster.properties.checker import Checker
-from cluster.results import Results
+from cluster.results.meter import Results
+from cluster.runs.interruption import interruptible
+from cluster.runs.judged_run import Place, Ran, Request
 
 
 def run_on_ray(request: Request, place: Place) -> Ran:

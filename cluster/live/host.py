@@ -19,11 +19,11 @@ from actors.guest.program import Guest
 from actors.guest.script import Script
 from actors.settings import Settings
 from actors.wiring import Wiring, build_one
-from cluster.free_node import FreeNode
-from cluster.free_order import failure_text
+from cluster.hosts.untimed import failure_text
+from cluster.live.node import FreeNode
 from cluster.live.own_code import OwnCode, own_code, why_other_code
-from cluster.receiver_log import ReceiverLog
-from cluster.workload import Workload
+from cluster.trace.receiver_log import ReceiverLog
+from cluster.workload.reader import Workload
 
 #: messages handled by one call: bounds how long a poll waits
 _PUMP_MOST = 512

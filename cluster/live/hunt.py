@@ -13,15 +13,15 @@ from pathlib import Path
 import msgspec
 
 from cluster.explore.walk import crash
-from cluster.interruption import interruptible
-from cluster.judged_run import RAY_FREE
 from cluster.live.judging import hear
 from cluster.live.outcome import MachineRaisedError
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
-from cluster.setup import Setup
-from cluster.trace import SUFFIX, header_of
-from cluster.trace_writer import TraceWriter
+from cluster.runs.interruption import interruptible
+from cluster.runs.judged_run import RAY_FREE
+from cluster.scenario.setup import Setup
+from cluster.trace.format import SUFFIX, header_of
+from cluster.trace.writer import TraceWriter
 
 #: the run that goes on; what an end by an error leaves
 RUNNING_TRACE = f"running{SUFFIX}"

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from actors.machine import Machine
-from cluster.host import Listener
+from cluster.hosts.host import Listener
 from cluster.live.outcome import LiveError
 from cluster.properties.checker import Checker
-from cluster.replay import ReplayResult, replay
-from cluster.setup import Setup
+from cluster.replay.replaying import ReplayResult, replay
+from cluster.scenario.setup import Setup
 
 
 def hear(

@@ -21,11 +21,9 @@ from uuid import uuid4
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
-from cluster.causal_cut import cut_to_causes
-from cluster.digest import combine
-from cluster.host import Listener
+from cluster.hosts.digest import combine
+from cluster.hosts.host import Listener
 from cluster.input_error import InputError
-from cluster.judged_run import RAY_FREE
 from cluster.live.driver import ActorLostError, Driver
 from cluster.live.host import Last, MachineHost, Part
 from cluster.live.outcome import (
@@ -36,9 +34,11 @@ from cluster.live.outcome import (
     WorkerDiedError,
 )
 from cluster.live.own_code import own_code
-from cluster.setup import Setup
-from cluster.trace import End, header_of
-from cluster.trace_writer import TraceWriter
+from cluster.replay.causal_cut import cut_to_causes
+from cluster.runs.judged_run import RAY_FREE
+from cluster.scenario.setup import Setup
+from cluster.trace.format import End, header_of
+from cluster.trace.writer import TraceWriter
 
 #: for batches in flight; the guest's bytes come on top
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from cluster.causal_cut import Cut
-from cluster.host import Outcome
+from cluster.hosts.host import Outcome
+from cluster.replay.causal_cut import Cut
 
 
 class LiveError(Exception):

@@ -8,19 +8,19 @@ import msgspec
 
 from actors.wiring import build
 from cluster.explore.choices import Chosen, Strategy
-from cluster.explore.exploring import explore
-from cluster.explore.shrink import shrink
-from cluster.explore.witness import EXPLORED, VIOLATED, write_witness
-from cluster.inline import InlineHost
+from cluster.explore.found.shrink import shrink
+from cluster.explore.found.witness import EXPLORED, VIOLATED, write_witness
+from cluster.explore.search import explore
+from cluster.hosts.inline import InlineHost
 from cluster.input_error import InputError
-from cluster.judged_run import INLINE
 from cluster.live.launch import run_live
-from cluster.replay import replay
-from cluster.scenario import Scenario
-from cluster.setup import Setup, prepare
-from cluster.trace import end_of, find_workload, header_of
-from cluster.trace_reader import TraceReader
-from cluster.trace_writer import TraceWriter
+from cluster.replay.replaying import replay
+from cluster.runs.judged_run import INLINE
+from cluster.scenario.scenario import Scenario
+from cluster.scenario.setup import Setup, prepare
+from cluster.trace.format import end_of, find_workload, header_of
+from cluster.trace.reader import TraceReader
+from cluster.trace.writer import TraceWriter
 
 
 class _Origin(msgspec.Struct, frozen=True):

@@ -15,18 +15,18 @@ import msgspec
 
 from actors.guest.program import Guest, Instruction, Release, ThreadInfo
 from actors.wiring import build
-from cluster.host import Listener
+from cluster.hosts.host import Listener
+from cluster.hosts.inline import InlineHost
 from cluster.importers.faults import import_faults
-from cluster.importers.lines import Progress, no_progress
 from cluster.importers.options import ImportOptions
+from cluster.importers.recording.lines import Progress, no_progress
 from cluster.importers.report import ImportReport
-from cluster.inline import InlineHost
 from cluster.oracle.attribution import SIGSEGV, FaultWatch
 from cluster.oracle.expected import Expectations, Label
 from cluster.oracle.flushes import Flushes, FlushWatch, beside
-from cluster.scenario import MachineTable, Scenario, WorkloadTable
-from cluster.setup import prepare
-from cluster.workload import Workload
+from cluster.scenario.scenario import MachineTable, Scenario, WorkloadTable
+from cluster.scenario.setup import prepare
+from cluster.workload.reader import Workload
 from kernel.errors import FaultCause
 
 #: The recording machine had so many.

@@ -10,9 +10,9 @@ from enum import IntEnum
 from random import Random
 
 from actors.guest.program import Access, Prot
-from cluster.importers.address_space import Kind, Mapping
-from cluster.importers.recorded import Call, Event, Flush, Fork, Touch
-from cluster.importers.witness import RecordedMemory
+from cluster.importers.memory.address_space import Kind, Mapping
+from cluster.importers.memory.witness import RecordedMemory
+from cluster.importers.recording.recorded import Call, Event, Flush, Fork, Touch
 from cluster.oracle.recorded_pages import MAPPED, Cause, Page, RecordedPages, State
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 

@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 
 from actors.facts import CallEnded, CallStarted, Fact, Flushed, Shooting
-from actors.operations.operation import OpKind
+from actors.operation import OpKind
 
 #: reasons of Linux's tlb:tlb_flush events
 _TASK_SWITCH, _RECEIVED, _LOCAL, _SENT = 0, 1, 3, 4

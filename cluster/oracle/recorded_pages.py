@@ -10,10 +10,10 @@ from enum import IntEnum
 
 import msgspec
 
-from cluster.importers import linux
-from cluster.importers.memory_calls import x86_rights
-from cluster.importers.recorded import Call, Touch
-from cluster.importers.witness import RecordedMemory
+from cluster.importers.memory.memory_calls import x86_rights
+from cluster.importers.memory.witness import RecordedMemory
+from cluster.importers.recording import linux
+from cluster.importers.recording.recorded import Call, Touch
 from kernel.units import PAGE_SHIFT, page_span
 
 _CHUNK_SHIFT = 9

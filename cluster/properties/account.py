@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 from actors.facts import BackgroundZeroed, CallEnded, Fact, Segv, Touched
+from actors.hardware.memory import Memory
+from actors.hardware.swap import Swap
 from actors.machine import Machine
-from actors.memory import Memory
 from actors.messages import Free, PageOut
-from actors.operations.operation import OpKind
-from actors.swap import Swap
-from actors.vm import Vm
+from actors.operation import OpKind
+from actors.vm.machine import Vm
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
-from kernel.promises import Property
+from kernel.policy.promises import Property
 
 _GETS_ON: frozenset[type] = frozenset({Touched, CallEnded, Segv, BackgroundZeroed})
 #: deliveries without anything done: far beyond what the largest operation takes

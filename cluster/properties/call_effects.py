@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from actors.messages import Call
-from actors.operations.operation import OpKind
+from actors.operation import OpKind
 from cluster.properties.clocks import At, Clock
 from cluster.properties.history import Discard, History, Zeroed
 from cluster.properties.lines import Line, Stored

@@ -43,8 +43,8 @@ from actors.messages import (
     Translation,
     ZeroChunk,
 )
-from actors.operations.operation import OpState
-from actors.vm import Vm
+from actors.operation import OpState
+from actors.vm.machine import Vm
 from cluster.properties import account
 from cluster.properties.checker_state import CheckerState
 from cluster.properties.clocks import At, Clock

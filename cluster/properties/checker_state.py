@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Self
 
 from actors.machine import Effect, Machine, Send, Timer
-from actors.vm import Vm
+from actors.vm.machine import Vm
 from actors.wiring import build
 from cluster.properties import account
 from cluster.properties.call_effects import CallEffects
@@ -13,9 +13,9 @@ from cluster.properties.device_contents import DeviceContents
 from cluster.properties.reports import Reports
 from cluster.properties.translation import Translations
 from cluster.properties.violation import Violation
-from cluster.setup import Setup
-from kernel.policy import Invalidate
-from kernel.promises import promises
+from cluster.scenario.setup import Setup
+from kernel.policy.keys import Invalidate
+from kernel.policy.promises import promises
 
 
 class CheckerState:

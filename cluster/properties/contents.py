@@ -18,7 +18,7 @@ from cluster.properties.lines import INITIAL, Line, Stored
 from cluster.properties.places import MAPPING_SHIFT, NO_FILE, SHARED, Shown, page_text
 from cluster.properties.reports import Reports
 from cluster.properties.swap_contents import Origin, SwapContents
-from kernel.promises import Property
+from kernel.policy.promises import Property
 from kernel.stamp import JUNK, ZERO, file_stamp, stamp_text
 from kernel.units import CELL_MASK, CELL_SHIFT
 

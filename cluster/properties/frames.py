@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.messages import CopyFrame, Load, PageIn, PageOut, ReadPage, Store, Taken, ZeroFrames
 from cluster.properties.reports import Reports
-from kernel.promises import Property
+from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT
 
 #: by message of a vm: the frames on which it tells a lane to work

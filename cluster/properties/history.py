@@ -9,8 +9,8 @@ from collections.abc import Callable, Hashable
 
 import msgspec
 
-from cluster.intervals import IntervalMap
 from cluster.properties.clocks import At, Clock
+from kernel.intervals import IntervalMap
 
 _KEEP = 4
 

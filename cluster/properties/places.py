@@ -10,8 +10,8 @@ from itertools import chain
 
 import msgspec
 
-from cluster.intervals import IntervalMap
 from cluster.properties.clocks import At, Clock
+from kernel.intervals import IntervalMap
 
 #: pages of a mapping: `mapping << MAPPING_SHIFT | page`; the page is where it was mapped first
 MAPPING_SHIFT = 40

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from actors.messages import Call
-from actors.operations.operation import OpKind
+from actors.operation import OpKind
 from cluster.properties.violation import Violation
-from kernel.promises import Property
+from kernel.policy.promises import Property
 from kernel.units import page_span
 
 #: further findings of a property are counted, not kept

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cluster.properties.clocks import At, Clock
 from cluster.properties.frames import Frames
 from cluster.properties.reports import Reports
-from kernel.promises import Property
+from kernel.policy.promises import Property
 
 
 class Pinned(NamedTuple):

@@ -9,12 +9,12 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from actors.messages import Translation
-from actors.operations.operation import OpKind
-from actors.vm import Vm
+from actors.operation import OpKind
+from actors.vm.machine import Vm
 from cluster.properties.clocks import At, Clock
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
-from kernel.promises import Property
+from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT, VPN_MASK
 
 

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from click import echo
 
 from cluster.explore.choices import Chosen, Strategy
-from cluster.explore.dpor import Reduction
-from cluster.explore.exploring import explore
-from cluster.explore.stateful import MADE_UNTIL_COLLECTED, search
-from cluster.scenario import load, override
-from cluster.setup import Setup, prepare
-from cluster.shipped import shipped
+from cluster.explore.search import explore
+from cluster.explore.strategies.dpor import Reduction
+from cluster.explore.strategies.stateful import MADE_UNTIL_COLLECTED, search
+from cluster.scenario.scenario import load, override
+from cluster.scenario.setup import Setup, prepare
+from cluster.scenario.shipped import shipped
 from tests.models.two_phase_commit import two_phase_commit
 
 SCENARIOS = {

@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 
 from actors.wiring import build
-from cluster.inline import InlineHost
+from cluster.hosts.inline import InlineHost
 from cluster.properties.checker import Checker
-from cluster.results import Results
-from cluster.scenario import MachineTable, Scenario, ThreadTable, load, override
-from cluster.setup import Setup, prepare
-from cluster.shipped import shipped
-from cluster.trace import header_of
-from cluster.trace_writer import TraceWriter
+from cluster.results.meter import Results
+from cluster.scenario.scenario import MachineTable, Scenario, ThreadTable, load, override
+from cluster.scenario.setup import Setup, prepare
+from cluster.scenario.shipped import shipped
+from cluster.trace.format import header_of
+from cluster.trace.writer import TraceWriter
 
 _ROUNDS = 3
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from actors.message import Message
 from cluster.live.launch import run_live
-from cluster.replay import replay
-from cluster.scenario import load
-from cluster.setup import prepare
-from cluster.shipped import shipped
+from cluster.replay.replaying import replay
+from cluster.scenario.scenario import load
+from cluster.scenario.setup import prepare
+from cluster.scenario.shipped import shipped
 
 
 class Order:

@@ -18,18 +18,18 @@ import msgspec
 from click import echo
 
 from actors.wiring import build
+from cluster.hosts.inline import InlineHost
 from cluster.importers.faults import import_faults
-from cluster.importers.lines import no_progress
 from cluster.importers.options import ImportOptions
+from cluster.importers.recording.lines import no_progress
 from cluster.importers.strace import import_strace
-from cluster.inline import InlineHost
 from cluster.input_error import InputError
-from cluster.results import Results
-from cluster.run_metrics import Metrics
-from cluster.scenario import MachineTable, Scenario, WorkloadTable
-from cluster.setup import Setup, prepare
-from cluster.workload import Workload
-from kernel.presets import PRESETS
+from cluster.results.meter import Results
+from cluster.results.run_metrics import Metrics
+from cluster.scenario.scenario import MachineTable, Scenario, WorkloadTable
+from cluster.scenario.setup import Setup, prepare
+from cluster.workload.reader import Workload
+from kernel.policy.presets import PRESETS
 
 
 class Ran(msgspec.Struct, frozen=True):

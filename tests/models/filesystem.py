@@ -7,7 +7,7 @@ the same lock may come in two orders, before or after it is free.
 from collections.abc import Callable
 from typing import Any
 
-from cluster.explore.run import WHOLE, Footprint
+from cluster.explore.strategy_api import WHOLE, Footprint
 from tests.models.mailbox import Program, Sends
 from tests.models.shared_memory import Thread, program
 

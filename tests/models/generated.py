@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from random import Random
 from typing import Any
 
-from cluster.explore.run import WHOLE, Footprint
+from cluster.explore.strategy_api import WHOLE, Footprint
 from tests.models.mailbox import Handler, Program, Sends
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from cluster.explore.run import WHOLE, Delivered, Footprint
+from cluster.explore.strategy_api import WHOLE, Delivered, Footprint
 
 Sends = list[tuple[int, Hashable]]
 Handler = Callable[[Any, Any], tuple[Any, Sends, Footprint]]

@@ -8,7 +8,7 @@ generator can not be copied, a thread's state is the results so far, and it is r
 from collections.abc import Callable, Generator
 from typing import Any
 
-from cluster.explore.run import WHOLE, Footprint
+from cluster.explore.strategy_api import WHOLE, Footprint
 from tests.models.mailbox import Handler, Program, Sends
 
 #: ("read", variable), ("write", variable, value), ("cas", variable, old, new), ("add", variable, n)

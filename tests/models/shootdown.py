@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cluster.explore.run import WHOLE, Footprint
+from cluster.explore.strategy_api import WHOLE, Footprint
 from tests.models.mailbox import Handler, Program, Sends
 
 

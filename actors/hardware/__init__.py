@@ -1,0 +1,1 @@
+"""Memory, swap and devices: they do what they are told."""

@@ -1,1 +1,0 @@
-"""Machines that carry out one memory operation each."""

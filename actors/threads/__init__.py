@@ -1,0 +1,1 @@
+"""Kernel threads: the page daemon, the zeroing thread, and what they share."""

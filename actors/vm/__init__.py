@@ -1,0 +1,1 @@
+"""The address spaces of a process family: state, not a CPU."""

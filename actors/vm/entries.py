@@ -1,0 +1,169 @@
+"""Entries of page tables, what their flushes owe, and the resident sets.
+
+Every present entry maps a resident page, whose `mappings` name all places where a TLB may have it:
+an entry that was taken away stays among them until its flush is complete. So whoever looks at a
+page sees what may still be used of it, whoever took the entry away. FreeBSD drops its pv entries
+first and has others wait in pmap_delayed_invl_wait; who flushes is all that differs.
+"""
+
+from collections.abc import Iterator
+
+from actors.facts import Resident
+from actors.machine import Effect, Note
+from actors.message import PageKey
+from actors.vm.waiting import VmLocks
+from kernel import pte as pte_bits
+from kernel.hazards.switches import Hazard
+from kernel.hole import HoleState
+from kernel.page import DIRTY, Page
+from kernel.units import ASID_SHIFT, VPN_MASK
+
+#: in place of the frame of an entry that has only lost its accessed bit
+NO_FRAME = -1
+#: an entry that was taken away: where it was, and its frame
+Gone = tuple[int, int]
+
+
+class VmEntries(VmLocks):
+    """Writing and removing entries."""
+
+    def enter(self, va: int, key: PageKey, page: Page, bits: int) -> int:
+        """Write the entry for a page and give it; what it replaces is gone already."""
+        space = self.spaces[va >> ASID_SHIFT]
+        vpn = va & VPN_MASK
+        ptes = space.pmap.ptes
+        if page.hole is HoleState.LIVE and vpn not in ptes:
+            self.change_resident(va >> ASID_SHIFT, 1)
+        pte = ptes[vpn] = pte_bits.make(page.pfn, bits)
+        if va not in page.mappings:
+            self.put(key, page.mapped_at(va))
+        return pte
+
+    def take_entry(self, va: int, *, keep: bool = False) -> Gone | None:
+        """Remove an entry, or clear its user permission; None if no TLB can hold it.
+
+        Where another operation has taken it and waits for its shootdown, a TLB may: every reader of
+        page tables honours a flush that is outstanding. The dirty bit is kept with the page.
+        """
+        space = self.spaces[va >> ASID_SHIFT]
+        ptes, vpn = space.pmap.ptes, va & VPN_MASK
+        pte = ptes.get(vpn, 0)
+        if not pte or (keep and not pte & pte_bits.U):
+            return self.owed(va)
+        pfn = pte_bits.pfn_of(pte)
+        if keep:
+            ptes[vpn] = pte & ~pte_bits.U
+        else:
+            del ptes[vpn]
+            self._entry_went(va, pfn, pte)
+        return self.must_flush(va, pfn)
+
+    def _entry_went(self, va: int, pfn: int, pte: int) -> None:
+        key = self.frames.get(pfn)
+        if key is None:
+            return
+        page = self.objects[key[0]].pages[key[1]]
+        if page.hole is HoleState.LIVE:
+            self.change_resident(va >> ASID_SHIFT, -1)
+        if pte & pte_bits.D and not page.flags & DIRTY:
+            self.put(key, page.with_flags(on=DIRTY))
+
+    def owed(self, va: int) -> Gone | None:
+        """Take over the flush that another operation owes for an entry, if one does."""
+        outstanding = self.unflushed.get(va)
+        if not outstanding or self.settings.hazards & Hazard.IGNORES_UNFLUSHED:
+            return None
+        return self.must_flush(va, outstanding[-1])
+
+    def owed_in(self, asid: int, start: int, end: int, gone: tuple[Gone, ...]) -> list[int]:
+        """List the pages for whose entries a flush is owed, but those in `gone`; ascending.
+
+        Every reader of page tables honours them: an entry that is gone may still be in a TLB, one
+        without W be writable there. Source: Linux flush_tlb_batched_pending (3ea277194dae).
+        """
+        if not self.unflushed or self.settings.hazards & Hazard.IGNORES_UNFLUSHED:
+            return []
+        base = asid << ASID_SHIFT
+        own = {va for va, _ in gone}
+        return sorted(
+            va - base for va in self.unflushed if start <= va - base < end and va not in own
+        )
+
+    def must_flush(self, va: int, pfn: int) -> Gone:
+        """Note that the entry for a frame has lost something that a TLB may still give."""
+        self.unflushed[va] = (*self.unflushed.get(va, ()), pfn)
+        return va, pfn
+
+    def orphans_in(self, asid: int, start: int, end: int) -> list[Gone]:
+        """List entries of pages that are gone, in [start, end), whose flush is outstanding.
+
+        Where the page is still there it is busy until the flush is complete.
+        """
+        first, last = asid << ASID_SHIFT | start, asid << ASID_SHIFT | end
+        return [
+            (va, pfns[-1])
+            for va, pfns in self.unflushed.items()
+            if first <= va < last and any(pfn not in self.frames for pfn in pfns)
+        ]
+
+    def has_flushed(self, gone: tuple[Gone, ...]) -> None:
+        """Note that no TLB holds these entries any more; pages are mapped there no longer."""
+        for va, pfn in gone:
+            if pfn == NO_FRAME:
+                continue
+            left = list(self.unflushed.pop(va))
+            left.remove(pfn)
+            if left:
+                self.unflushed[va] = tuple(left)
+            key = self.frames.get(pfn)
+            if key is None or pfn in left:
+                continue
+            pte = self.spaces[va >> ASID_SHIFT].pmap.ptes.get(va & VPN_MASK, 0)
+            if not pte or pte_bits.pfn_of(pte) != pfn:
+                self.put(key, self.objects[key[0]].pages[key[1]].not_mapped_at(va))
+
+    def entries_of(self, page: Page) -> Iterator[tuple[int, int]]:
+        """Yield (va, entry) of the entries that map a page now."""
+        for va in page.mappings:
+            pte = self.spaces[va >> ASID_SHIFT].pmap.ptes.get(va & VPN_MASK, 0)
+            if pte and pte_bits.pfn_of(pte) == page.pfn:
+                yield va, pte
+
+    def dirtied(self, page: Page) -> bool:
+        """Say whether a page was stored to, as far as its entries tell, present ones and past."""
+        if page.flags & DIRTY:
+            return True
+        return any(pte & pte_bits.D for _, pte in self.entries_of(page))
+
+    def take_references(self, page: Page) -> tuple[int, list[Gone]]:
+        """Clear the accessed bits of a page's entries: how many were set, and the flushes due.
+
+        Nobody need wait for those: an entry has lost nothing that somebody may do through it. With
+        batches (as on Linux) there are none: what a TLB goes on using looks unused.
+        Source: FreeBSD pmap_ts_referenced (invalidates each entry whose bit it clears); Linux x86
+        ptep_clear_flush_young (does not).
+        """
+        gone = []
+        for va, pte in list(self.entries_of(page)):
+            if pte & pte_bits.A:
+                self.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~pte_bits.A
+                gone.append((va, NO_FRAME))
+        return len(gone), gone if self.settings.policy.daemon_batch == 1 else []
+
+    # The resident set: entries of pages that are in no hole.
+
+    def change_resident(self, asid: int, pages: int) -> None:
+        """Change the resident set of a space; it is stated when the operation's step ends."""
+        self.spaces[asid].resident += pages
+        self.restated[asid] = None
+
+    def account(self, page: Page, sign: int) -> None:
+        """Let a page's entries enter (1) or leave (-1) the resident sets of their spaces."""
+        for va, _ in self.entries_of(page):
+            self.change_resident(va >> ASID_SHIFT, sign)
+
+    def state_resident(self, lane: int, out: list[Effect]) -> None:
+        """State the resident sets that have changed."""
+        spaces = self.spaces
+        out.extend(Note(Resident(lane, asid, spaces[asid].resident)) for asid in self.restated)
+        self.restated.clear()

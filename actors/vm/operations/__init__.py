@@ -1,0 +1,1 @@
+"""Operations of the kernel on an address space, one module a kind, as phases."""

@@ -1,0 +1,99 @@
+"""madvise(MADV_FREE): the kernel may drop the pages until they are written again.
+
+And MADV_DONTNEED as FreeBSD has it, which drops nothing: the pages are the next to be paged out.
+
+    lock; page by page: clear A and D of the entry, mark the page, drop its copy in swap, which is
+    older; shoot down; hint; unlock
+
+Source: FreeBSD vm_map_madvise, pmap_advise (one flush at the end if some entry had A or D set);
+vm_object_madvise leaves objects alone that may be mapped twice.
+The page daemon drops a marked page only if its entry is still clean when it is removed.
+"""
+
+from actors.machine import Effect
+from actors.message import PageKey
+from actors.operation import Op, advance, replace
+from actors.vm.holes import Phase, VmState
+from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.mappings import discard, object_chain
+from actors.vm.operations.ranges import advice_scope, range_errors, range_scan
+from actors.vm.operations.ranges.range_scan import Scene
+from kernel.hazards.switches import Hazard
+from kernel.hole import HoleState
+from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
+from kernel.page_queue import Queue
+from kernel.vmspace import VmSpace
+
+
+def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Clear what the entry says of use, and mark the page."""
+    if page.hole is not HoleState.LIVE:
+        return False
+    if scene.vm.is_wired(key, page):
+        if scene.vm.settings.hazards & Hazard.FREE_CLEARS_WIRED:
+            scene.vm.put(key, page.with_flags(off=DIRTY))
+            scene.forget_use(page)
+        return False
+    if page.busy != NOBODY:
+        return True
+    # with the dirty bits goes what they say of a page that was zero once
+    stale = 0 if scene.vm.known_zero(page) else KNOWN_ZERO
+    scene.vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | stale))
+    if not range_scan.keeps_copies(scene.vm, scene.op):
+        scene.vm.drop_slot(key)
+    scene.found.pages.append((key, scene.vpn))
+    scene.forget_use(page)
+    return False
+
+
+def deactivate(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Clear what the entry says of use; that the page was stored to is kept with it."""
+    if scene.vm.is_wired(key, page) or page.hole is not HoleState.LIVE:
+        return False
+    if page.busy != NOBODY:
+        return True
+    if scene.vm.dirtied(page):
+        scene.vm.put(key, page.with_flags(on=DIRTY))
+    scene.found.pages.append((key, scene.vpn))
+    scene.forget_use(page)
+    return False
+
+
+def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: every resident page of the range."""
+    return range_scan.scan(
+        vm, space, op, out, mark_free, lambda e: vm.exclusive(e) and advice_scope.advised(vm, e)
+    )
+
+
+def deactivate_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: every resident page of the range, of memory of one's own."""
+    return range_scan.scan(vm, space, op, out, deactivate, vm.exclusive, keeps=True)
+
+
+def hint(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: flushed; the page daemon may have the pages."""
+    vm.hint([key for key, _ in op.pages], Queue.NOREUSE)
+    return advance(replace(op, pages=()))
+
+
+PHASES: tuple[Phase, ...] = (
+    discard.lock(lambda _: False, advice_scope.freed_by_punching),
+    range_errors.check(range_errors.wired_or_shared),
+    *discard.FREE_PUNCH_PHASES,
+    mark_pages,
+    *shootdown.PHASES,
+    hint,
+    range_scan.unlock,
+    object_chain.settle,
+)
+
+#: MADV_DONTNEED of FreeBSD (vm_page_advise): contents are kept
+DEACTIVATE_PHASES: tuple[Phase, ...] = (
+    range_scan.lock_shared,
+    range_errors.check(range_errors.wired),
+    deactivate_pages,
+    *shootdown.PHASES,
+    hint,
+    range_scan.unlock,
+)

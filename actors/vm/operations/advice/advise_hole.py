@@ -1,0 +1,158 @@
+"""madvise(MADV_FREE_HOLE): the range becomes a hole.
+
+    lock; mark the range; page by page: leave the resident set, take access away; shoot down, or
+    leave that to the other cores; flushed: hand the pages to the zeroing thread; unlock
+
+Pages stay busy from their first step until the invalidation is complete, so that a fault, a ZERO or
+a second HOLE of the same page waits for it (rule H-2: "nothing to do" must still wait).
+"""
+
+from actors.facts import HoleSettled, PinMet, ZeroCase
+from actors.machine import Effect, Note
+from actors.message import PageKey
+from actors.operation import Op, advance, replace
+from actors.vm.holes import Phase, VmState, idle_if
+from actors.vm.operations.flushes import deferral, shootdown
+from actors.vm.operations.mappings import discard, object_chain
+from actors.vm.operations.ranges import advice_scope, range_claim, range_errors, range_scan
+from actors.vm.operations.ranges.advice_scope import advised
+from actors.vm.operations.ranges.range_scan import Scene
+from kernel.hazards.switches import Hazard
+from kernel.hole import Action, HoleEvent, HoleState
+from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
+from kernel.page_queue import Queue
+from kernel.policy.keys import AdviceKind, HoleAccess, HoleRecord, NoAccess, TrackClean
+from kernel.vmspace import VmSpace
+
+#: states in which a page is busy only for a ZERO that has taken it: HOLE has nothing to do
+_TAKEN = frozenset({HoleState.QUEUED, HoleState.ZEROED})
+
+
+def clips(vm: VmState) -> bool:
+    """Say whether HOLE and ZERO change entries of the map."""
+    return vm.settings.policy.hole_state is HoleRecord.MAP_ENTRY
+
+
+def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: note the hole where the policy keeps it, in the map or beside it."""
+    if vm.settings.policy.hole_state is HoleRecord.PAGE_FLAG:
+        return advance(op)
+    vm.mark_hole(space, op.start, op.end, hole=True)
+    return advance(op, vm.settings.costs.map_ns)
+
+
+def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) -> bool:
+    """Take one page into the hole; it stays busy until its flush is complete.
+
+    closed: take access away.
+    """
+    vm, op, found = scene.vm, scene.op, scene.found
+    if vm.is_wired(key, page) and not vm.settings.hazards & Hazard.HOLE_IGNORES_PINS:
+        if page.wired:
+            scene.out.append(Note(PinMet(op.op, "hole")))
+        if page.hole is HoleState.LIVE:
+            vm.mark_hole(scene.space, scene.vpn, scene.vpn + 1, hole=False)
+        return False
+    if vm.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
+        return True
+    after, _ = vm.hole_event(key, HoleEvent.HOLE, op)
+    if after is None or after.hole is not HoleState.FLUSHING:
+        return False
+    known = vm.known_zero(page)
+    no_access = vm.settings.policy.no_access
+    costs = vm.settings.costs
+    found.ns += costs.flag_page_ns
+    if closed and no_access is not NoAccess.NONE:
+        scene.take_entries(page, keep=no_access is NoAccess.KEEP_PTE)
+    if closed and _forgets_use(vm):
+        scene.forget_use(page)
+    # what was stored before HOLE need not be known any more, and no copy of it may come back
+    if not range_scan.keeps_copies(vm, op):
+        vm.drop_slot(key)
+    after = vm.objects[key[0]].pages[key[1]]
+    after = after.with_flags(off=DIRTY | LAZY_FREE | (0 if known else KNOWN_ZERO))
+    vm.put(key, after.with_busy(op.op))
+    found.pages.append((key, scene.vpn))
+    return False
+
+
+def _forgets_use(vm: VmState) -> bool:
+    """Say whether HOLE clears dirty bits: to know what is stored from now on. XNU does."""
+    policy = vm.settings.policy
+    return policy.track_clean is TrackClean.ON or policy.advice is AdviceKind.REUSABLE_REUSE
+
+
+@idle_if(range_scan.nothing_resident)
+def take_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: every resident page of the range."""
+    return range_scan.scan(vm, space, op, out, make_hole, lambda e: advised(vm, e))
+
+
+@idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH)
+def early_offer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: with the hazard, the zeroing thread gets the pages before the flush."""
+    if vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH:
+        op = settle_pages(vm, op, out)
+    return advance(op)
+
+
+def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
+    """Report the flush of the operation's pages to the table, unbusy and offer them."""
+    keys, hinted = [], []
+    left = deferral.left_to_others(vm, op)
+    for key, vpn in op.pages:
+        page = vm.get(key)
+        if page is None or page.hole is not HoleState.FLUSHING or page.busy != op.op:
+            continue  # a ZERO that does not wait has taken it over meanwhile
+        if left:
+            after, actions = vm.hole_event(key, HoleEvent.DEFER, op)
+            assert after is not None
+            vm.deferred[key] = (op.deferral, op.asid, vpn)
+            vm.unbusy(key, after, out)
+            if Action.HINT in actions:
+                hinted.append(key)
+            continue
+        after, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
+        assert after is not None
+        if vm.known_zero(after):
+            after, _ = vm.hole_event(key, HoleEvent.KNOWN, op)
+            assert after is not None
+            out.append(Note(ZeroCase(op.op, "clean", 1)))
+        vm.unbusy(key, after, out)
+        keys.append(key)
+        if Action.HINT in actions:
+            hinted.append(key)
+    vm.hint(hinted, Queue.HOLES)
+    vm.offer(op, keys, out)
+    return replace(op, pages=())
+
+
+def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the invalidation is complete, or left to other cores."""
+    left = deferral.left_to_others(vm, op)
+    op = settle_pages(vm, op, out)
+    if left:
+        return advance(op)
+    fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
+    settled = vm.holes_in(space, op.start, op.end) if fatal else [(op.start, op.end)]
+    settled = deferral.without_deferred(vm, op.asid, settled)
+    out.extend(Note(HoleSettled(op.op, op.asid, start, end)) for start, end in settled)
+    return advance(op)
+
+
+PHASES: tuple[Phase, ...] = (
+    discard.lock(clips, advice_scope.punched),
+    range_errors.check(range_errors.wired),
+    range_claim.claim_range,
+    advice_scope.refuse,
+    *discard.PUNCH_PHASES,
+    mark_range,
+    take_pages,
+    early_offer,
+    shootdown.join_flushes,
+    deferral.zero_generations,
+    deferral.interrupt_or_defer,
+    flushed,
+    range_claim.unlock,
+    object_chain.settle,
+)

@@ -1,0 +1,89 @@
+"""madvise(MADV_PAGEOUT): the caller does at once what the page daemon might do later.
+
+    lock; dirty pages: write them to swap, a cluster at a time, the caller sleeps meanwhile; then
+    free what is in swap and clean, what MADV_FREE was called for, and pages of holes; unlock
+
+Pages that somebody else maps, too, are left alone; that a page was used does not save it.
+Source: Linux madvise_pageout, reclaim_pages (which ignores references).
+"""
+
+from collections.abc import Callable, Iterator
+
+from actors.machine import Effect
+from actors.message import PageKey
+from actors.operation import Op, replace
+from actors.settings import DOMAIN_SHIFT
+from actors.vm.holes import Phase, VmState, named
+from actors.vm.operations.paging import launder, page_scan, reclaim
+from actors.vm.operations.ranges import range_errors, range_scan
+from kernel.hole import HoleState
+from kernel.page import LAZY_FREE, NOBODY, Page
+from kernel.page_queue import Queue
+from kernel.vmspace import VmSpace
+
+#: says whether a page is for one of the two parts
+_Choice = Callable[[VmState, PageKey, Page], bool]
+
+
+def _is_dirty(vm: VmState, _key: PageKey, page: Page) -> bool:
+    return bool(vm.settings.swaps) and page.hole is HoleState.LIVE and vm.dirtied(page)
+
+
+def _may_be_free(vm: VmState, key: PageKey, page: Page) -> bool:
+    """Choose what need not be written; but on Linux a page never written to is the zero page."""
+    if page.hole is not HoleState.LIVE or page.flags & LAZY_FREE:
+        return True
+    return key[1] in vm.objects[key[0]].swap and not vm.dirtied(page)
+
+
+def _found(vm: VmState, space: VmSpace, op: Op, choice: _Choice) -> Iterator[tuple[int, PageKey]]:
+    for vpn in vm.resident_in(space, max(op.start, op.claimed), op.end):
+        at = vm.page_at(space, vpn)
+        if at is None or at[1].busy != NOBODY or at[1].pfn < 0 or len(at[1].mappings) > 1:
+            continue
+        if choice(vm, *at):
+            yield vpn, at[0]
+
+
+def _choose(name: str, choice: _Choice, most: int, over: int) -> Phase:
+    """Give the phase that takes the next batch off its queues; `over` phases on if there is none.
+
+    All of a batch are of one domain, as one memory writes them.
+    """
+
+    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+        batch: list[tuple[PageKey, int]] = []
+        claimed = op.claimed
+        for vpn, key in _found(vm, space, op, choice):
+            pfn = vm.objects[key[0]].pages[key[1]].pfn
+            if batch and pfn >> DOMAIN_SHIFT != batch[0][1] >> DOMAIN_SHIFT:
+                break
+            vm.queues.remove(pfn)
+            batch.append((key, pfn))
+            claimed = vpn + 1
+            if len(batch) == (1 if vm.settings.fine else most):
+                break
+        if not batch:
+            return replace(op, phase=op.phase + over, claimed=0)
+        return replace(
+            op,
+            phase=op.phase + 1,
+            claimed=claimed,
+            wanted=tuple(batch),
+            seen=(0,) * len(batch),
+            args=(int(Queue.INACTIVE), 0, 0, 0),
+            todo=(0, 0, 0),
+        )
+
+    return named(name, phase)
+
+
+PHASES: tuple[Phase, ...] = (
+    range_scan.lock_shared,
+    range_errors.check(range_errors.wired),
+    _choose("choose_dirty", _is_dirty, page_scan.CLUSTER, len(launder.PHASES)),
+    *launder.PHASES[1:],
+    _choose("choose_clean", _may_be_free, page_scan.BATCH, len(reclaim.PHASES)),
+    *reclaim.PHASES[1:],
+    range_scan.unlock,
+)

@@ -1,0 +1,51 @@
+"""Advice about pages that keep their contents: hints, MADV_COLD.
+
+    hint      nothing but the answer: how a file is read ahead is not modelled
+    cold      page by page: inactive; clear A of the entry, so that it looks unused; flush
+
+Source: FreeBSD vm_map_madvise (NORMAL, SEQUENTIAL, RANDOM, WILLNEED); Linux madvise_cold.
+"""
+
+from actors.machine import Effect
+from actors.message import PageKey
+from actors.operation import Op
+from actors.vm.holes import Phase, VmState
+from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.ranges import range_errors, range_scan
+from actors.vm.operations.ranges.range_scan import Scene
+from kernel import pte as pte_bits
+from kernel.hole import HoleState
+from kernel.page import Page
+from kernel.page_queue import Queue
+from kernel.vmspace import VmSpace
+
+
+def _cool(scene: Scene, key: PageKey, page: Page) -> bool:
+    if page.hole is HoleState.LIVE:
+        scene.vm.hint([key], Queue.INACTIVE)
+    ptes = scene.space.pmap.ptes
+    pte = ptes.get(scene.vpn, 0)
+    if pte & pte_bits.A:
+        ptes[scene.vpn] = pte & ~pte_bits.A
+        scene.found.gone.append(scene.vm.must_flush(scene.va, page.pfn))
+        scene.found.ns += scene.vm.settings.costs.pte_ns
+    return False
+
+
+def cool_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: every resident page of the range."""
+    return range_scan.scan(vm, space, op, out, _cool, keeps=True)
+
+
+HINT_PHASES: tuple[Phase, ...] = (
+    range_scan.lock_shared,
+    range_errors.check(range_errors.nothing),
+    range_scan.unlock,
+)
+COLD_PHASES: tuple[Phase, ...] = (
+    range_scan.lock_shared,
+    range_errors.check(range_errors.wired),
+    cool_pages,
+    *shootdown.PHASES,
+    range_scan.unlock,
+)

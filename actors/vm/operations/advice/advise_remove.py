@@ -1,0 +1,68 @@
+"""madvise(MADV_REMOVE): a hole in what is shared, for every mapping of it in every process.
+
+    lock; page by page: leave the object, remove all entries that map it; shoot down, address space
+    by address space; free the frames; unlock
+
+A hole in a file reads as zero from then on. Private copies of its pages stay.
+Source: Linux madvise_remove, shmem_fallocate(PUNCH_HOLE); FreeBSD vm_object_page_remove, as
+shm_deallocate uses it.
+"""
+
+from actors.machine import Effect
+from actors.message import PageKey
+from actors.operation import Op, advance
+from actors.vm.holes import Phase, VmState, idle_if
+from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.mappings import discard
+from actors.vm.operations.ranges import range_errors, range_scan
+from actors.vm.operations.ranges.range_scan import Scene
+from kernel.hole import Action, HoleEvent
+from kernel.page import Page
+from kernel.vm_map import SHARED, MapEntry
+from kernel.vmspace import VmSpace
+
+
+def _shared(entry: MapEntry) -> bool:
+    return bool(entry.flags & SHARED)
+
+
+def _files(vm: VmState, space: VmSpace, op: Op) -> list[MapEntry]:
+    pieces = space.map.pieces(op.start, op.end)
+    return [piece for piece in pieces if _shared(piece) and not vm.objects[piece.oid].anonymous]
+
+
+@idle_if(lambda vm, space, op: not _files(vm, space, op))
+def punch_files(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: what is faulted in from now on is zero."""
+    vm.punch_files(space, op.start, op.end)
+    return advance(op)
+
+
+def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
+    vm, found = scene.vm, scene.found
+    if vm.must_wait(page, HoleEvent.DISCARD):
+        return True
+    scene.take_entries(page, keep=False)
+    vm.drop_slot(key)
+    _, actions = vm.hole_event(key, HoleEvent.DISCARD, scene.op)
+    found.ns += vm.settings.costs.zap_page_ns
+    if page.pfn >= 0 and Action.FREE_FRAME in actions:
+        vm.outlives(page, scene.op, scene.out, freed_now=False)
+        found.frames.append(page.pfn)
+    return False
+
+
+def remove_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: every resident page of shared memory in the range."""
+    return range_scan.scan(vm, space, op, out, _remove, _shared)
+
+
+PHASES: tuple[Phase, ...] = (
+    range_scan.lock_shared,
+    range_errors.check(range_errors.wired_or_private),
+    punch_files,
+    remove_pages,
+    *shootdown.PHASES,
+    discard.free_frames,
+    range_scan.unlock,
+)

@@ -1,0 +1,1 @@
+"""How pages come in: faults, the pager, pages faulted in by the kernel."""

@@ -1,0 +1,113 @@
+"""Pages faulted in before they are touched: MADV_POPULATE_READ and _WRITE, mlock(2).
+
+    mlock: lock the map, mark the entries wired, unlock
+    page by page: what is not mapped yet is faulted in, as an access would
+    mlock that failed: the entries are not wired any more (FreeBSD)
+
+A fault for a store leaves the page dirty, so that one that MADV_FREE had given back stays.
+
+That an entry is wired is all that mlock leaves behind: who wants a page asks the map whether
+somebody wires it (`VmPages.is_wired`). FreeBSD counts wirings in the page besides.
+Source: FreeBSD vm_map_wire (vm_fault of each page, rolled back on failure); Linux do_mlock,
+__mm_populate (the entries stay locked), madvise_populate.
+"""
+
+from actors.machine import Effect
+from actors.operation import POPULATES, Op, OpKind, advance, replace
+from actors.vm.holes import Phase, VmState
+from actors.vm.operations.faults import fault
+from actors.vm.operations.ranges import range_errors, range_scan
+from kernel import pte as pte_bits
+from kernel.errors import Errno
+from kernel.policy.keys import Errors
+from kernel.vm_map import SHARED, WIRED, MapEntry
+from kernel.vmspace import VmSpace
+
+_WRITE = 2
+
+
+def wire_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: entries of the map become wired; Linux stops at the first gap, FreeBSD does none."""
+    end = op.end
+    if space.map.has_gap(op.start, op.end):
+        op = replace(op, error=Errno.ENOMEM)
+        linux = vm.settings.policy.errors is Errors.LINUX
+        end = space.map.mapped_until(op.start) if linux else op.start
+    space.map.change(op.start, end, _wired)
+    return advance(op, vm.settings.costs.map_ns)
+
+
+def unwire_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: munlock; entries of the map are not wired any more."""
+    space.map.change(op.start, op.end, _not_wired)
+    return advance(op, vm.settings.costs.map_ns)
+
+
+def _wired(entry: MapEntry) -> MapEntry:
+    return entry.with_flags(on=WIRED)
+
+
+def _not_wired(entry: MapEntry) -> MapEntry:
+    return entry.with_flags(off=WIRED)
+
+
+def next_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: begin the fault of the next page that an access would fault on; or be done."""
+    ptes = space.pmap.ptes
+    at = op.cursor
+    while at < op.end and not op.error:
+        entry = space.map.lookup(at)
+        if entry is None:
+            return _done(vm, replace(op, error=Errno.ENOMEM))
+        write = op.args[0]
+        if op.kind is OpKind.MLOCK:
+            write = int(bool(entry.prot & _WRITE) and not entry.flags & SHARED)
+        pte = ptes.get(at, 0)
+        if not pte_bits.permits(pte, write=bool(write)) or (write and not pte & pte_bits.D):
+            return replace(op, phase=0, start=at, value=0, args=(write, *op.args[1:]))
+        at += 1
+    return _done(vm, op)
+
+
+def _done(vm: VmState, op: Op) -> Op:
+    """End, or go on to undo what has failed: on Linux the entries stay wired."""
+    op = replace(op, value=0)
+    undoes = op.kind is OpKind.MLOCK and op.error and vm.settings.policy.errors is not Errors.LINUX
+    if not undoes:
+        return replace(op, phase=LENGTH[op.kind])
+    return replace(op, phase=op.phase + 1, start=op.args[2])
+
+
+def undo(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: what failed leaves nothing wired."""
+    op = unwire_entries(vm, space, op, out)
+    vm.unlock_map(space, op, out)
+    return replace(op, phase=LENGTH[op.kind])
+
+
+def begin_pages(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the entries are wired; on to their pages."""
+    return replace(op, phase=PAGES, cursor=op.start, args=(0, POPULATES, op.start))
+
+
+#: the phases of a fault come first, as they name one another by number
+PAGES = len(fault.PHASES)
+POPULATE_PHASES: tuple[Phase, ...] = (*fault.PHASES, next_page)
+MLOCK_PHASES: tuple[Phase, ...] = (
+    *POPULATE_PHASES,
+    range_scan.lock_exclusive,
+    undo,
+    range_scan.lock_exclusive,
+    wire_entries,
+    range_scan.unlock,
+    begin_pages,
+)
+MUNLOCK_PHASES: tuple[Phase, ...] = (
+    range_scan.lock_exclusive,
+    range_errors.check(range_errors.nothing),
+    unwire_entries,
+    range_scan.unlock,
+)
+#: where the calls begin and end
+FIRST = {OpKind.POPULATE: PAGES, OpKind.MLOCK: PAGES + 3}
+LENGTH = {OpKind.POPULATE: len(POPULATE_PHASES), OpKind.MLOCK: len(MLOCK_PHASES)}

@@ -1,0 +1,1 @@
+"""How TLBs lose entries: at once, later, and at a context switch."""

@@ -1,0 +1,196 @@
+"""Invalidation left to the other cores: HOLE returns, they invalidate at their next occasion.
+
+    HOLE        PTEs := no access; zero pm_gen of the others; read pm_active: the cores awaited;
+                the own TLB
+    a core      switches context (the hook comes before the early return within a pmap), or enters
+                the kernel: vm tells it what it missed; invalidates; CaughtUp
+    vm          the last core awaited has caught up: the pages are IDLE, the zeroing thread's
+
+A core that is not active has generation zero and flushes before it uses anything; one that leaves
+has caught up with that. One that never switches is interrupted when the deadline has passed.
+Source: issue 1318, davidchisnall's steps 1 to 3; LATR (whose pages are free after a time, not after
+acknowledgements: a hazard here); amd64 pm_active and pm_gen.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from actors.facts import CoresCaughtUp, HoleSettled
+from actors.machine import Effect, Note, Send
+from actors.messages import Shoot, Watch
+from actors.operation import Op, OpKind, OpState, advance, replace
+from actors.settings import KERNEL_LANE
+from actors.vm.entries import Gone
+from actors.vm.holes import Phase, VmState, idle_if
+from actors.vm.operations.flushes import shootdown
+from actors.vm.waiting import Deferral
+from kernel.hazards.switches import Hazard
+from kernel.hole import HoleEvent
+from kernel.policy.keys import HoleAccess, defers
+from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vmspace import VmSpace
+
+
+@idle_if(lambda _vm, _space, op: not op.gone)
+def zero_generations(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """First half, of a shootdown or of what stands for it."""
+    if not op.gone or not defers(vm.settings.policy):
+        return shootdown.zero_generations(vm, space, op, out)
+    for asid in _spaces(op.gone):
+        pmap = vm.spaces[asid].pmap
+        pmap.gens &= 1 << op.by if pmap.active >> op.by & 1 else 0
+    return advance(op, vm.settings.costs.pte_ns)
+
+
+@idle_if(lambda _vm, _space, op: not op.gone)
+def interrupt_or_defer(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Second half: interrupt the active cores, or note whom the invalidation is left to."""
+    if not op.gone or not defers(vm.settings.policy):
+        return shootdown.interrupt_active(vm, space, op, out)
+    if not op.deferral:
+        op = replace(op, deferral=_defer(vm, op, out))
+    asid, vpns = shootdown.next_round(op)
+    out.append(Send(op.by, Shoot(op.op, op.round, asid, vpns, (), op.ns)))
+    return replace(op, state=OpState.ACKS, ns=0)
+
+
+def _spaces(gone: Iterable[Gone]) -> list[int]:
+    return sorted({va >> ASID_SHIFT for va, _ in gone})
+
+
+def _defer(vm: VmState, op: Op, out: list[Effect]) -> int:
+    """Note the cores that are to invalidate; give the note's number, or -1 if there are none."""
+    awaiting = []
+    for asid in _spaces(op.gone):
+        mask = vm.spaces[asid].pmap.active & ~(1 << op.by)
+        if mask:
+            awaiting.append((asid, mask))
+    if not awaiting:
+        return -1
+    number = vm.last_deferral = vm.last_deferral + 1
+    owed = tuple(vm.must_flush(*one) for one in op.gone)
+    vm.deferrals[number] = Deferral(owed, tuple(awaiting))
+    deadline_ns = vm.settings.policy.deadline_ns
+    if deadline_ns:
+        zeroer = vm.settings.zeroer_of(op.gone[0][1])
+        out.append(Send(zeroer, Watch(KERNEL_LANE + zeroer, number)))
+    return number
+
+
+def left_to_others(vm: VmState, op: Op) -> bool:
+    """Say whether the flush of HOLE's pages is still left to other cores."""
+    return op.deferral in vm.deferrals
+
+
+def without_deferred(
+    vm: VmState, asid: int, ranges: Iterable[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield what is left of ranges without the pages whose flush is left to other cores."""
+    out = sorted(vpn for _, space, vpn in vm.deferred.values() if space == asid)
+    for start, end in ranges:
+        at = start
+        for vpn in out:
+            if at <= vpn < end:
+                if at < vpn:
+                    yield at, vpn
+                at = vpn + 1
+        if at < end:
+            yield at, end
+
+
+def missed(vm: VmState, core: int, asid: int) -> tuple[int, tuple[int, ...]]:
+    """Give the last note that awaits a core (0: none), and the pages that it must invalidate."""
+    upto, vpns = 0, dict[int, None]()
+    for number, one in vm.deferrals.items():
+        if any(space == asid and mask >> core & 1 for space, mask in one.awaiting):
+            upto = number
+            vpns.update((va & VPN_MASK, None) for va, _ in one.gone if va >> ASID_SHIFT == asid)
+    return upto, tuple(vpns)
+
+
+def caught_up(vm: VmState, lane: int, cores: int, asid: int, upto: int, out: list[Effect]) -> None:
+    """Note that cores (a mask) hold nothing of what was taken away up to a note."""
+    over = []
+    for number, one in vm.deferrals.items():
+        if number > upto:
+            break
+        left = tuple(
+            (space, mask & ~cores if space == asid else mask) for space, mask in one.awaiting
+        )
+        vm.deferrals[number] = Deferral(one.gone, left)
+        if not any(mask for _, mask in left):
+            over.append(number)
+    if over:
+        _over(vm, lane, over, out)
+
+
+def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None:
+    """All cores have invalidated: the pages are the zeroing thread's."""
+    for number in numbers:
+        one = vm.deferrals.pop(number)
+        vm.has_flushed(one.gone)
+        for asid in _spaces(one.gone):
+            vpns = tuple(va & VPN_MASK for va, _ in one.gone if va >> ASID_SHIFT == asid)
+            out.append(Note(CoresCaughtUp(lane, asid, vpns)))
+    found = [(key, at) for key, at in vm.deferred.items() if at[0] in numbers]
+    for asid in sorted({asid for _, (_, asid, _) in found}):
+        op = Op(lane, -1, OpKind.HOLE, asid, 0, 0)
+        keys, pages = [], []
+        for key, (_, space, vpn) in found:
+            if space != asid:
+                continue
+            vm.hole_event(key, HoleEvent.FLUSHED, op)
+            keys.append(key)
+            shown = vm.page_at(vm.spaces[asid], vpn)
+            if shown is not None and shown[0] == key:  # else it was unmapped there meanwhile
+                pages.append(vpn)
+        if vm.settings.policy.hole_access is HoleAccess.FATAL:
+            out.extend(Note(HoleSettled(lane, asid, low, high)) for low, high in _runs(pages))
+        vm.offer(op, keys, out)
+
+
+def _runs(vpns: list[int]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for vpn in sorted(vpns):
+        if found and found[-1][1] == vpn:
+            found[-1] = found[-1][0], vpn + 1
+        else:
+            found.append((vpn, vpn + 1))
+    return found
+
+
+# The deadline.
+
+
+def look(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: find a space of which cores are late, and what they have to invalidate."""
+    (upto,) = op.args
+    late: dict[int, int] = {}
+    for number, one in vm.deferrals.items():
+        if number <= upto:
+            for asid, mask in one.awaiting:
+                late[asid] = late.get(asid, 0) | mask
+    asid = next((asid for asid, mask in late.items() if mask), -1)
+    if asid < 0:
+        return replace(op, phase=len(PHASES))
+    if vm.settings.hazards & Hazard.TIME_FOR_ACKNOWLEDGEMENT:
+        caught_up(vm, op.op, late[asid], asid, upto, out)
+        return op
+    gone = {
+        one: None
+        for number, d in vm.deferrals.items()
+        if number <= upto
+        for one in d.gone
+        if one[0] >> ASID_SHIFT == asid
+    }
+    owed = tuple(vm.must_flush(*one) for one in gone)
+    spared = ~late[asid]
+    return advance(replace(op, asid=asid, gone=owed, spared=spared), vm.settings.costs.map_ns)
+
+
+def late_caught_up(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the cores that were late have acknowledged; is there another space?"""
+    caught_up(vm, op.op, ~op.spared, op.asid, op.args[0], out)
+    return replace(op, phase=0)
+
+
+PHASES: tuple[Phase, ...] = (look, *shootdown.PHASES, late_caught_up)

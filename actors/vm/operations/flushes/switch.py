@@ -1,0 +1,52 @@
+"""A core switches to an address space: the half of the shootdown protocol that `vm` sees.
+
+Set the core's own bit in pm_active FIRST, then read its generation: see `shootdown.py`.
+Where invalidations are left to context switches, a switch within an address space comes here as
+well, before it returns early. Source: amd64 pmap_activate_sw, pmap_pcid_alloc.
+"""
+
+from actors.machine import Effect, Send
+from actors.messages import Switched
+from actors.operation import Op, advance, replace
+from actors.vm.holes import Phase, VmState
+from actors.vm.operations.flushes import deferral
+from kernel.hazards.switches import Hazard
+from kernel.vmspace import VmSpace
+
+
+def set_active(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the core may be interrupted for this address space from now on."""
+    if _reads_first(vm, op):
+        return advance(_read(space, op))
+    space.pmap.active |= 1 << op.by
+    return advance(op)
+
+
+def _reads_first(vm: VmState, op: Op) -> bool:
+    return bool(vm.settings.hazards & Hazard.GENERATION_BEFORE_BIT) and not op.args[0]
+
+
+def _read(space: VmSpace, op: Op) -> Op:
+    """Read whether the core's generation is good, into `value`; from now on it is."""
+    op = replace(op, value=space.pmap.gens >> op.by & 1)
+    space.pmap.gens |= 1 << op.by
+    return op
+
+
+def read_generation(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: say whether the core's cached entries are still good; a fresh PCID otherwise."""
+    upto, vpns = deferral.missed(vm, op.by, op.asid)
+    if op.args[0]:  # it runs the address space: only what was left to it is missing
+        keep = len(vpns) <= vm.settings.costs.full_flush_pages
+    else:
+        if _reads_first(vm, op):
+            space.pmap.active |= 1 << op.by
+        else:
+            op = _read(space, op)
+        keep = bool(op.value)
+    vpns = vpns if keep else ()
+    out.append(Send(op.by, Switched(op.op, op.asid, keep, vpns, upto)))
+    return replace(op, phase=len(PHASES), error=-1)
+
+
+PHASES: tuple[Phase, ...] = (set_active, read_generation)

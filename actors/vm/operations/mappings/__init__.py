@@ -1,0 +1,1 @@
+"""Calls that change what is mapped where, and who inherits it."""

@@ -1,0 +1,320 @@
+"""Operations that let pages go: munmap(2), mmap(2) on top of a mapping, MADV_DONTNEED of Linux.
+
+    lock; page by page: leave the object, remove the entry; remove the entries of pages that others
+    have, too; shoot down; free the frames; change the map; unlock; settle objects
+
+Pages of shared memory stay as long as their object does: mremap(2) may show them again.
+
+The frames are free only when no TLB can map them. FreeBSD's vm_map_delete does the same under the
+map write lock; Linux's zap_page_range works under the shared lock.
+"""
+
+from collections.abc import Callable
+
+from actors.machine import Effect, Send
+from actors.message import PageKey
+from actors.messages import Free
+from actors.operation import Op, advance, replace
+from actors.vm.entries import Gone
+from actors.vm.holes import Phase, VmState, idle_if, named
+from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.mappings import object_chain
+from actors.vm.operations.ranges import advice_scope, range_errors, range_scan
+from actors.vm.operations.ranges.range_scan import Scene
+from kernel import pte as pte_bits
+from kernel.errors import Errno
+from kernel.hazards.switches import Hazard
+from kernel.hole import Action, HoleEvent
+from kernel.page import Page
+from kernel.policy.keys import Errors
+from kernel.units import ASID_SHIFT, VPN_LIMIT
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
+from kernel.vmspace import VmSpace
+
+#: which entries of the map an operation lets go of
+Choice = Callable[[VmState, MapEntry], bool]
+
+
+def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
+    """Take one page out of its object and its entry out of the page table."""
+    vm, op, found = scene.vm, scene.op, scene.found
+    careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and scene.vpn in op.seen
+    if vm.must_wait(page, HoleEvent.DISCARD) and not careless:
+        return True
+    if not careless:  # it looked before it slept, when a fault had not entered the page yet
+        scene.take_entry()
+    vm.drop_slot(key)
+    after, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
+    if Action.WAIT in actions:
+        return True
+    assert after is None
+    found.ns += vm.settings.costs.zap_page_ns
+    if page.pfn >= 0 and Action.FREE_FRAME in actions:
+        vm.outlives(page, op, scene.out, freed_now=False)
+        found.frames.append(page.pfn)
+    return False
+
+
+def everything(_vm: VmState, _entry: MapEntry) -> bool:
+    """Choose all."""
+    return True
+
+
+def private(_vm: VmState, entry: MapEntry) -> bool:
+    """Choose what is not MAP_SHARED."""
+    return not entry.flags & SHARED
+
+
+def older_copies(vm: VmState, entry: MapEntry) -> bool:
+    """Choose entries behind whose pages an older copy may lie."""
+    return vm.shadowed(entry)
+
+
+def let_pages_go(choice: Choice) -> Phase:
+    """Phase: every resident page of the range that nobody else has."""
+
+    def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+        slept = op
+        op = range_scan.scan(
+            vm, space, op, out, let_go, lambda e: choice(vm, e) and vm.exclusive(e)
+        )
+        if op.state and vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY:
+            return replace(op, seen=(*slept.seen, op.cursor))
+        return op
+
+    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+        pages = vm.held_in(space, op.cursor, op.end, lambda e: choice(vm, e) and vm.exclusive(e))
+        return next(pages, None) is None
+
+    return idle_if(idle)(named("let_pages_go", phase))
+
+
+def _present(vm: VmState, space: VmSpace, op: Op, piece: MapEntry) -> list[int]:
+    """List the pages of a piece that a TLB may have."""
+    mapped = space.pmap.mapped_in(piece.start, piece.end)
+    if vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
+        return mapped
+    owed = vm.owed_in(op.asid, piece.start, piece.end, op.gone)
+    return sorted({*mapped, *owed}) if owed else mapped
+
+
+def drop_entries(choice: Choice) -> Phase:
+    """Phase: entries of pages that others have, too; one a step when exploring."""
+
+    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+        gone: list[Gone] = []
+        base = op.asid << ASID_SHIFT
+        for piece in space.map.pieces(op.cursor, op.end):
+            if not choice(vm, piece):
+                continue
+            for vpn in _present(vm, space, op, piece):
+                if vpn in op.seen:
+                    continue  # with the hazard no-restart-after-busy it has looked there already
+                gone += [one] if (one := vm.take_entry(base | vpn)) is not None else []
+                if vm.settings.fine:
+                    ns = op.ns + vm.settings.costs.pte_ns
+                    return replace(op, gone=op.gone + tuple(gone), cursor=vpn + 1, ns=ns)
+        ns = len(gone) * vm.settings.costs.pte_ns
+        return advance(replace(op, gone=op.gone + tuple(gone)), ns)
+
+    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+        return not any(
+            _present(vm, space, op, piece)
+            for piece in space.map.pieces(op.cursor, op.end)
+            if choice(vm, piece)
+        )
+
+    return idle_if(idle)(named("drop_entries", phase))
+
+
+def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op) -> bool:
+    return not vm.settings.has_zero_page
+
+
+@idle_if(_without_zero_page)
+def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: entries for the zero page go, as those of pages do."""
+    if _without_zero_page(vm, space, op):
+        return advance(op)
+    base, ptes = op.asid << ASID_SHIFT, space.pmap.ptes
+    found = space.pmap.mapped_in(op.start, op.end)
+    shared = [v for v in found if vm.settings.is_zero_page(pte_bits.pfn_of(ptes[v]))]
+    gone = [one for vpn in shared if (one := vm.take_entry(base | vpn)) is not None]
+    return advance(replace(op, gone=op.gone + tuple(gone)), len(gone) * vm.settings.costs.pte_ns)
+
+
+@idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.FREE_BEFORE_ACKS)
+def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: with the hazard, the frames are given back before the shootdown."""
+    if vm.settings.hazards & Hazard.FREE_BEFORE_ACKS:
+        op = freed(vm, op, out)
+    return advance(op)
+
+
+@idle_if(lambda _vm, _space, op: not op.frames)
+def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the shootdown is complete, nobody can reach the frames any more."""
+    return advance(freed(vm, op, out))
+
+
+def freed(vm: VmState, op: Op, out: list[Effect]) -> Op:
+    """Give the operation's frames back, but those that pins still keep."""
+    by_memory: dict[int, list[int]] = {}
+    for pfn in filter(vm.let_go_of_frame, op.frames):
+        by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
+    out.extend(
+        Send(memory, Free(op.op, tuple(pfns), zeroed=False))
+        for memory, pfns in sorted(by_memory.items())
+    )
+    return replace(op, frames=())
+
+
+def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Phase, ...]:
+    """Give the phases in which entries of the page table go, and pages; the frames at the end.
+
+    last: the operation has no shootdown after this one.
+    """
+    return (
+        let_pages_go(pages),
+        drop_entries(entries),
+        free_early,
+        *([shootdown.join_flushes] if last else []),
+        *shootdown.PHASES,
+        free_frames,
+    )
+
+
+def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
+    """Give the operation with the error that it returns if its range has a gap; it goes on."""
+    if op.error or vm.settings.policy.errors is not Errors.LINUX:
+        return op
+    if space.map.has_gap(op.start, op.end):
+        return replace(op, error=Errno.ENOMEM)
+    return op
+
+
+def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the range leaves the map."""
+    gone = space.map.remove(op.start, op.end)
+    space.holes.remove(op.start, op.end)
+    drops = dict.fromkeys((*op.drops, *(entry.oid for entry in gone)))
+    return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
+
+
+def map_memory(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: a new mapping; a like private anonymous neighbour below is extended instead.
+
+    Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce): not
+    one that others use as well, or that shadows another.
+    """
+    prot, shared, file, first = op.args
+    size = op.end - op.start
+    below = space.map.lookup(op.start - 1) if op.start else None
+    if file >= 0:
+        entry = MapEntry(op.start, op.end, prot, vm.file_object(file), first)
+        entry = entry.with_flags(on=SHARED if shared else NEEDS_COPY)
+    elif shared:
+        entry = MapEntry(op.start, op.end, prot, vm.make_object(op.op, size), 0, SHARED)
+    elif below is not None and _grows(vm, below, prot, op.start):
+        vm.objects[below.oid].size += size
+        entry = MapEntry(op.start, op.end, prot, below.oid, below.pindex(op.start))
+    else:
+        entry = MapEntry(op.start, op.end, prot, vm.make_object(op.op, size), 0)
+    space.map.insert(entry)
+    return advance(op, vm.settings.costs.map_ns)
+
+
+def _grows(vm: VmState, below: MapEntry, prot: int, start: int) -> bool:
+    top = vm.objects[below.oid]
+    alone = top.anonymous and vm.refs(below.oid) == 1 and not top.backing
+    return alone and below.prot == prot and not below.flags and below.pindex(start) == top.size
+
+
+def punch(choice: Choice, *, to_zero: bool = False) -> Phase:
+    """Give the phase in which an object of its own takes the place of all that an entry shows.
+
+    So what was discarded stays discarded. A private mapping of a file shows the file again, unless
+    it is to be zero.
+    """
+
+    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+        drops = dict.fromkeys(op.drops)
+        for piece in list(space.map.pieces(op.start, op.end)):
+            if not choice(vm, piece):
+                continue
+            drops[piece.oid] = None
+            fresh = _punched(vm, piece, op.op, to_zero=to_zero)
+            space.map.change(piece.start, piece.end, _always(fresh))
+        return advance(replace(op, drops=tuple(drops)))
+
+    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+        return not any(choice(vm, e) for e in space.map.overlapping(op.start, op.end))
+
+    return idle_if(idle)(named("punch", phase))
+
+
+def _punched(vm: VmState, piece: MapEntry, lane: int, *, to_zero: bool) -> MapEntry:
+    bottom, index = vm.bottom(piece)
+    flags = piece.flags | NEEDS_COPY
+    if to_zero or vm.objects[bottom].anonymous:
+        bottom, index = vm.make_object(lane, piece.end - piece.start), 0
+        flags = piece.flags & ~NEEDS_COPY
+    return MapEntry(piece.start, piece.end, piece.prot, bottom, index, flags)
+
+
+def _always(entry: MapEntry) -> Callable[[MapEntry], MapEntry]:
+    return lambda _: entry
+
+
+def lock(clips: Callable[[VmState], bool], punches: Choice = older_copies) -> Phase:
+    """Phase: take the map lock, exclusively if the operation clips or is to punch something."""
+
+    def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+        write = clips(vm) or any(punches(vm, e) for e in space.map.overlapping(op.start, op.end))
+        if write and space.lock.held_by(op.op) and space.lock.writer != op.op:
+            vm.unlock_map(space, op, out)  # it was forked while we waited
+        return vm.lock_map(space, op, out, write=write) or advance(op, vm.settings.costs.map_ns)
+
+    return named("lock", phase)
+
+
+def whole_space(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the operation is about all of the address space."""
+    return advance(replace(op, start=0, end=VPN_LIMIT))
+
+
+MUNMAP_PHASES: tuple[Phase, ...] = (
+    range_scan.lock_exclusive,
+    *let_go_of(everything, private),
+    unmap,
+    range_scan.unlock,
+    object_chain.settle,
+)
+MMAP_PHASES: tuple[Phase, ...] = (
+    range_scan.lock_exclusive,
+    *let_go_of(everything, private),
+    unmap,
+    map_memory,
+    range_scan.unlock,
+    object_chain.settle,
+)
+#: what comes first where older copies must not show again: HOLE, ZERO; MADV_FREE
+PUNCH_PHASES: tuple[Phase, ...] = (
+    drop_zero_page,
+    *let_go_of(advice_scope.punched, advice_scope.punched, last=False),
+    punch(advice_scope.punched, to_zero=True),
+)
+FREE_PUNCH_PHASES: tuple[Phase, ...] = (
+    *let_go_of(advice_scope.freed_by_punching, advice_scope.freed_by_punching, last=False),
+    punch(advice_scope.freed_by_punching),
+)
+DONTNEED_PHASES: tuple[Phase, ...] = (
+    lock(lambda _: False),
+    range_errors.check(range_errors.wired),
+    *let_go_of(everything, private),
+    punch(older_copies),
+    range_scan.unlock,
+    object_chain.settle,
+)
+#: exit(2), and execve(2), which goes on with an empty address space
+EXIT_PHASES: tuple[Phase, ...] = (whole_space, *MUNMAP_PHASES)

@@ -1,0 +1,100 @@
+"""mprotect(2): permissions are lost at once, everywhere; they are gained by faults.
+
+An entry that the page daemon has just removed may still be in a TLB: its flush is awaited, too. The
+dirty bit of an entry that goes is kept with the page.
+
+Source: FreeBSD vm_map_protect, pmap_protect: PROT_NONE removes the entries (pmap_remove_pte marks
+the page dirty), losing W clears it, the flush completes before the map is unlocked; gaining needs
+no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has not flushed yet.
+"""
+
+from actors.machine import Effect
+from actors.operation import Op, advance, replace
+from actors.vm.entries import Gone
+from actors.vm.holes import Phase, VmState, idle_if
+from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.mappings import discard
+from actors.vm.operations.ranges import range_scan
+from kernel import pte as pte_bits
+from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vmspace import VmSpace
+
+_READ, _WRITE = 1, 2
+
+
+@idle_if(lambda vm, space, op: discard.with_gap_error(vm, space, op) is op)
+def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: where a gap is an error, what lies behind the first one keeps its protection.
+
+    Source: Linux do_mprotect_pkey, which walks the mappings and stops at a hole.
+    """
+    op = discard.with_gap_error(vm, space, op)
+    if op.error:
+        op = replace(op, end=space.map.mapped_until(op.start))
+    return advance(op)
+
+
+def change_map(_vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the entries of the range get the new protection; `map_ns` has paid for the clips."""
+    prot = op.args[0]
+    space.map.change(op.start, op.end, lambda e: e.with_prot(prot))
+    return advance(op)
+
+
+@idle_if(lambda vm, space, op: not _concerned(vm, space, op))
+def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: page-table entries lose what the protection does not give any more.
+
+    Where another operation has taken an entry and not flushed it yet, this one flushes it, too.
+    """
+    (prot,) = op.args
+    base = op.asid << ASID_SHIFT
+    gone: list[Gone] = []
+    cursor = op.end
+    for vpn in _concerned(vm, space, op):
+        if not prot & _READ:
+            gone += _one(vm.take_entry(base | vpn))
+        else:
+            gone += _one(_write_protected(vm, space, base | vpn))
+        if vm.settings.fine:
+            cursor = vpn + 1
+            break
+    ns = len(gone) * vm.settings.costs.pte_ns
+    op = replace(op, gone=op.gone + tuple(gone), cursor=cursor, ns=op.ns + ns)
+    return advance(op) if cursor == op.end else op
+
+
+def _concerned(vm: VmState, space: VmSpace, op: Op) -> list[int]:
+    """List the pages that lose an entry or W, and those whose flush another operation owes."""
+    (prot,) = op.args
+    if prot & _WRITE and prot & _READ:
+        return []
+    ptes = space.pmap.ptes
+    mapped = space.pmap.mapped_in(op.cursor, op.end)
+    if prot & _READ:
+        mapped = [vpn for vpn in mapped if ptes[vpn] & pte_bits.W]
+    owed = vm.owed_in(op.asid, op.cursor, op.end, op.gone)
+    return sorted({*owed, *mapped})
+
+
+def _write_protected(vm: VmState, space: VmSpace, va: int) -> Gone | None:
+    vpn = va & VPN_MASK
+    pte = space.pmap.ptes.get(vpn, 0)
+    if pte & pte_bits.W:
+        space.pmap.ptes[vpn] = pte & ~pte_bits.W
+        return vm.must_flush(va, pte_bits.pfn_of(pte))
+    return vm.owed(va)
+
+
+def _one(gone: Gone | None) -> tuple[Gone, ...]:
+    return () if gone is None else (gone,)
+
+
+PHASES: tuple[Phase, ...] = (
+    range_scan.lock_exclusive,
+    stop_at_gap,
+    change_map,
+    change_entries,
+    *shootdown.PHASES,
+    range_scan.unlock,
+)

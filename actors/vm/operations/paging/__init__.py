@@ -1,0 +1,1 @@
+"""How pages go: what the page daemon has each vm do."""

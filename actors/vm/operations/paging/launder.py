@@ -1,0 +1,161 @@
+"""The page daemon writes dirty pages to swap: their frames can go then.
+
+    page by page: try busy, look again: of a hole, clean, used, wired -> not written; take W and D
+    from the entries; shoot down, after `daemon_batch` pages at the latest; write the cluster; when
+    it is written: clean, next to go
+
+A page of a hole is never written. The page stays mapped for reading; a store faults and waits.
+Source: FreeBSD vm_pageout_launder, vm_pageout_flush (pmap_remove_write before the write starts),
+swp_pager_async_iodone (vm_page_undirty, vm_page_deactivate_noreuse).
+"""
+
+from actors.facts import SwapWritten
+from actors.machine import Effect, Note, Send
+from actors.message import NO_SLOT, PageKey
+from actors.messages import PageOut, Sleep
+from actors.operation import Op, OpKind, OpState, advance, replace
+from actors.vm.entries import NO_FRAME, Gone
+from actors.vm.holes import Phase, VmState, idle_if
+from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.paging import page_scan
+from kernel import pte as pte_bits
+from kernel.hazards.switches import Hazard
+from kernel.hole import HoleState
+from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
+from kernel.page_queue import Queue
+from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vmspace import VmSpace
+
+
+def protect_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: pages to be written are busied, and cannot be stored to any more."""
+    room = vm.settings.policy.daemon_batch
+    gone, held, ns = list(op.gone), list(op.pages), 0
+    while op.wanted and _unflushed(gone) < room:
+        op, key, page, _ = page_scan.next_page(vm, op)
+        ns += vm.settings.costs.flag_page_ns
+        if page is not None and _is_written(vm, op, key, page, gone):
+            vm.put(key, page.with_busy(op.op).with_flags(on=DIRTY))
+            held.append((key, 0))
+            gone += _write_protected(vm, page)
+        if vm.settings.fine:
+            break
+    ns += (len(gone) - len(op.gone)) * vm.settings.costs.pte_ns
+    full = _unflushed(gone) >= room
+    op = replace(op, pages=tuple(held), gone=tuple(gone), ns=op.ns + ns)
+    return op if op.wanted and not full else advance(op)
+
+
+def _unflushed(gone: list[Gone]) -> int:
+    return len({pfn for _, pfn in gone if pfn != NO_FRAME})
+
+
+def _is_written(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -> bool:
+    """Decide one page of the batch; one that is not written goes where it belongs."""
+    if page.busy != NOBODY:
+        if page.pfn not in vm.queues.where:
+            vm.enqueue(page.pfn, Queue.LAUNDRY)
+        return False
+    careless = vm.settings.hazards & Hazard.HOLE_TO_SWAP
+    if page.hole is not HoleState.LIVE and not careless:
+        vm.activate(page)
+        return False
+    references, flushes = vm.take_references(page)
+    gone += flushes
+    used = references and not page_scan.is_asked_for(op)
+    if used or not page_scan.may_go(vm, key, page):
+        vm.activate(page)
+        return False
+    if not vm.dirtied(page):
+        vm.enqueue(page.pfn, Queue.NOREUSE)
+        return False
+    return True
+
+
+def _write_protected(vm: VmState, page: Page) -> list[Gone]:
+    """Take W and D from the entries of a page; D lives on in the page."""
+    gone = []
+    for va, pte in list(vm.entries_of(page)):
+        vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~(pte_bits.W | pte_bits.D)
+        if pte & pte_bits.W:
+            gone.append(vm.must_flush(va, page.pfn))
+        elif (owed := vm.owed(va)) is not None:
+            gone.append(owed)
+    return gone
+
+
+@idle_if(lambda _vm, _space, op: not op.wanted)
+def more(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: the next pages of the batch, before all are written."""
+    return _back(vm, op, more, protect_pages) if op.wanted else advance(op)
+
+
+def write_out(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: nobody can store to the pages; have memory send them to swap."""
+    if not op.pages:
+        return _back(vm, op, write_out, page_scan.collect)
+    assert not op.wanted or vm.settings.hazards, "a cluster is written at once"
+    pages = [(key, page) for key, _ in op.pages if (page := vm.get(key)) is not None]
+    pfns = tuple(page.pfn for _, page in pages)
+    slots = tuple(vm.objects[oid].swap.get(index, NO_SLOT) for (oid, index), _ in pages)
+    out.append(Send(vm.settings.memory_of(pfns[0]), PageOut(op.op, pfns, slots)))
+    if op.by < vm.settings.cores:
+        out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
+        op = replace(op, ns=0)
+    return replace(op, state=OpState.PAGER)
+
+
+def paged_out(op: Op, slots: tuple[int, ...]) -> Op:
+    """Take in that the pages are written, and where."""
+    pages = tuple((key, slot) for (key, _), slot in zip(op.pages, slots, strict=True))
+    return advance(replace(op, pages=pages, state=OpState.READY))
+
+
+def written(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the pages are in swap; those for which there was no room are dirty as before."""
+    done = 0
+    for key, slot in op.pages:
+        page = vm.get(key)
+        assert page is not None, "it is busy"
+        if slot == NO_SLOT:
+            vm.unbusy(key, page, out)
+            vm.enqueue(page.pfn, Queue.LAUNDRY)
+            continue
+        done += 1
+        vm.objects[key[0]].swap[key[1]] = slot
+        vm.unbusy(key, page.with_flags(off=DIRTY | LAZY_FREE | KNOWN_ZERO), out)
+        vm.enqueue(page.pfn, Queue.NOREUSE if page.hole is HoleState.LIVE else Queue.HOLES)
+    if done:
+        out.append(Note(SwapWritten(op.op, done)))
+    op = page_scan.count(replace(op, pages=()), moved=done)
+    return _back(vm, op, written, protect_pages if op.wanted else page_scan.collect)
+
+
+PHASES: tuple[Phase, ...] = (
+    page_scan.collect,
+    protect_pages,
+    *shootdown.PHASES,
+    more,
+    write_out,
+    written,
+)
+#: with the hazard page-out-before-acks the pages are written first
+PHASES_WRITE_FIRST: tuple[Phase, ...] = (
+    page_scan.collect,
+    protect_pages,
+    write_out,
+    *shootdown.PHASES,
+    written,
+)
+
+
+def phases(vm: VmState, op: Op) -> tuple[Phase, ...]:
+    """Give the phases in which pages are written."""
+    early = op.kind is OpKind.LAUNDER and vm.settings.hazards & Hazard.PAGE_OUT_BEFORE_ACKS
+    return PHASES_WRITE_FIRST if early else PHASES
+
+
+def _back(vm: VmState, op: Op, here: Phase, there: Phase) -> Op:
+    """Go back from one of the phases to another, wherever they are among the operation's."""
+    among = phases(vm, op)
+    return replace(op, phase=op.phase - among.index(here) + among.index(there))

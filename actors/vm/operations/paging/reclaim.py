@@ -1,0 +1,162 @@
+"""The page daemon takes frames: pages of holes, dirty or not; others if unused and clean.
+
+    page by page: try busy (never sleep), look again what it is, veto if wired; of no hole: one that
+    was used becomes active, a dirty one goes to the laundry; remove the entries; shoot down, after
+    `daemon_batch` pages at the latest; look at the dirty bits again; free
+
+A page without a copy in swap that is clean was never written to: it reads as zero again.
+Source: FreeBSD vm_pageout_scan_inactive; issue 1318: reclaim without page-out, without dirty bits.
+"""
+
+from actors.facts import Reclaimed
+from actors.machine import Effect, Note, Send
+from actors.message import PageKey
+from actors.messages import Free
+from actors.operation import Op, advance, replace
+from actors.vm.entries import Gone
+from actors.vm.holes import Phase, VmState
+from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.paging import page_scan
+from kernel import pte as pte_bits
+from kernel.hazards.switches import Hazard
+from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
+from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
+from kernel.page_queue import Queue
+from kernel.policy.keys import AdviceKind, Reclaim, zero_may_skip
+from kernel.vmspace import VmSpace
+
+_FREES = frozenset({Action.FREE_FRAME, Action.FREE_ZEROED})
+
+
+def _is_free_hole(vm: VmState, page: Page) -> bool:
+    frees = _FREES.intersection(vm.table_says(page, HoleEvent.RECLAIM))
+    return bool(frees) and page.hole is not HoleState.LIVE
+
+
+def _careless(vm: VmState, op: Op) -> bool:
+    skips = bool(vm.settings.hazards & Hazard.DAEMON_SKIPS_RECHECK)
+    return skips and page_scan.queue_of(op) is Queue.HOLES
+
+
+def take_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: pages that may go are busied and lose their entries."""
+    costs = vm.settings.costs
+    held: list[tuple[PageKey, int]] = []
+    gone: list[Gone] = []
+    ns = 0
+    room = vm.settings.policy.daemon_batch - len(op.pages)
+    while op.wanted and len(held) < room:
+        op, key, page, _ = page_scan.next_page(vm, op, queued_too=_careless(vm, op))
+        ns += costs.flag_page_ns
+        if page is not None and _may_take(vm, op, key, page, gone):
+            vm.put(key, page.with_busy(op.op))
+            held.append((key, 0))
+            for va in page.mappings:
+                one = vm.take_entry(va)
+                if one is not None:
+                    gone.append(one)
+        if vm.settings.fine:
+            break
+    ns += len(held) * costs.zap_page_ns
+    op = replace(op, pages=op.pages + tuple(held), gone=op.gone + tuple(gone), ns=op.ns + ns)
+    return op if op.wanted and len(held) < room else advance(op)
+
+
+def _may_take(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -> bool:
+    """Decide one page of the batch; one that stays goes into the queue that it belongs to."""
+    if _careless(vm, op):
+        return page.busy == NOBODY
+    if page.busy != NOBODY and page.hole not in IN_HANDS:
+        vm.enqueue(page.pfn, page_scan.queue_of(op))
+        return False
+    if page.hole is not HoleState.LIVE and not vm.is_wired(key, page):
+        return _may_take_hole(vm, op, key, page)
+    late = page.wired and vm.settings.hazards & Hazard.PINS_SEEN_AFTER_UNMAP
+    stays = not late and not page_scan.may_go(vm, key, page)
+    if stays or page_scan.queue_of(op) is Queue.HOLES:
+        vm.activate(page)
+        return False
+    references, flushes = vm.take_references(page)
+    gone += flushes
+    if references and not page_scan.is_asked_for(op):
+        vm.activate(page)
+        return False
+    if vm.dirtied(page):
+        vm.enqueue(page.pfn, Queue.LAUNDRY)
+        return False
+    return True
+
+
+def _may_take_hole(vm: VmState, op: Op, key: PageKey, page: Page) -> bool:
+    if _is_reused(vm, page):
+        _leaves_hole(vm, op, key)
+        return False
+    if _is_free_hole(vm, page):
+        return True
+    vm.enqueue(page.pfn, Queue.HOLES)
+    return False
+
+
+def _is_reused(vm: VmState, page: Page) -> bool:
+    """Say whether a reusable page was used since REUSABLE: the scan takes it out of that state.
+
+    Source: XNU, vm_pageout_scan and vm_object_reuse_pages.
+    """
+    if vm.settings.policy.advice is not AdviceKind.REUSABLE_REUSE or page.hole is HoleState.LIVE:
+        return False
+    return vm.dirtied(page) or any(pte & pte_bits.A for _, pte in vm.entries_of(page))
+
+
+def _leaves_hole(vm: VmState, op: Op, key: PageKey) -> None:
+    after, _ = vm.hole_event(key, HoleEvent.ROGUE, op)
+    assert after is not None, "it stays"
+    vm.activate(after)
+
+
+def _goes(vm: VmState, op: Op, page: Page) -> bool:
+    return _is_free_hole(vm, page) or not page.flags & DIRTY or _careless(vm, op)
+
+
+def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: the shootdown is complete; a page that was written to meanwhile stays."""
+    frames: dict[tuple[int, bool], list[int]] = {}
+    holes = free = 0
+    for key, _ in op.pages:
+        page = vm.get(key)
+        assert page is not None
+        if _is_reused(vm, page):
+            _leaves_hole(vm, op, key)
+            vm.unbusy(key, vm.objects[key[0]].pages[key[1]], out)
+            continue
+        if not _goes(vm, op, page):
+            vm.unbusy(key, page.with_flags(off=LAZY_FREE), out)
+            vm.enqueue(page.pfn, Queue.LAUNDRY)
+            continue
+        if page.hole is not HoleState.LIVE:
+            holes += 1
+            if vm.settings.policy.reclaim is Reclaim.ZERO_PAGE:
+                vm.objects[key[0]].reclaimed.add(key[1], key[1] + 1)
+        free += page.hole is HoleState.LIVE and bool(page.flags & LAZY_FREE)
+        _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op)
+        vm.wake_page(key, out)
+        if not _FREES.intersection(actions) or vm.outlives(page, op, out, freed_now=True):
+            continue
+        trusted = zero_may_skip(vm.settings.policy) or not page.flags & DIRTY
+        known = (Action.FREE_ZEROED in actions and trusted) or vm.known_zero(page)
+        frames.setdefault((vm.settings.memory_of(page.pfn), known), []).append(page.pfn)
+    out.extend(Send(m, Free(op.op, tuple(p), zeroed=z)) for (m, z), p in sorted(frames.items()))
+    freed = sum(len(p) for p in frames.values())
+    if freed:
+        out.append(Note(Reclaimed(op.op, freed, holes, free)))
+    op = page_scan.count(replace(op, pages=()), freed=freed)
+    # back to take_pages, or to what gives the next batch
+    return replace(op, phase=op.phase - _FROM_TAKE - (0 if op.wanted else 1))
+
+
+PHASES: tuple[Phase, ...] = (
+    page_scan.collect,
+    take_pages,
+    *shootdown.PHASES,
+    free_pages,
+)
+_FROM_TAKE = PHASES.index(free_pages) - PHASES.index(take_pages)

@@ -1,0 +1,1 @@
+"""Ranges of an address space: walked page by page, checked, claimed."""

@@ -1,0 +1,58 @@
+"""What in its range HOLE, ZERO and MADV_FREE are about: shared memory, older copies, files.
+
+Source: issue 1318 (nwf on shared and shadowing mappings), FreeBSD vm_map_madvise and bug 240061.
+"""
+
+from actors.machine import Effect
+from actors.operation import Op, advance, replace
+from actors.vm.holes import VmState, idle_if
+from kernel.errors import Errno
+from kernel.policy.keys import ShadowAnon, ShadowNamed, Shared
+from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
+from kernel.vmspace import VmSpace
+
+
+def _refused(vm: VmState, space: VmSpace, op: Op) -> bool:
+    """Say whether the policy refuses HOLE and ZERO of something in the range."""
+    policy = vm.settings.policy
+    for entry in space.map.overlapping(op.start, op.end):
+        if entry.flags & SHARED:
+            if policy.shared is Shared.REJECT:
+                return True
+        elif policy.shadow_named is ShadowNamed.EINVAL and not vm.anonymous(entry):
+            return True
+    return False
+
+
+@idle_if(lambda vm, space, op: not _refused(vm, space, op))
+def refuse(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    """Phase: HOLE and ZERO of what the policy refuses do nothing, and say so."""
+    if _refused(vm, space, op):
+        op = replace(op, end=op.start, error=Errno.EINVAL)
+    return advance(op)
+
+
+def advised(vm: VmState, entry: MapEntry) -> bool:
+    """Say whether HOLE, ZERO, REUSE and MADV_FREE are about the pages of an entry.
+
+    Where an older copy lies below they are, if it was punched out or is to show again; pages that
+    another process sees as well are not theirs, except through shared mappings.
+    """
+    if entry.flags & SHARED or not vm.shadowed(entry):
+        return True
+    rewinds = vm.settings.policy.shadow_anon is ShadowAnon.REWIND
+    return rewinds and vm.exclusive(entry) and not entry.flags & NEEDS_COPY
+
+
+def punched(vm: VmState, entry: MapEntry) -> bool:
+    """Say whether HOLE and ZERO put a new object in the place of what an entry shows."""
+    if not vm.shadowed(entry):
+        return False
+    if vm.anonymous(entry):
+        return vm.settings.policy.shadow_anon is ShadowAnon.PUNCH
+    return vm.settings.policy.shadow_named is ShadowNamed.PUNCH
+
+
+def freed_by_punching(vm: VmState, entry: MapEntry) -> bool:
+    """Say whether MADV_FREE does."""
+    return vm.anonymous(entry) and punched(vm, entry)

@@ -1,0 +1,178 @@
+"""Walking the pages of a range, one by one, with sleep and restart; and their copies in swap.
+
+A scanning phase calls `scan` with what to do for one page. Exploring, one page is one step; timed
+runs do as many as possible. A visitor that meets a busy page puts the operation to sleep; after
+that the scan looks again at the same page, with everything re-evaluated.
+"""
+
+from collections.abc import Callable
+
+from actors.machine import Effect
+from actors.message import PageKey
+from actors.operation import Op, OpKind, advance, replace
+from actors.vm.entries import Gone
+from actors.vm.holes import VmState
+from kernel import pte as pte_bits
+from kernel.hazards.switches import Hazard
+from kernel.page import NOBODY, Page
+from kernel.units import ASID_SHIFT, VPN_MASK
+from kernel.vm_map import MapEntry
+from kernel.vmspace import VmSpace
+
+_USED = pte_bits.A | pte_bits.D
+
+
+class Found:
+    """What the visits of one step add to the operation."""
+
+    __slots__ = ("frames", "gone", "left", "ns", "pages", "todo", "wanted")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.pages: list[tuple[PageKey, int]] = []
+        self.wanted: list[tuple[PageKey, int]] = []
+        self.gone: list[Gone] = []
+        self.frames: list[int] = []
+        self.todo: list[int] = []
+        self.left: list[int] = []
+        self.ns = 0
+
+    def into(self, op: Op, cursor: int) -> Op:
+        """Give the operation with all that added."""
+        return replace(
+            op,
+            pages=op.pages + tuple(self.pages),
+            wanted=op.wanted + tuple(self.wanted),
+            gone=op.gone + tuple(self.gone),
+            frames=op.frames + tuple(self.frames),
+            todo=op.todo + tuple(self.todo),
+            left=op.left + tuple(self.left),
+            ns=op.ns + self.ns,
+            cursor=cursor,
+        )
+
+
+class Scene:
+    """Where a visit happens: vm, address space, page, operation, findings, effects."""
+
+    __slots__ = ("found", "op", "out", "space", "va", "vm", "vpn")
+
+    def __init__(self, vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> None:
+        """Set the scene for one step of a scanning phase."""
+        self.vm = vm
+        self.space = space
+        self.op = op
+        self.out = out
+        self.found = Found()
+        #: the page that is visited, in its space and as a mapping
+        self.vpn = self.va = 0
+
+    def take_entry(self, *, keep: bool = False) -> None:
+        """Take away the entry of the page that is visited; its flush is then due."""
+        gone = self.vm.take_entry(self.va, keep=keep)
+        if gone is not None:
+            self.found.gone.append(gone)
+
+    def take_entries(self, page: Page, *, keep: bool) -> None:
+        """Take away all entries of the page that is visited, in every space that maps it."""
+        for va in page.mappings:
+            self.found.ns += self.vm.settings.costs.pte_ns
+            gone = self.vm.take_entry(va, keep=keep)
+            if gone is not None:
+                self.found.gone.append(gone)
+
+    def forget_use(self, page: Page) -> None:
+        """Clear the accessed and dirty bits of all entries of the page that is visited.
+
+        TLBs have them cached, and would not set them again: that needs a flush.
+        """
+        vm = self.vm
+        self.found.ns += vm.settings.costs.pte_ns
+        for va, pte in vm.entries_of(page):
+            if pte & (pte_bits.A | pte_bits.D):
+                vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~_USED
+                self.found.gone.append(vm.must_flush(va, page.pfn))
+
+
+_HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
+
+#: (scene, key, page) -> whether the visit must wait until the page is no longer busy
+Visitor = Callable[[Scene, PageKey, Page], bool]
+
+
+def scan(
+    vm: VmState,
+    space: VmSpace,
+    op: Op,
+    out: list[Effect],
+    visit: Visitor,
+    only: Callable[[MapEntry], bool] | None = None,
+    *,
+    keeps: bool = False,
+) -> Op:
+    """Visit the resident pages of top objects from the cursor on, then go to the next phase.
+
+    Most scan to discard, so a page that is in swap only goes there and then. One that is on its way
+    in is resident, and busy.
+
+    only: of those entries of the map for which this is true.
+    keeps: contents stay, so copies in swap do.
+    """
+    scene = Scene(vm, space, op, out)
+    fine = vm.settings.fine
+    find = vm.resident_in if keeps else vm.held_in
+    for vpn in list(find(space, op.cursor, op.end, only)):
+        at = vm.page_at(space, vpn)
+        if at is None:
+            drop_copy(scene, vpn)
+            if fine:
+                return scene.found.into(op, vpn + 1)
+            continue
+        if at[1].busy != NOBODY and vm.settings.hazards & Hazard.SLOT_FREED_IN_USE:
+            vm.drop_slot(at[0])
+        scene.vpn, scene.va = vpn, op.asid << ASID_SHIFT | vpn
+        if visit(scene, *at):
+            return vm.sleep_on_page(scene.found.into(op, vpn), at[0], out)
+        if fine:
+            return scene.found.into(op, vpn + 1)
+    return advance(scene.found.into(op, op.end))
+
+
+def drop_copy(scene: Scene, vpn: int) -> None:
+    """Let go of the copy in swap of a page that is not resident."""
+    vm = scene.vm
+    entry = scene.space.map.lookup(vpn)
+    if entry is not None and not keeps_copies(vm, scene.op):
+        vm.drop_slot((entry.oid, entry.pindex(vpn)))
+        scene.found.ns += vm.settings.costs.flag_page_ns
+
+
+def keeps_copies(vm: VmState, op: Op) -> bool:
+    """Say whether the operation forgets the copies in swap: a hazard."""
+    hazards = vm.settings.hazards
+    if not hazards:
+        return False
+    if op.kind is OpKind.ADVISE_FREE:
+        return bool(hazards & Hazard.FREE_KEEPS_SWAP)
+    return op.kind in _HOLES and bool(hazards & Hazard.ZERO_KEEPS_SWAP)
+
+
+def nothing_resident(vm: VmState, space: VmSpace, op: Op) -> bool:
+    """Say whether a scan has nothing to visit any more."""
+    return next(vm.held_in(space, op.cursor, op.end), None) is None
+
+
+def lock_shared(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the map lock shared."""
+    return vm.lock_map(space, op, out, write=False) or advance(op, vm.settings.costs.map_ns)
+
+
+def lock_exclusive(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: take the map lock exclusively."""
+    return vm.lock_map(space, op, out, write=True) or advance(op, vm.settings.costs.map_ns)
+
+
+def unlock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    """Phase: release the map lock."""
+    vm.unlock_map(space, op, out)
+    return advance(op)

@@ -1,0 +1,1 @@
+"""How commands show what came of them: tables, stories, progress."""

@@ -1,0 +1,1 @@
+"""Sequences of memory operations, recorded on a real kernel, against the simulated one."""

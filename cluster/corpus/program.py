@@ -1,0 +1,178 @@
+"""A sequence of the Linux corpus as a guest: one thread a process, each operation alone.
+
+An operation by another process than the last waits for that one's, and each waits until all that it
+set off is over. Operations that the machine does not have are counted by what it lacks.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from actors.guest.program import (
+    Access,
+    Advice,
+    Advise,
+    Await,
+    Copy,
+    Fence,
+    Fork,
+    InCore,
+    Instruction,
+    Lock,
+    Map,
+    Move,
+    Protect,
+    Quit,
+    Think,
+    ThreadInfo,
+    Unlock,
+    Unmap,
+)
+from actors.guest.script import Script
+from cluster.corpus.emulation import Emulation
+from kernel.stamp import stamp
+from kernel.units import PAGE_SIZE
+
+LINUX = "linux"
+HOLE_ZERO = "hole-zero"
+#: when lazily freed pages are reclaimed: as recorded (MADV_PAGEOUT), never, as soon as it may be,
+#: or between some operations, too
+AS_RECORDED, NEVER, ALWAYS, RANDOM = "recorded", "never", "always", "random"
+#: page 0 of a sequence's arena
+ARENA = 16
+#: counted so: the recording is of an emulation, which is no more what the calls would do
+DEPARTED = "the emulation of HOLE and ZERO departs"
+#: time for everything that an operation has set off
+_QUIET_NS = 100_000_000
+_SLOT_BYTES = 2048
+_PROT = {"none": 0, "r": 1, "rw": 3}
+_BOGUS = 99
+_ADVICE: dict[str, int] = {one.name: one for one in Advice}
+_MERGED = {"hole1": Advice.HOLE, "zero1": Advice.ZERO}
+_MERGED_INTO = frozenset({"hole2", "zero2"})
+_ACCESSES, _COPIES = frozenset("rw"), frozenset({"kr", "kw"})
+#: how often `random` reclaims before an operation
+_CHANCE = 0.3
+
+Operation = dict[str, Any]
+
+
+class Plan:
+    """The programs of a sequence's processes, and which of its operations are in them."""
+
+    def __init__(self, sequence: dict[str, Any], way: str, reclaim: str, seed: int = 0) -> None:
+        """Translate a sequence.
+
+        way: LINUX, or HOLE_ZERO: pairs that are tagged as HOLE or ZERO are one call each.
+        """
+        self.programs: list[list[Instruction]] = [[] for _ in range(sequence["procs"])]
+        #: in the order of the sequence: index there, process, operation
+        self.compared: list[tuple[int, int, Operation]] = []
+        self.not_applicable: Counter[str] = Counter()
+        #: the corpus' value of what each store leaves
+        self.values: dict[int, int] = {0: 0}
+        self._way = way
+        self._reclaim = reclaim
+        self._random = Random(f"{seed} {sequence['id']}")
+        self._pages = sequence["pages"]
+        #: where the last operation was: thread, index
+        self._last = (0, -1)
+        #: pages that may be lazily free, or were moved from where such ones may be
+        self._lazy: set[int] = set()
+        emulations = {0: Emulation()}
+        for index, operation in enumerate(sequence["ops"]):
+            if way == HOLE_ZERO:
+                emulation = emulations[operation["p"]]
+                if operation["op"] == "fork":
+                    emulations[operation["child"]] = emulation.copy()
+                emulation.follow(operation)
+                if emulation.says_nothing(operation):
+                    self.not_applicable[DEPARTED] += 1
+                    continue
+            if way != HOLE_ZERO or operation.get("tag") not in _MERGED_INTO:
+                self._put(index, operation)
+
+    def guest(self) -> Script:
+        """Give the guest."""
+        threads = tuple(
+            ThreadInfo(f"p{number}", number, number, initial=number == 0)
+            for number in range(len(self.programs))
+        )
+        return Script(threads, tuple(map(tuple, self.programs)))
+
+    def _put(self, index: int, operation: Operation) -> None:
+        process = operation["p"]
+        program = self.programs[process]
+        if process != self._last[0]:
+            program += (Await(*self._last), Think(_QUIET_NS))
+        if operation.get("advice") == "PAGEOUT" and self._reclaim == NEVER:
+            operation = {**operation, "advice": "COLD"}
+        if self._reclaim == RANDOM and self._random.random() < _CHANCE:
+            arena = Advise(ARENA * PAGE_SIZE, self._pages * PAGE_SIZE, Advice.PAGEOUT)
+            program += (arena, Think(_QUIET_NS))
+            self.compared.append((-1, process, {"op": "adv"}))
+        operation = self._with_random_residency(operation)
+        if operation["op"] in ("w", "kw"):
+            self.values[stamp(process, len(program), 0)] = operation["val"]
+        program.append(self._instruction(operation))
+        if operation["op"] in ("w", "kw"):
+            program.append(Fence())
+        self._last = process, len(program) - 1
+        program.append(Think(_QUIET_NS))
+        self.compared.append((index, process, operation))
+
+    def _with_random_residency(self, operation: Operation) -> Operation:
+        """Say which pages mincore may find reclaimed at any time: lazily freed ones by RANDOM.
+
+        The page daemon of ALWAYS takes clean pages, too, where Linux shows the zero page.
+        """
+        if operation.get("advice") == "FREE":
+            self._lazy.update(range(operation["pg"], operation["pg"] + operation["n"]))
+        elif operation["op"] == "remap" and self._lazy:
+            self._lazy.update(range(operation["to"], operation["to"] + operation["newn"]))
+        if self._reclaim not in (RANDOM, ALWAYS) or "vec" not in operation:
+            return operation
+        bits = enumerate(operation["vec"], operation["pg"])
+        every = self._reclaim == ALWAYS
+        vec = "".join("0" if every or page in self._lazy else bit for page, bit in bits)
+        return {**operation, "altvec": [*operation.get("altvec", ()), vec]}
+
+    def _instruction(self, operation: Operation) -> Instruction:
+        kind = operation["op"]
+        if kind == "exit":
+            return Quit()
+        return Fork(operation["child"]) if kind == "fork" else self._on_memory(kind, operation)
+
+    def _on_memory(self, kind: str, operation: Operation) -> Instruction:
+        va = (ARENA + operation["pg"]) * PAGE_SIZE
+        if kind in _ACCESSES:
+            return Access(va + operation["slot"] * _SLOT_BYTES, 1, PAGE_SIZE, kind == "w")
+        if kind in _COPIES:
+            return Copy(va + operation["slot"] * _SLOT_BYTES, 1, PAGE_SIZE, kind == "kw")
+        va += operation.get("boff", 0)
+        length = operation["n"] * PAGE_SIZE + operation.get("blen", 0)
+        if self._way == HOLE_ZERO and operation.get("tag") in _MERGED:
+            return Advise(va, length, _MERGED[operation["tag"]])
+        return _CALLS[kind](va, length, operation)
+
+
+def _map(va: int, length: int, operation: Operation) -> Map:
+    return Map(va, length, _PROT[operation["prot"]], operation["kind"] == "shared")
+
+
+def _remap(va: int, length: int, operation: Operation) -> Move:
+    to, new_length = (ARENA + operation["to"]) * PAGE_SIZE, operation["newn"] * PAGE_SIZE
+    return Move(va, length, to, new_length, bool(operation["dontunmap"]))
+
+
+_CALLS: dict[str, Callable[[int, int, Operation], Instruction]] = {
+    "map": _map,
+    "unmap": lambda va, length, _: Unmap(va, length),
+    "prot": lambda va, length, op: Protect(va, length, _PROT[op["prot"]]),
+    "lock": lambda va, length, _: Lock(va, length),
+    "unlock": lambda va, length, _: Unlock(va, length),
+    "mincore": lambda va, length, _: InCore(va, length),
+    "remap": _remap,
+    "adv": lambda va, length, op: Advise(va, length, _ADVICE.get(op["advice"], _BOGUS)),
+}

@@ -1,0 +1,176 @@
+"""PROTOCOL.md, rendered from the code that runs: hole table, messages, policies.
+
+python -m cluster.documents.protocol_doc            writes PROTOCOL.md
+python -m cluster.documents.protocol_doc --check    exits 1 if it is not what would be written
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import actors.messages
+import kernel.hole
+from actors.message_text import message_classes
+from kernel.hazards.real_bugs import KIND_ABOUT, counts
+from kernel.hazards.real_bugs import TABLE as KNOWN
+from kernel.hazards.switches import CATALOGUE
+from kernel.hole import ILLEGAL_BECAUSE, TABLE, Action, HoleEvent, HoleState
+from kernel.policy.keys import Policy, concerned
+from kernel.policy.presets import PRESET_ABOUT, PRESETS
+from kernel.policy.promises import Property, promises
+
+PATH = Path(__file__).resolve().parents[2] / "PROTOCOL.md"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Give the lines of a table."""
+    heads = list(heads)
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+
+def _block(documentation: str | None) -> Iterator[str]:
+    """Give the indented diagrams of a module's documentation as they are."""
+    for line in (documentation or "").splitlines():
+        if line.startswith("    "):
+            yield line.removeprefix("    ")
+
+
+def _next(state: HoleState | None) -> str:
+    return "gone" if state is None else state.name
+
+
+def _actions(actions: tuple[Action, ...]) -> str:
+    return ", ".join(a.name for a in actions if a is not Action.NOTHING)
+
+
+def _hole_table() -> Iterator[str]:
+    yield "## The life of a resident page of a hole"
+    yield ""
+    yield "By event: the states in which it may be raised, what follows, and what else is done."
+    yield "`gone`: the page has left the table. Pairs that are missing are illegal, see below."
+    yield ""
+    yield "```"
+    yield from _block(kernel.hole.__doc__)
+    yield "```"
+    for event in HoleEvent:
+        rows = [
+            (state.name, _next(after), _actions(actions))
+            for (state, raised), (after, actions) in TABLE.items()
+            if raised is event
+        ]
+        yield ""
+        yield f"### {event.name}"
+        yield ""
+        yield from _table(("state", "next", "and"), rows)
+    yield ""
+    yield "### Illegal pairs"
+    yield ""
+    for reason, pairs in ILLEGAL_BECAUSE.items():
+        names = ", ".join(f"{event.name} on {state.name}" for state, event in pairs)
+        yield f"* {reason}: {names}"
+
+
+def _messages() -> Iterator[str]:
+    yield "## Messages"
+    yield ""
+    yield "```"
+    yield from _block(actors.messages.__doc__)
+    yield "```"
+    yield ""
+    rows = []
+    for kind in message_classes():
+        route, _, meaning = (kind.__doc__ or "").splitlines()[0].partition(": ")
+        fields = ", ".join(kind.__struct_fields__)
+        tag = kind.__struct_config__.tag
+        rows.append((str(tag), f"`{kind.__name__}`", f"`{route}`", meaning, f"`{fields}`"))
+    yield from _table(("tag", "message", "receiver <- sender", "meaning", "fields"), rows)
+
+
+def _policies() -> Iterator[str]:
+    yield "## Policies"
+    yield ""
+    yield from _table(("preset", "what it is"), PRESET_ABOUT.items())
+    yield ""
+    keys = Policy.__struct_fields__
+    rows = [
+        (name, *(str(getattr(p, key)) if key in concerned(p) else "-" for key in keys))
+        for name, p in PRESETS.items()
+    ]
+    yield from _table(("preset", *keys), rows)
+    yield ""
+    yield "What each promises; anything else that is broken is reported, and is no violation."
+    yield ""
+    marks = [
+        (name, *("yes" if one in promises(policy) else "" for one in Property))
+        for name, policy in PRESETS.items()
+    ]
+    yield from _table(("preset", *Property), marks)
+
+
+def _hazards() -> Iterator[str]:
+    yield "## Hazards"
+    yield ""
+    yield "Steps that a variant could leave out or reorder, as switches (`run.hazards`)."
+    yield ""
+    rows = [
+        (i.name, i.mechanism, ", ".join(i.breaks), i.boundary, i.resembles)
+        for i in CATALOGUE.values()
+    ]
+    yield from _table(("hazard", "mechanism", "breaks", "needs", "resembles"), rows)
+
+
+def _sources() -> Iterator[str]:
+    yield "### What is known to go wrong elsewhere"
+    yield ""
+    yield "By the numbers that `resembles` has, and where each is here:"
+    yield ""
+    for kind, count in counts(KNOWN).items():
+        yield f"* {kind} ({count}): {KIND_ABOUT[kind]}"
+    yield ""
+    rows = (
+        (row.name, row.what, row.kind, ", ".join(row.shown_by), row.seen_in, row.note)
+        for row in KNOWN
+    )
+    yield from _table(("number", "what", "here", "shown by", "seen in", "note"), rows)
+
+
+def render() -> str:
+    """Give the whole document."""
+    lines = [
+        "# The protocol",
+        "",
+        "<!-- rendered by `make documents`; change the code, not this file -->",
+        "",
+        *_hole_table(),
+        "",
+        *_messages(),
+        "",
+        *_policies(),
+        "",
+        *_hazards(),
+        "",
+        *_sources(),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the document, or with --check say whether it is fresh."""
+    text = render()
+    if arguments == ["--check"]:
+        fresh = PATH.is_file() and PATH.read_text(encoding="utf-8") == text
+        if not fresh:
+            sys.stderr.write("PROTOCOL.md is stale: run `make documents`\n")
+        return 0 if fresh else 1
+    if arguments:
+        sys.stderr.write("usage: python -m cluster.documents.protocol_doc [--check]\n")
+        return 2
+    PATH.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

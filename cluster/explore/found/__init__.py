@@ -1,0 +1,1 @@
+"""What a search has found: kept, named, made small, told."""

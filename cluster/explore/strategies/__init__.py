@@ -1,0 +1,1 @@
+"""Strategies: in which orders messages are delivered."""

@@ -1,0 +1,1 @@
+"""A search shared by several workers, with the result of one."""

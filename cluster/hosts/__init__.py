@@ -1,0 +1,1 @@
+"""Hosts: they run machines, in simulated time or in any order."""

@@ -1,0 +1,1 @@
+"""The memory of the recorded process, as its calls shaped it."""

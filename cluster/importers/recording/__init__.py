@@ -1,0 +1,1 @@
+"""Recordings read line by line, and what a record says."""

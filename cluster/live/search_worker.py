@@ -1,0 +1,45 @@
+"""A worker of a search as a Ray actor: a process of its own, which holds a share."""
+
+import gc
+from typing import Any
+
+import msgspec
+
+from cluster.explore.choices import Chosen
+from cluster.explore.strategies.stateful import MADE_UNTIL_COLLECTED
+from cluster.explore.workers.shares import share_of
+from cluster.live.own_code import OwnCode, own_code, why_other_code
+from cluster.scenario.setup import Setup
+from cluster.workload.reader import Workload
+
+
+class Brief(msgspec.Struct, frozen=True):
+    """What a worker starts from."""
+
+    #: its guest is not used where it comes as the bytes of a workload
+    setup: Setup
+    chosen: Chosen
+    driver: OwnCode
+
+
+class ExploreWorker:
+    """The actor; `cluster.live.search_crew` makes it one. Calls run one by one."""
+
+    def __init__(self, brief: Brief, workload: bytes | None) -> None:
+        """Make the share, if this process runs the driver's code."""
+        gc.set_threshold(MADE_UNTIL_COLLECTED)
+        self._wrong = why_other_code(own_code(), brief.driver)
+        self._share: object = None
+        if not self._wrong:
+            setup = brief.setup
+            if workload is not None:
+                setup = msgspec.structs.replace(setup, guest=Workload.from_bytes(workload))
+            self._share = share_of(setup, brief.chosen)
+
+    def wrong(self) -> str:
+        """Give what is wrong here, or nothing."""
+        return self._wrong
+
+    def do(self, task: str, arguments: tuple[object, ...]) -> Any:  # noqa: ANN401 - the task's
+        """Call a method of the share."""
+        return getattr(self._share, task)(*arguments)

@@ -1,0 +1,1 @@
+"""A recorded run made again, and where it departs."""

@@ -1,0 +1,1 @@
+"""What to run: scenarios, cost profiles, and a setup made of them."""

@@ -1,0 +1,66 @@
+"""Cost profiles: read, checked, and with single values changed to ask "what if"."""
+
+from pathlib import Path
+
+import msgspec
+
+from cluster.input_error import InputError
+from cluster.scenario.shipped import nearest, read_toml, shipped, told
+from kernel.costs import Costs, Latencies, Profile
+
+
+def profile_path(name: str) -> Path:
+    """Find a cost profile: a shipped one by name, or a file.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = shipped("profiles", ".toml")
+    path = known.get(name, Path(name))
+    if name not in known and not path.exists():
+        raise InputError(
+            f"no cost profile {name!r}: shipped are {', '.join(known)}, or give a file"
+        )
+    return path
+
+
+def load_profile(name: str) -> Profile:
+    """Read a cost profile: a shipped one by name, or a file.
+
+    Raises:
+        InputError: there is none, or it is none; names the key.
+    """
+    path = profile_path(name)
+    data = read_toml(path)
+    try:
+        profile: Profile = msgspec.convert(data, Profile)
+    except msgspec.ValidationError as e:
+        raise InputError(f"{path}: {told(e, data)}{_nearest(str(e))}") from e
+    return profile
+
+
+def values(profile: Profile) -> list[tuple[str, str, int]]:
+    """Give the table, key and value of all that a profile says, in order."""
+    return [
+        (table, key, value)
+        for table in ("costs", "latencies")
+        for key, value in msgspec.structs.asdict(getattr(profile, table)).items()
+    ]
+
+
+def adjusted(
+    profile: Profile, costs: dict[str, int], latencies: dict[str, int], where: str
+) -> Profile:
+    """Apply `[costs]` and `[latencies]` on top of the profile."""
+    data = msgspec.to_builtins(profile)
+    data["costs"].update(costs)
+    data["latencies"].update(latencies)
+    try:
+        changed: Profile = msgspec.convert(data, Profile)
+    except msgspec.ValidationError as e:
+        raise InputError(f"{where}: {told(e, data)}{_nearest(str(e))}") from e
+    return changed
+
+
+def _nearest(message: str) -> str:
+    return nearest(message, [*Costs.__struct_fields__, *Latencies.__struct_fields__])

@@ -1,0 +1,70 @@
+"""Threads written by hand that would wait for ever are refused."""
+
+from graphlib import CycleError, TopologicalSorter
+
+from actors.guest.program import Await, Create, Fork, Instruction
+from cluster.input_error import InputError
+from cluster.scenario.scenario import ThreadTable
+
+
+def check_waits(
+    programs: list[tuple[Instruction, ...]], tables: list[ThreadTable], names: list[str], where: str
+) -> None:
+    """Refuse what would wait for ever: threads that nobody starts, or that wait in a circle.
+
+    Raises:
+        InputError: says which threads, and what to do.
+    """
+    started = {i for i, table in enumerate(tables) if table.initial}
+    for name, program in zip(names, programs, strict=False):
+        for one in program:
+            if isinstance(one, Create | Fork):
+                started.add(one.thread)
+            if isinstance(one, Fork) and not _may_be_forked(one.thread, name, tables, names):
+                raise InputError(
+                    f"{where}: thread {name}: forks {names[one.thread]}: give that thread "
+                    "`initial = false`, and a process that no other thread begins with"
+                )
+            if isinstance(one, Await) and one.index >= len(programs[one.thread]):
+                raise InputError(
+                    f"{where}: thread {name}: awaits instruction {one.index} of thread "
+                    f"{names[one.thread]}, which has {len(programs[one.thread])} (the first is 0)"
+                )
+    for i in sorted(set(range(len(names))) - started):
+        raise InputError(
+            f"{where}: thread {names[i]}: nobody starts it; add `create {names[i]}` to another "
+            "thread, or take `initial = false` away"
+        )
+    _check_circles(programs, tables, names, where)
+
+
+def _may_be_forked(thread: int, parent: str, tables: list[ThreadTable], names: list[str]) -> bool:
+    child = tables[thread]
+    begins = (tables[i] for i, name in enumerate(names) if tables[i].initial or name == parent)
+    others = {one.process for one in begins}
+    return not child.initial and child.process not in others
+
+
+def _check_circles(
+    programs: list[tuple[Instruction, ...]], tables: list[ThreadTable], names: list[str], where: str
+) -> None:
+    ends: TopologicalSorter[tuple[int, int]] = TopologicalSorter()
+    starts: dict[int, list[tuple[int, int]]] = {}
+    for thread, program in enumerate(programs):
+        for index, one in enumerate(program):
+            ends.add((thread, index), *[(thread, index - 1)] * (index > 0))
+            if isinstance(one, Await):
+                ends.add((thread, index), (one.thread, one.index))
+            elif isinstance(one, Create | Fork) and not tables[one.thread].initial:
+                starts.setdefault(one.thread, []).append((thread, index))
+    for thread, places in starts.items():
+        if len(places) == 1 and programs[thread]:  # else any of them will do
+            ends.add((thread, 0), places[0])
+    try:
+        ends.prepare()
+    except CycleError as e:
+        circle = dict.fromkeys(f"{names[thread]} at {index}" for thread, index in e.args[1])
+        raise InputError(
+            f"{where}: threads wait for one another in a circle: {', '.join(circle)} (the first "
+            "instruction is 0): take one of the awaits out"
+        ) from e

@@ -1,0 +1,1 @@
+"""Recorded guests: workload files, read and written."""

@@ -1,0 +1,1 @@
+"""The keys of a policy, their values, presets, refusals, promises and texts."""

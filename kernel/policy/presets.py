@@ -1,0 +1,124 @@
+"""Presets: the designs of issue 1318's discussion, and what there is today, by name."""
+
+from msgspec import structs
+
+from kernel.policy.keys import (
+    AdviceKind,
+    Errors,
+    ForkHole,
+    Grant,
+    HoleAccess,
+    HoleRecord,
+    Invalidate,
+    NoAccess,
+    NotStarted,
+    Policy,
+    Regrant,
+    Rogue,
+    ShadowAnon,
+)
+
+_DEFERRED = Policy(
+    hole_state=HoleRecord.RANGE_LIST,
+    no_access=NoAccess.KEEP_PTE,
+    invalidate=Invalidate.DEFERRED_AT_SWITCH,
+)
+
+PRESETS: dict[str, Policy] = {
+    "apple": Policy(
+        advice=AdviceKind.REUSABLE_REUSE,
+        hole_state=HoleRecord.PAGE_FLAG,
+        no_access=NoAccess.NONE,
+        invalidate=Invalidate.NONE,
+        hole_access=HoleAccess.PERMISSIVE,
+        rogue=Rogue.REUSE_PAGE,
+        fork_hole=ForkHole.COW_SHARE,
+        shadow_anon=ShadowAnon.IGNORE,
+        errors=Errors.XNU,
+    ),
+    "flag-only": Policy(
+        hole_state=HoleRecord.PAGE_FLAG,
+        no_access=NoAccess.NONE,
+        invalidate=Invalidate.NONE,
+        hole_access=HoleAccess.PERMISSIVE,
+        rogue=Rogue.STAY_HOLE,
+        fork_hole=ForkHole.COW_SHARE,
+    ),
+    "fatal-hole": Policy(),
+    "deferred-tlb": structs.replace(
+        _DEFERRED,
+        zero_not_started=NotStarted.ZERO_THEN_REPERMIT,
+        grant=Grant.EAGER,
+        regrant=Regrant.IPI_DEFERRED,
+    ),
+    "deferred-tlb-strict": _DEFERRED,
+    "broadcast-tlb": Policy(
+        hole_state=HoleRecord.RANGE_LIST,
+        no_access=NoAccess.KEEP_PTE,
+        invalidate=Invalidate.BROADCAST,
+    ),
+    "madv-free": Policy(advice=AdviceKind.FREE, shadow_anon=ShadowAnon.IGNORE),
+    "madv-free-rewind": Policy(advice=AdviceKind.FREE, shadow_anon=ShadowAnon.REWIND),
+    "madv-free-punched": Policy(advice=AdviceKind.FREE, shadow_anon=ShadowAnon.PUNCH),
+    "dontneed-linux": Policy(advice=AdviceKind.DONTNEED_LINUX, errors=Errors.LINUX),
+    "dontneed-freebsd": Policy(advice=AdviceKind.DONTNEED_FREEBSD),
+    "unmap": Policy(advice=AdviceKind.UNMAP),
+}
+
+#: one line each, for `holezero policies`
+PRESET_ABOUT: dict[str, str] = {
+    "apple": "MADV_FREE_REUSABLE and MADV_FREE_REUSE as XNU has them: no zero guarantee",
+    "flag-only": "a flag on each resident page, page tables untouched (markjdb's sketch)",
+    "fatal-hole": "map entries clipped, entries removed and shot down, any access kills (nwf)",
+    "deferred-tlb": "ranges recorded, others invalidate when they switch (davidchisnall's list)",
+    "deferred-tlb-strict": "the same, but ZERO waits for the invalidation before it zeroes",
+    "broadcast-tlb": "ranges recorded, the hardware tells all cores (TLBI, INVLPGB)",
+    "madv-free": "today's MADV_FREE: no zero guarantee, old contents until reclaimed",
+    "madv-free-rewind": "MADV_FREE before the workaround: after a fork time may go backwards",
+    "madv-free-punched": "MADV_FREE with markjdb's fix: a new object takes the place of the chain",
+    "dontneed-linux": "Linux's MADV_DONTNEED: discard at once, zero-fill by refault",
+    "dontneed-freebsd": "FreeBSD's MADV_DONTNEED: pages deactivated, contents kept",
+    "unmap": "munmap and mmap again: what allocators do without better advice",
+}
+
+#: what a design leaves open, for `holezero policies NAME`
+PRESET_OPEN: dict[str, tuple[str, ...]] = {
+    "apple": (
+        (
+            "a page that is touched again counts as used only when a fault or scan notices it: "
+            "until then the resident set is too small"
+        ),
+        "contents after REUSE are the old ones, or zero where the page was reclaimed",
+    ),
+    "flag-only": (
+        (
+            "an access to the range goes unnoticed; ZERO must look at every page that could have "
+            "been stored to behind the zeroing thread (nwf)"
+        ),
+        "after a fork the pages of a hole are shared until somebody's ZERO",
+    ),
+    "fatal-hole": (
+        (
+            "HOLE and ZERO take the map write lock, and HOLE waits for its shootdown: whether that "
+            "is cheaper than zeroing is what `holezero compare` measures"
+        ),
+    ),
+    "deferred-tlb": (
+        (
+            "a store through an entry that some core has not invalidated yet may land behind the "
+            "zeroing: zero or a store made after ZERO was called, no more"
+        ),
+        "a core that never switches holds the pages back until deadline_ns",
+    ),
+    "deferred-tlb-strict": (
+        "ZERO soon after HOLE pays the shootdown that HOLE saved",
+        "a core that never switches holds the pages back until deadline_ns",
+    ),
+    "broadcast-tlb": ("every shootdown goes to every TLB of the machine, whoever runs there",),
+    "madv-free": (
+        "memory that a fork has touched is left alone: it never goes back to the system",
+    ),
+    "madv-free-rewind": ("bug 240061: where a page is dropped the older one below it shows again",),
+    "madv-free-punched": ("memory that a fork has touched is discarded at once, not lazily",),
+    "dontneed-freebsd": ("pages are written to swap before their frames are free",),
+}

@@ -1,0 +1,74 @@
+"""What a policy promises: one function.
+
+Properties are those of `cluster/properties`. A broken promise is a violation; a property that the
+policy does not promise is reported, if broken, as "not promised, broken N times".
+"""
+
+from enum import StrEnum
+
+from kernel.policy.keys import (
+    AdviceKind,
+    HoleAccess,
+    Invalidate,
+    NotStarted,
+    Policy,
+    ShadowAnon,
+    concerned,
+    zero_may_skip,
+)
+
+
+class Property(StrEnum):
+    """Names of the properties, as in violations and summaries."""
+
+    #: a load after ZERO returned gives 0, or a store made after the grant
+    ZERO_STRONG = "zero-strong"
+    #: a load after ZERO (or a MADV_DONTNEED that discards) returned gives 0, or a store performed
+    #: after it was called
+    ZERO_WEAK = "zero-weak"
+    KEEP = "keep"
+    ISOLATE = "isolate"
+    TRANSLATION = "translation"
+    #: a page believed clean and zero is zero
+    CLEAN = "clean"
+    ACCOUNT = "account"
+    FATAL = "fatal"
+    PROGRESS = "progress"
+    #: a child sees memory as it was at the fork; nothing older than was overwritten comes back
+    FORK = "fork"
+    #: no page of a hole is written to swap
+    PAGE_OUT = "page-out"
+
+
+ALWAYS = frozenset(
+    {
+        Property.KEEP,
+        Property.ISOLATE,
+        Property.TRANSLATION,
+        Property.CLEAN,
+        Property.ACCOUNT,
+        Property.PROGRESS,
+        Property.FORK,
+        Property.PAGE_OUT,
+    }
+)
+
+
+def promises(policy: Policy) -> frozenset[Property]:
+    """Say which properties a correct machine under `policy` keeps."""
+    kept = set(ALWAYS)
+    rewinds = policy.shadow_anon is ShadowAnon.REWIND and "shadow_anon" in concerned(policy)
+    if rewinds:
+        kept.remove(Property.FORK)
+        return frozenset(kept)  # what shows again is neither zero nor a store made since
+    if policy.advice in (AdviceKind.HOLE_ZERO, AdviceKind.DONTNEED_LINUX):
+        kept.add(Property.ZERO_WEAK)
+    if policy.advice is not AdviceKind.HOLE_ZERO:
+        return frozenset(kept)
+    flushed_first = policy.zero_not_started is NotStarted.FLUSH_THEN_ZERO
+    closed = policy.hole_access is HoleAccess.FATAL
+    if zero_may_skip(policy) and flushed_first and closed:
+        kept.add(Property.ZERO_STRONG)
+    if closed and policy.invalidate is not Invalidate.NONE:
+        kept.add(Property.FATAL)
+    return frozenset(kept)
