@@ -24,7 +24,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     policy: Policy
     costs: Costs
-    hazards: Hazard = Hazard.NONE
+    #: union of `Hazard` bits
+    hazards: int = Hazard.NONE
     #: one step a delivery, one granule an access, two chunks a frame; for exploring and scripts
     fine: bool = False
     #: cores are actors 0..cores-1; sockets and domains hold equal blocks of them

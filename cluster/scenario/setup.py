@@ -244,7 +244,7 @@ def _shape(machine: MachineTable) -> Shape:
     )
 
 
-def _hazards(names: list[str], where: str) -> Hazard:
+def _hazards(names: list[str], where: str) -> int:
     found = Hazard.NONE
     for name in names:
         if name not in BY_NAME:
