@@ -31,6 +31,11 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     #: that were taken away and not flushed yet. FreeBSD's pv entries
     mappings: tuple[int, ...] = ()
 
+    @property
+    def is_busy(self) -> bool:
+        """Say whether an operation has the page to itself."""
+        return self.busy != NOBODY
+
     def with_busy(self, op: int) -> "Page":
         """Give the page busied by `op`, or unbusied for NOBODY."""
         return Page(self.pfn, op, self.hole, self.flags, self.wired, self.mappings)

@@ -9,7 +9,6 @@ from collections.abc import Hashable
 from typing import Self
 
 from kernel.hole_ranges import HoleRanges
-from kernel.locks import SxLock
 from kernel.page import Page
 
 #: no object
@@ -27,7 +26,6 @@ class VmObject:
         "backing",
         "file",
         "holes",
-        "lock",
         "offset",
         "one_mapping",
         "pages",
@@ -55,7 +53,6 @@ class VmObject:
         self.shadows: tuple[int, ...] = ()
         #: each index is mapped by one entry at most (OBJ_ONEMAPPING)
         self.one_mapping = file == ANONYMOUS
-        self.lock = SxLock()
         #: indexes in a hole, where mappings are shared
         self.holes = HoleRanges()
         #: indexes whose pages were reclaimed out of a hole (reclaim = zero-page)
@@ -78,7 +75,6 @@ class VmObject:
         twin.offset = self.offset
         twin.shadows = self.shadows
         twin.one_mapping = self.one_mapping
-        twin.lock = self.lock
         twin.holes = self.holes.copy()
         twin.reclaimed = self.reclaimed.copy()
         return twin
@@ -90,7 +86,6 @@ class VmObject:
             tuple(sorted(self.swap.items())),
             self.punched.freeze(),
             (self.size, self.file, self.backing, self.offset, self.shadows, self.one_mapping),
-            self.lock,
             self.holes.freeze(),
             self.reclaimed.freeze(),
         )

@@ -68,7 +68,7 @@ class VmSpace:
         twin = object.__new__(type(self))
         twin.map = self.map.copy()
         twin.pmap = self.pmap.copy()
-        twin.lock = self.lock
+        twin.lock = self.lock.copy()
         twin.resident = self.resident
         twin.holes = self.holes.copy()
         twin.killed = self.killed
@@ -77,4 +77,11 @@ class VmSpace:
     def freeze(self) -> Hashable:
         """Give the canonical state."""
         record = self.holes.freeze()
-        return self.map.freeze(), self.pmap.freeze(), self.lock, self.resident, record, self.killed
+        return (
+            self.map.freeze(),
+            self.pmap.freeze(),
+            self.lock.freeze(),
+            self.resident,
+            record,
+            self.killed,
+        )

@@ -1,16 +1,15 @@
-"""The `vm` machine: what hardware, system calls and context switches tell it.
+"""The vm machine: routes each message to what it concerns.
 
-How operations are stepped is in `actors/vm/steps.py`, what daemons and devices tell it in
-`actors/vm/daemons.py`.
+Its state, in components, is `actors/vm/state.py`; what an operation does is in `operations/`, how
+operations are stepped in `steps.py`.
 """
 
-from typing import ClassVar
+from collections.abc import Hashable
+from typing import Self
 
-from actors.facts import FaultStarted
-from actors.machine import Effect, Handler, Note, Send
+from actors.machine import Effect, Machine
 from actors.messages import (
     Call,
-    CatchUp,
     CaughtUp,
     Ceded,
     Census,
@@ -24,176 +23,109 @@ from actors.messages import (
     Overdue,
     PagedIn,
     PagedOut,
-    PageFault,
     PageZeroed,
-    Return,
     Scan,
     SetDirty,
     Step,
     SwitchIn,
     SwitchOut,
     Take,
-    Translation,
     Unpin,
     Walk,
 )
-from actors.operation import (
-    KERNEL,
-    SLEEPING,
-    USER,
-    Op,
-    OpKind,
-    OpState,
-    replace,
-)
-from actors.settings import KERNEL_LANE
-from actors.vm.daemons import VmDaemons
-from actors.vm.operations.faults import pin
-from actors.vm.operations.flushes import deferral, shootdown
-from actors.vm.operations.ranges.range_errors import answer_at_once
-from kernel import pte as pte_bits
-from kernel.errors import Errno
-from kernel.hazards.switches import Hazard
-from kernel.policy.keys import Invalidate
-from kernel.units import page_span
+from actors.operation import SLEEPING, OpState, replace
+from actors.settings import Settings
+from actors.vm import core_requests, daemon_requests, steps
+from actors.vm.operations.advice import advise_zero
+from actors.vm.operations.flushes import shootdown
+from actors.vm.state import VmState
 
-_AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
-_KINDS = {int(k): k for k in OpKind}
+_GO_ON = (OpState.READY, OpState.WORK, *SLEEPING)
+_READY, _ACKS, _ZEROING = OpState.READY, OpState.ACKS, OpState.ZEROING
 
 
-class Vm(VmDaemons):
-    """Routing: each message finds its operation, or makes one."""
+class Vm(Machine):
+    """The address spaces of a process family; answers whoever runs an operation on them."""
 
+    ROLE = "vm"
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | FramesFree | Take
         | PageZeroed | Ceded | Scan | PagedOut | PagedIn | Census | Kill | SwitchIn | SwitchOut
         | CaughtUp | Overdue | Claimed | Unpin
     )  # fmt: skip
 
-    # Hardware.
+    def __init__(self, me: int, settings: Settings) -> None:
+        """Make a vm with the empty address spaces of its processes."""
+        self.me = me
+        self.settings = settings
+        self.state = VmState(me, settings)
 
-    def _walk(self, src: int, m: Walk) -> list[Effect]:
-        """Read the entry and set A (and D for a store, unless exploring) in one step."""
-        space = self.spaces[m.asid]
-        pte = space.pmap.ptes.get(m.vpn, 0)
-        if pte_bits.permits(pte, write=m.write, kernel=self._beyond_user(m)):
-            pte |= pte_bits.A
-            if m.write and not self.settings.fine:
-                pte |= pte_bits.D
-            space.pmap.ptes[m.vpn] = pte
-            walk_ns = self.settings.costs.walk_ns
-            if self.settings.fine:  # the entry is read now and gets there when the walk is done
-                return [Send(src, Translation(m.op, m.vpn, pte, 0, 0), walk_ns)]
-            return [Send(src, Translation(m.op, m.vpn, pte, walk_ns, 0))]
-        if self.settings.fine:
-            return [Send(src, PageFault(m.op, m.vpn))]
-        return self._begin_fault(src, m, write=int(m.write))
+    def clone(self) -> Self:
+        """Copy the containers."""
+        twin = type(self)(self.me, self.settings)
+        twin.state = self.state.clone()
+        return twin
 
-    def _beyond_user(self, m: Walk | SetDirty) -> bool:
-        """Say whether an entry without U permits a kernel access (a hazard; else it does not)."""
-        return m.kernel and bool(self.settings.hazards & Hazard.USER_BIT_ONLY)
+    def freeze(self) -> Hashable:
+        """Return the canonical state."""
+        return self.state.freeze()
 
-    def _set_dirty(self, src: int, m: SetDirty) -> list[Effect]:
-        """Re-check presence, permission and frame, then set D; otherwise the store faults."""
-        ptes = self.spaces[m.asid].pmap.ptes
-        pte = ptes.get(m.vpn, 0)
-        permitted = pte_bits.permits(pte, write=True, kernel=self._beyond_user(m))
-        if not permitted or pte_bits.pfn_of(pte) != m.pfn:
-            if self.settings.fine:
-                return [Send(src, PageFault(m.op, m.vpn))]
-            return self._begin_fault(src, m, write=1)
-        pte |= pte_bits.A | pte_bits.D
-        ptes[m.vpn] = pte
-        return [Send(src, Translation(m.op, m.vpn, pte, self.settings.costs.set_dirty_ns, 0))]
+    def waiting(self) -> list[str]:
+        """Name operations in flight, held locks and busy pages."""
+        return self.state.waits()
 
-    # Operations.
+    def next_step(self, lane: int) -> str:
+        """Name what a Step would do next for an operation; empty if there is none."""
+        return steps.next_step(self.state, lane)
 
-    def _fault(self, src: int, m: Fault) -> list[Effect]:
-        return self._begin_fault(src, m, write=int(m.write))
+    # Operations in flight go on.
 
-    def _begin_fault(self, src: int, m: Walk | SetDirty | Fault, *, write: int) -> list[Effect]:
-        args = write, KERNEL if m.kernel else USER
-        ns = self.contention_ns(src, m.asid)
-        op = Op(m.op, src, OpKind.FAULT, m.asid, m.vpn, m.vpn + 1, args, cursor=m.vpn, ns=ns)
-        entered = self._enters_kernel(src, m.asid)
-        return [Note(FaultStarted(m.op)), *entered, *self.begin(op)]
+    def step(self, _src: int, m: Step) -> list[Effect]:
+        """Go on with an operation: its initiator says so, or has charged its work."""
+        op = self.state.in_flight.find(m, m.op, *_GO_ON)
+        return steps.run(self.state, replace(op, state=_READY), [])
 
-    def _call(self, src: int, m: Call) -> list[Effect]:
-        if self.spaces[m.asid].killed:
-            return [Send(src, Return(m.op, Errno.EINTR, 0, 0))]
-        kind = _KINDS[m.kind]
-        answer = answer_at_once(kind, m.va, m.length, m.args, self.settings.policy.errors)
-        if answer is not None:
-            return [Send(src, Return(m.op, answer, 0, 0))]
-        start, end = page_span(m.va, m.length)
-        ns = self.contention_ns(src, m.asid)
-        op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
-        first = replace(op, phase=pin.FIRST.get(kind, 0))
-        return self._enters_kernel(src, m.asid) + self.begin(first)
+    def invalidated(self, _src: int, m: Invalidated) -> list[Effect]:
+        """Go on with an operation whose round of interrupts is complete."""
+        op = self.state.in_flight.find(m, m.op, _ACKS)
+        return steps.run(self.state, shootdown.invalidated(self.state, op), [])
 
-    def _step(self, _src: int, m: Step) -> list[Effect]:
-        op = self.in_flight(m, m.op, OpState.READY, OpState.WORK, *SLEEPING)
-        return self.run(replace(op, state=OpState.READY), [])
-
-    def _invalidated(self, _src: int, m: Invalidated) -> list[Effect]:
-        op = self.in_flight(m, m.op, OpState.ACKS)
-        return self.run(shootdown.invalidated(self, op), [])
-
-    def _switch_in(self, src: int, m: SwitchIn) -> list[Effect]:
-        within = self.spaces[m.asid].pmap.active >> src & 1
-        return self.begin(Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0, (within,)))
-
-    def _switch_out(self, src: int, m: SwitchOut) -> list[Effect]:
-        """The core has left: it flushes before it uses any of its entries again."""
-        self.spaces[m.asid].pmap.active &= ~(1 << src)
+    def ceded(self, _src: int, m: Ceded) -> list[Effect]:
+        """Go on with a ZERO that takes pages over."""
+        op = self.state.in_flight.find(m, m.thief, _ZEROING)
         out: list[Effect] = []
-        if self.deferrals:
-            deferral.caught_up(self, m.op, 1 << src, m.asid, self.last_deferral, out)
-        return out
+        return steps.run(self.state, advise_zero.ceded(self.state, op, m.pages, out), out)
 
-    # Invalidations that are left to other cores.
-
-    def _enters_kernel(self, src: int, asid: int) -> list[Effect]:
-        """Tell a core that enters the kernel what it has to invalidate there."""
-        if not self.deferrals or self.settings.policy.invalidate is not _AT_KERNEL_ENTRY:
-            return []
-        upto, vpns = deferral.missed(self, src, asid)
-        if not upto:
-            return []
-        if len(vpns) > self.settings.costs.full_flush_pages:
-            vpns = ()
-        return [Send(src, CatchUp(KERNEL_LANE + src, asid, vpns, upto))]
-
-    def _caught_up(self, src: int, m: CaughtUp) -> list[Effect]:
+    def claimed(self, _src: int, m: Claimed) -> list[Effect]:
+        """Go on with a ZERO that has taken pages over by their claim words."""
+        op = self.state.in_flight.find(m, m.op, _ZEROING)
         out: list[Effect] = []
-        deferral.caught_up(self, m.op, 1 << src, m.asid, m.upto, out)
-        return out
+        self.state.zeroing.claimed(m.pages)
+        return steps.run(self.state, advise_zero.ceded(self.state, op, m.pages, out), out)
 
-    def _overdue(self, src: int, m: Overdue) -> list[Effect]:
-        return self.begin(Op(m.op, src, OpKind.CATCH_UP, min(self.spaces), 0, 0, (m.upto,)))
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        Walk: _walk,
-        SetDirty: _set_dirty,
-        Fault: _fault,
-        Call: _call,
-        Step: _step,
-        Invalidated: _invalidated,
-        Frame: VmDaemons.frame,
-        NoFrame: VmDaemons.no_frame,
-        FramesFree: VmDaemons.frames_free,
-        Take: VmDaemons.take,
-        PageZeroed: VmDaemons.page_zeroed,
-        Ceded: VmDaemons.ceded,
-        Claimed: VmDaemons.claimed,
-        Scan: VmDaemons.scan,
-        Census: VmDaemons.census,
-        Kill: VmDaemons.kill,
-        PagedOut: VmDaemons.paged_out,
-        PagedIn: VmDaemons.paged_in,
-        SwitchIn: _switch_in,
-        SwitchOut: _switch_out,
-        CaughtUp: _caught_up,
-        Overdue: _overdue,
-        Unpin: VmDaemons.give_pins_back,
-    }
+Vm.HANDLERS = {
+    Walk: lambda vm, src, m: core_requests.walk(vm.state, src, m),
+    SetDirty: lambda vm, src, m: core_requests.set_dirty(vm.state, src, m),
+    Fault: lambda vm, src, m: core_requests.begin_fault(vm.state, src, m, write=int(m.write)),
+    Call: lambda vm, src, m: core_requests.call(vm.state, src, m),
+    Step: Vm.step,
+    Invalidated: Vm.invalidated,
+    Frame: lambda vm, _, m: daemon_requests.frame(vm.state, m),
+    NoFrame: lambda vm, src, m: daemon_requests.no_frame(vm.state, src, m),
+    FramesFree: lambda vm, _, m: daemon_requests.frames_free(vm.state, m),
+    Take: lambda vm, src, m: vm.state.zeroing.take(src, m),
+    PageZeroed: lambda vm, src, m: vm.state.zeroing.page_zeroed(src, m),
+    Ceded: Vm.ceded,
+    Claimed: Vm.claimed,
+    Scan: lambda vm, src, m: daemon_requests.scan(vm.state, src, m),
+    Census: lambda vm, src, m: daemon_requests.census(vm.state, src, m),
+    Kill: lambda vm, src, m: daemon_requests.kill_process(vm.state, src, m),
+    PagedOut: lambda vm, _, m: daemon_requests.paged_out(vm.state, m),
+    PagedIn: lambda vm, _, m: daemon_requests.paged_in(vm.state, m),
+    SwitchIn: lambda vm, src, m: core_requests.switch_in(vm.state, src, m),
+    SwitchOut: lambda vm, src, m: core_requests.switch_out(vm.state, src, m),
+    CaughtUp: lambda vm, src, m: core_requests.caught_up(vm.state, src, m),
+    Overdue: lambda vm, src, m: core_requests.overdue(vm.state, src, m),
+    Unpin: lambda vm, src, m: vm.state.pins.give_back(src, m),
+}

@@ -1,48 +1,84 @@
-"""Objects and their pages, resident or in swap; queues of those that are."""
+"""Memory objects: made, shadowed, and searched through the entries of maps.
 
-from collections.abc import Callable, Collection, Iterator
+Owns the objects by number, and how many each lane has made. Touches the maps of address spaces: it
+counts their references, and gives an entry its shadow.
+"""
 
-from actors.machine import Effect, Send
+from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import Self
+
 from actors.message import PageKey
-from actors.messages import FreeSlots
-from actors.settings import DOMAIN_SHIFT
-from actors.vm.entries import VmEntries
-from kernel.hole import HoleState
-from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
-from kernel.page_queue import QUEUES, Queue
+from kernel.page import Page
 from kernel.units import VPN_LIMIT
 from kernel.vm_map import NEEDS_COPY, SHARED, WIRED, MapEntry
 from kernel.vm_object import NONE, OBJECT_SHIFT, VmObject
 from kernel.vmspace import VmSpace
 
-#: plain numbers: each fault ends with one
-_ACTIVE, _HOLES, _LIVE = int(Queue.ACTIVE), int(Queue.HOLES), HoleState.LIVE
+#: chooses entries of a map
+Only = Callable[[MapEntry], bool]
 
 
-class VmPages(VmEntries):
-    """Finding, adding and removing pages."""
+class Objects:
+    """Objects by number (`by_oid`), and what entries of maps show of them."""
 
-    # Objects.
+    __slots__ = ("by_oid", "made", "spaces")
 
-    def make_object(self, lane: int, size: int) -> int:
-        """Make an empty anonymous object of so many indexes and give its number."""
+    def __init__(self, spaces: dict[int, VmSpace]) -> None:
+        """Begin with none."""
+        self.spaces = spaces
+        self.by_oid: dict[int, VmObject] = {}
+        #: objects that each lane has made: they are named after it
+        self.made: dict[int, int] = {}
+
+    def clone(self, spaces: dict[int, VmSpace]) -> Self:
+        """Copy the containers, for a vm with these address spaces."""
+        twin = type(self)(spaces)
+        twin.by_oid = {oid: one.copy() for oid, one in self.by_oid.items()}
+        twin.made = self.made.copy()
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Return the canonical state."""
+        return (
+            tuple((oid, one.freeze()) for oid, one in sorted(self.by_oid.items())),
+            tuple(sorted(self.made.items())),
+        )
+
+    def waiting(self) -> list[str]:
+        """Name pages that are busy or pinned."""
+        found = []
+        for oid, one in self.by_oid.items():
+            found += [
+                f"page {index} of object {oid} is busy for lane {page.busy}"
+                for index, page in one.pages.items()
+                if page.is_busy
+            ]
+            found += [
+                f"page {index} of object {oid} is pinned {page.wired} times"
+                for index, page in one.pages.items()
+                if page.wired
+            ]
+        return found
+
+    def make(self, lane: int, size: int) -> int:
+        """Make an empty anonymous object of so many indexes and return its number."""
         number = self.made.get(lane, 0) + 1
         self.made[lane] = number
         oid = (lane + 1) << OBJECT_SHIFT | number
-        self.objects[oid] = VmObject(size)
+        self.by_oid[oid] = VmObject(size)
         return oid
 
-    def file_object(self, file: int) -> int:
-        """Give the object that caches a file; there is one as long as somebody maps it."""
+    def of_file(self, file: int) -> int:
+        """Return the number of the object that caches a file; it stays as long as the run."""
         oid = -1 - file
-        if oid not in self.objects:
-            self.objects[oid] = VmObject(VPN_LIMIT, file)
+        if oid not in self.by_oid:
+            self.by_oid[oid] = VmObject(VPN_LIMIT, file)
         return oid
 
     def refs(self, oid: int) -> int:
         """Count what refers to an object: entries of maps, and objects that shadow it."""
         entries = sum(space.map.refs.get(oid, 0) for space in self.spaces.values())
-        return entries + len(self.objects[oid].shadows)
+        return entries + len(self.by_oid[oid].shadows)
 
     def shadow(self, space: VmSpace, entry: MapEntry, lane: int) -> None:
         """Give an entry that needs a copy an object of its own to write to.
@@ -50,12 +86,12 @@ class VmPages(VmEntries):
         Source: FreeBSD vm_map_lookup, vm_object_shadow: an object that nobody else refers to needs
         no shadow.
         """
-        source = self.objects[entry.oid]
+        source = self.by_oid[entry.oid]
         if source.anonymous and self.refs(entry.oid) == 1:
             space.map.change(entry.start, entry.end, lambda e: e.with_flags(off=NEEDS_COPY))
             return
-        oid = self.make_object(lane, entry.end - entry.start)
-        top = self.objects[oid]
+        oid = self.make(lane, entry.end - entry.start)
+        top = self.by_oid[oid]
         top.backing, top.offset = entry.oid, entry.offset
         source.shadows = (*source.shadows, oid)
         space.map.change(
@@ -64,28 +100,30 @@ class VmPages(VmEntries):
             lambda e: e.with_object(oid, 0).with_flags(off=NEEDS_COPY),
         )
 
+    # What an entry of a map shows.
+
     def shadowed(self, entry: MapEntry) -> bool:
         """Say whether an older copy of a private page may lie below what the entry shows."""
         if entry.flags & SHARED:
             return False
-        top = self.objects[entry.oid]
+        top = self.by_oid[entry.oid]
         return bool(entry.flags & NEEDS_COPY or top.backing or not top.one_mapping)
 
     def anonymous(self, entry: MapEntry) -> bool:
         """Say whether no file lies at the end of the entry's chain."""
-        return self.objects[self.bottom(entry)[0]].anonymous
+        return self.by_oid[self.bottom(entry)[0]].anonymous
 
     def bottom(self, entry: MapEntry) -> PageKey:
-        """Give the object at the end of the entry's chain, and the index there of its start."""
+        """Return the object at the end of the entry's chain, and the index there of its start."""
         oid, index = entry.oid, entry.offset
-        while self.objects[oid].backing:
-            index += self.objects[oid].offset
-            oid = self.objects[oid].backing
+        while self.by_oid[oid].backing:
+            index += self.by_oid[oid].offset
+            oid = self.by_oid[oid].backing
         return oid, index
 
     def exclusive(self, entry: MapEntry) -> bool:
         """Say whether the pages of the entry's top object are nobody else's."""
-        return self.objects[entry.oid].one_mapping
+        return self.by_oid[entry.oid].one_mapping
 
     def is_wired(self, key: PageKey, page: Page) -> bool:
         """Say whether a page must stay: it is pinned, or an entry that mlock wired shows it."""
@@ -102,21 +140,19 @@ class VmPages(VmEntries):
         )
 
     def _shown_at(self, entry: MapEntry, key: PageKey) -> Iterator[int]:
-        """Yield the page of an entry that shows a page of an object, were there none above."""
+        """Yield where an entry would show a page of an object if no copy lay above it."""
         oid, shift = entry.oid, entry.start - entry.offset
-        while oid != key[0] and self.objects[oid].backing:
-            shift -= self.objects[oid].offset
-            oid = self.objects[oid].backing
+        while oid != key[0] and self.by_oid[oid].backing:
+            shift -= self.by_oid[oid].offset
+            oid = self.by_oid[oid].backing
         if oid == key[0] and entry.start <= key[1] + shift < entry.end:
             yield key[1] + shift
 
-    # Pages.
-
     def find(self, entry: MapEntry, vpn: int) -> tuple[PageKey, Page] | None:
-        """Find the resident page that an entry shows, in its object or behind it."""
+        """Find the resident page that an entry shows, in its object or down its chain."""
         oid, index = entry.oid, entry.pindex(vpn)
-        while oid != NONE and index < self.objects[oid].size:
-            one = self.objects[oid]
+        while oid != NONE and index < self.by_oid[oid].size:
+            one = self.by_oid[oid]
             page = one.pages.get(index)
             if page is not None:
                 return (oid, index), page
@@ -130,11 +166,11 @@ class VmPages(VmEntries):
         if entry is None:
             return None
         key = (entry.oid, entry.pindex(vpn))
-        page = self.objects[entry.oid].pages.get(key[1])
+        page = self.by_oid[entry.oid].pages.get(key[1])
         return None if page is None else (key, page)
 
     def held_in(
-        self, space: VmSpace, start: int, end: int, only: Callable[[MapEntry], bool] | None = None
+        self, space: VmSpace, start: int, end: int, only: Only | None = None
     ) -> Iterator[int]:
         """Yield where in [start, end) top objects have a page, or a copy in swap, ascending.
 
@@ -144,7 +180,7 @@ class VmPages(VmEntries):
         for piece in space.map.pieces(start, end):
             if only is not None and not only(piece):
                 continue
-            top = self.objects[piece.oid]
+            top = self.by_oid[piece.oid]
             pages: Collection[int] = top.pages.keys() | top.swap.keys() if top.swap else top.pages
             if piece.end - piece.start <= len(pages):
                 shift = piece.start - piece.offset
@@ -159,62 +195,9 @@ class VmPages(VmEntries):
                 )
 
     def resident_in(
-        self, space: VmSpace, start: int, end: int, only: Callable[[MapEntry], bool] | None = None
+        self, space: VmSpace, start: int, end: int, only: Only | None = None
     ) -> Iterator[int]:
         """Yield where in [start, end) top objects have a page, ascending; `only` as above."""
         for vpn in self.held_in(space, start, end, only):
             if self.page_at(space, vpn) is not None:
                 yield vpn
-
-    def give_frame(self, key: PageKey, page: Page, pfn: int) -> Page:
-        """Give a page the frame that it waited for."""
-        page = page.with_frame(pfn)
-        self.put(key, page)
-        self.frames[pfn] = key
-        return page
-
-    def drop_slot(self, key: PageKey) -> None:
-        """Let go of a page's copy in swap, if there is one: it is told when the step ends."""
-        slot = self.objects[key[0]].swap.pop(key[1], None)
-        if slot is not None:
-            self.dropped[slot] = None
-
-    def free_slots(self, lane: int, out: list[Effect]) -> None:
-        """Tell the swap device which slots are free."""
-        (swap,) = self.settings.swaps
-        out.append(Send(swap, FreeSlots(lane, tuple(self.dropped))))
-        self.dropped.clear()
-
-    def rename(self, old: PageKey, new: PageKey) -> Page:
-        """Move a page to another object; it is no hole and not known to be zero any more.
-
-        Source: FreeBSD vm_page_rename: mappings stay, the page is dirty, so a copy of it in swap
-        counts no more.
-        """
-        page = self.objects[old[0]].pages.pop(old[1])
-        self.drop_slot(old)
-        self.deferred.pop(old, None)
-        if page.hole is not HoleState.LIVE:
-            page = page.with_hole(HoleState.LIVE)
-            self.account(page, 1)
-        page = page.with_flags(on=DIRTY, off=LAZY_FREE | KNOWN_ZERO)
-        self.objects[new[0]].pages[new[1]] = page
-        self.frames[page.pfn] = new
-        return page
-
-    def forget(self, key: PageKey, page: Page) -> None:
-        """Take a page out of its object."""
-        del self.objects[key[0]].pages[key[1]]
-        self.frames.pop(page.pfn, None)
-        self.queues.remove(page.pfn)
-
-    def enqueue(self, pfn: int, queue: Queue, activity: int = 0) -> None:
-        """Put a page at the tail of a queue of its frame's domain."""
-        self.queues.put(pfn, (pfn >> DOMAIN_SHIFT) * QUEUES + queue, activity)
-
-    def activate(self, page: Page) -> None:
-        """Put a page that is used into the active queue, one of a hole among those to go."""
-        pfn, queues = page.pfn, self.queues
-        number = (pfn >> DOMAIN_SHIFT) * QUEUES + (_ACTIVE if page.hole is _LIVE else _HOLES)
-        if queues.where.get(pfn) != number:
-            queues.put(pfn, number, self.settings.act_init)

@@ -3,38 +3,67 @@
 A page counts its pins. One that leaves its object while it is pinned (munmap, exit, MADV_DONTNEED)
 leaves its frame behind, which is free when the last hold goes: a pin, or the shootdown that the
 operation which discarded the page still owes.
+
+Owns the holds on frames without a page. Touches pages (their pin counts and dirty flags).
 Source: FreeBSD vm_page_wire, vm_page_unwire (an unqueued page without an object is freed then).
 """
+
+from collections.abc import Hashable
+from typing import Self
 
 from actors.facts import PinMet
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Free, Unpin, Unpinned
 from actors.operation import Op
-from actors.vm.objects import VmPages
+from actors.settings import Settings
+from actors.vm.pages import Pages
 from kernel.hazards.switches import Hazard
 from kernel.page import DIRTY, Page
 
 
-class VmPins(VmPages):
+class Pins:
     """Counting pins, and the holds on frames without a page."""
+
+    __slots__ = ("pages", "settings", "unowned")
+
+    def __init__(self, settings: Settings, pages: Pages) -> None:
+        """Begin with nothing pinned."""
+        self.settings = settings
+        self.pages = pages
+        #: holds by frame: pins, and a shootdown that is due
+        self.unowned: dict[int, int] = {}
+
+    def clone(self, pages: Pages) -> Self:
+        """Copy the containers, for a vm with these pages."""
+        twin = type(self)(self.settings, pages)
+        twin.unowned = self.unowned.copy()
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Return the canonical state."""
+        return tuple(sorted(self.unowned.items()))
+
+    def waiting(self) -> list[str]:
+        """Name the frames that are still held."""
+        return [f"frame {pfn:#x} without a page has {n} holds" for pfn, n in self.unowned.items()]
 
     def pin(self, key: PageKey) -> None:
         """Pin a page."""
-        self.put(key, self.objects[key[0]].pages[key[1]].with_pins(1))
+        self.pages.put(key, self.pages.at(key).with_pins(1))
 
     def unpin(self, pfn: int, *, stored: bool) -> bool:
         """Take a pin away; say whether the frame is free now.
 
         stored: a device stored to it, and no page table has seen that: the page is dirty.
         """
-        key = self.frames.get(pfn)
+        key = self.pages.frames.get(pfn)
         if key is None:
             return self.let_go_of_frame(pfn)
-        page = self.objects[key[0]].pages[key[1]].with_pins(-1)
+        page = self.pages.at(key).with_pins(-1)
         if stored and not self.settings.hazards & Hazard.DMA_LEAVES_CLEAN:
             page = page.with_flags(on=DIRTY)
-        self.put(key, page)
+        self.pages.put(key, page)
         return False
 
     def outlives(self, page: Page, op: Op, out: list[Effect], *, freed_now: bool) -> bool:
@@ -55,7 +84,7 @@ class VmPins(VmPages):
             self.unowned[pfn] = holds
         return not holds
 
-    def give_pins_back(self, src: int, m: Unpin) -> list[Effect]:
+    def give_back(self, src: int, m: Unpin) -> list[Effect]:
         """A device is done with frames; one whose page is gone may be free then."""
         out: list[Effect] = [
             Send(self.settings.memory_of(pfn), Free(m.op, (pfn,), zeroed=False))

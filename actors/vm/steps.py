@@ -1,13 +1,11 @@
-"""How a `vm` steps its operations: which phases each kind has, and how far a step goes.
+"""How a vm steps its operations: which phases each kind has, and how far a step goes.
 
 What each operation does is in `actors/vm/operations/`, one module per kind.
 """
 
-from actors.machine import Effect, ProtocolError, Send
-from actors.message import Message
+from actors.machine import Effect, Send
 from actors.messages import Return, Step, Work
 from actors.operation import Op, OpKind, OpState, advance, replace
-from actors.vm.holes import IDLE_PHASES, Phase, VmState
 from actors.vm.operations.advice import (
     advise_free,
     advise_hole,
@@ -21,6 +19,7 @@ from actors.vm.operations.faults import fault, pin, populate
 from actors.vm.operations.flushes import deferral, switch
 from actors.vm.operations.mappings import discard, fork, incore, inherit, protect, remap
 from actors.vm.operations.paging import age, launder, reclaim
+from actors.vm.state import IDLE_PHASES, Phase, VmState
 from kernel.hazards.switches import Hazard
 from kernel.vmspace import VmSpace
 
@@ -55,77 +54,71 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.DMA: pin.PHASES,
 }
 
+_READY = OpState.READY
 
-class VmRun(VmState):
-    """Operations in flight, and their steps."""
 
-    def run(self, op: Op, out: list[Effect]) -> list[Effect]:
-        """Step an operation: once when exploring, else until it waits or its work is due."""
-        phases = self._phases(op)
-        space = self.spaces[op.asid]
-        fine = self.settings.fine
-        while op.phase < len(phases):
-            op = phases[op.phase](self, space, op, out)
-            if self.restated:
-                self.state_resident(op.op, out)
-            if self.dropped:
-                self.free_slots(op.op, out)
-            if op.state is not OpState.READY:
-                self.ops[op.op] = op
-                return out
-            if fine:
-                op = self._past_idle(phases, space, op)
-            if op.phase >= len(phases):
-                break
-            if fine:
-                self.ops[op.op] = replace(op, ns=0) if op.ns else op
-                out.append(Send(self.me, Step(op.op), op.ns))
-                return out
-            if op.ns >= self.settings.interrupt_quantum_ns:
-                self.ops[op.op] = replace(op, state=OpState.WORK, ns=0)
-                out.append(Send(op.by, Work(op.op, op.ns)))
-                return out
-        self.ops.pop(op.op, None)
-        if op.error >= 0:
-            out.append(Send(op.by, Return(op.op, op.error, op.value, op.ns)))
-        return out
+def begin(vm: VmState, op: Op) -> list[Effect]:
+    """Begin an operation; a lane has one at a time."""
+    vm.in_flight.check_free(op.op)
+    return run(vm, op, [])
 
-    def _past_idle(self, phases: tuple[Phase, ...], space: VmSpace, op: Op) -> Op:
-        """Go past the phases that have nothing to do: they are no steps of their own."""
-        while op.phase < len(phases):
-            idle = IDLE_PHASES.get(phases[op.phase])
-            if idle is None or not idle(self, space, op):
-                break
-            op = advance(op)
-        return op
 
-    def _phases(self, op: Op) -> tuple[Phase, ...]:
-        if op.kind is OpKind.ZERO and self.settings.hazards & Hazard.ZERO_AFTER_GRANT:
-            return advise_zero.PHASES_GRANT_FIRST
-        if op.kind is OpKind.MREMAP and self.settings.hazards & Hazard.MOVE_BEFORE_FLUSH:
-            return remap.PHASES_MOVE_FIRST
-        if op.kind is OpKind.LAUNDER:
-            return launder.phases(self, op)
-        if op.kind is OpKind.ADVISE_DONTNEED and self.settings.keeps_dontneed:
-            return advise_free.DEACTIVATE_PHASES
-        return STEPS[op.kind]
+def run(vm: VmState, op: Op, out: list[Effect]) -> list[Effect]:
+    """Step an operation: once when exploring, else until it waits or its work is due."""
+    phases = _phases(vm, op)
+    space = vm.spaces[op.asid]
+    fine = vm.settings.fine
+    while op.phase < len(phases):
+        op = phases[op.phase](vm, space, op, out)
+        if vm.entries.restated:
+            vm.entries.state_resident(op.op, out)
+        if vm.pages.dropped:
+            vm.pages.free_slots(op.op, out)
+        if op.state is not _READY:
+            vm.in_flight.put(op)
+            return out
+        if fine:
+            op = _past_idle(vm, phases, space, op)
+        if op.phase >= len(phases):
+            break
+        if fine:
+            vm.in_flight.put(replace(op, ns=0) if op.ns else op)
+            out.append(Send(vm.me, Step(op.op), op.ns))
+            return out
+        if op.ns >= vm.settings.interrupt_quantum_ns:
+            vm.in_flight.put(replace(op, state=OpState.WORK, ns=0))
+            out.append(Send(op.by, Work(op.op, op.ns)))
+            return out
+    vm.in_flight.drop(op.op)
+    if op.error >= 0:
+        out.append(Send(op.by, Return(op.op, op.error, op.value, op.ns)))
+    return out
 
-    def next_step(self, lane: int) -> str:
-        """Name what a Step would do next for an operation; empty if there is none."""
-        op = self.ops.get(lane)
-        return "" if op is None else f"{op.kind.name}.{self._phases(op)[op.phase].__name__}"
 
-    def begin(self, op: Op) -> list[Effect]:
-        """Begin an operation; a lane has one at a time."""
-        if op.op in self.ops:
-            raise ProtocolError(
-                f"lane {op.op} already has an operation in flight: {self.ops[op.op]}"
-            )
-        return self.run(op, [])
+def _past_idle(vm: VmState, phases: tuple[Phase, ...], space: VmSpace, op: Op) -> Op:
+    """Go past the phases that have nothing to do: they are no steps of their own."""
+    while op.phase < len(phases):
+        idle = IDLE_PHASES.get(phases[op.phase])
+        if idle is None or not idle(vm, space, op):
+            break
+        op = advance(op)
+    return op
 
-    def in_flight(self, message: Message, lane: int, *states: OpState) -> Op:
-        """Find the operation that a message is for; it must be in one of these states."""
-        op = self.ops.get(lane)
-        if op is None or op.state not in states:
-            raise ProtocolError(f"vm {self.me} must not get {message!r} now: operation is {op}")
-        return op
+
+def _phases(vm: VmState, op: Op) -> tuple[Phase, ...]:
+    settings = vm.settings
+    if op.kind is OpKind.ZERO and settings.hazards & Hazard.ZERO_AFTER_GRANT:
+        return advise_zero.PHASES_GRANT_FIRST
+    if op.kind is OpKind.MREMAP and settings.hazards & Hazard.MOVE_BEFORE_FLUSH:
+        return remap.PHASES_MOVE_FIRST
+    if op.kind is OpKind.LAUNDER:
+        return launder.phases(vm, op)
+    if op.kind is OpKind.ADVISE_DONTNEED and settings.keeps_dontneed:
+        return advise_free.DEACTIVATE_PHASES
+    return STEPS[op.kind]
+
+
+def next_step(vm: VmState, lane: int) -> str:
+    """Name what a Step would do next for an operation; empty if there is none."""
+    op = vm.in_flight.ops.get(lane)
+    return "" if op is None else f"{op.kind.name}.{_phases(vm, op)[op.phase].__name__}"

@@ -22,17 +22,17 @@ LIVELOCK = 1_000_000
 
 def recount(vm: Vm, reports: Reports) -> None:
     """Each resident set is what a full count gives: entries that map a page which is in no hole."""
-    for asid, space in vm.spaces.items():
+    for asid, space in vm.state.spaces.items():
         counted = 0
         for pte in space.pmap.ptes.values():
             if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
                 continue
-            key = vm.frames.get(pte_bits.pfn_of(pte))
-            page = None if key is None else vm.get(key)
+            key = vm.state.pages.frames.get(pte_bits.pfn_of(pte))
+            page = None if key is None else vm.state.pages.get(key)
             counted += page is None or page.hole is HoleState.LIVE
         if space.resident != counted:
             text = f"the resident set of p{asid} is {space.resident} pages, counted are {counted}"
-            reports.add(Property.ACCOUNT, text, asid, -1, tuple(sorted(vm.ops)))
+            reports.add(Property.ACCOUNT, text, asid, -1, tuple(sorted(vm.state.in_flight.ops)))
 
 
 def _pages(machines: list[Machine]) -> Iterator[int]:
@@ -42,13 +42,13 @@ def _pages(machines: list[Machine]) -> Iterator[int]:
     """
     for machine in machines:
         if isinstance(machine, Vm):
-            for one in machine.objects.values():
+            for one in machine.state.objects.by_oid.values():
                 yield from (page.pfn for page in one.pages.values() if page.pfn >= 0)
-            for op in machine.ops.values():
-                yield from (pfn for pfn in op.frames if pfn not in machine.unowned)
+            for op in machine.state.in_flight.ops.values():
+                yield from (pfn for pfn in op.frames if pfn not in machine.state.pins.unowned)
                 if op.kind is OpKind.FORK:
                     yield from op.held
-            yield from machine.unowned
+            yield from machine.state.pins.unowned
 
 
 def zero_as_believed(memory: Machine, m: Free, reports: Reports) -> None:
@@ -82,7 +82,7 @@ def every_slot_once(machines: list[Machine], reports: Reports) -> None:
         slot
         for machine in machines
         if isinstance(machine, Vm)
-        for one in machine.objects.values()
+        for one in machine.state.objects.by_oid.values()
         for slot in one.swap.values()
     )
     in_use = {slot for m in machines if isinstance(m, Swap) for slot in m.contents}
@@ -96,8 +96,8 @@ def every_slot_once(machines: list[Machine], reports: Reports) -> None:
 def no_hole_goes_out(vm: Vm, m: PageOut, reports: Reports) -> None:
     """No page of a hole is written to swap."""
     for pfn in m.pfns:
-        key = vm.frames.get(pfn)
-        page = None if key is None else vm.get(key)
+        key = vm.state.pages.frames.get(pfn)
+        page = None if key is None else vm.state.pages.get(key)
         if page is not None and page.hole is not HoleState.LIVE:
             text = f"frame {pfn:#x} is written to swap, but its page is in a hole"
             reports.add(Property.PAGE_OUT, text, 0, -1, (m.op,))

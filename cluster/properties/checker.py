@@ -193,7 +193,7 @@ class Checker(CheckerState):
         vm = self._vm(dst)
         self.contents.effects.protected(m.op, At(dst, clock[dst]))
         asid = self.translations.removed.get(m.op, (0, ()))[0]
-        if asid in vm.spaces:
+        if asid in vm.state.spaces:
             # taken away once more, here or by another operation: the shootdown of that follows
             again = {
                 vpn

@@ -47,9 +47,9 @@ def will_flush(vm: Vm, asid: int) -> int:
 
     Those whose generation is zero, and which are to look at it yet: not active, or switching in.
     """
-    pmap = vm.spaces[asid].pmap
+    pmap = vm.state.spaces[asid].pmap
     switching = 0
-    for op in vm.ops.values():
+    for op in vm.state.in_flight.ops.values():
         if op.kind is OpKind.SWITCH and op.asid == asid and not op.args[0]:
             switching |= 1 << op.by
     return ~pmap.gens & (~pmap.active | switching)
@@ -57,8 +57,8 @@ def will_flush(vm: Vm, asid: int) -> int:
 
 def _owed(vm: Vm, asid: int) -> set[int]:
     """Give the pages whose entries somebody has taken away, and not flushed yet."""
-    owed = [op.gone for op in vm.ops.values()]
-    owed += [one.gone for one in vm.deferrals.values()]
+    owed = [op.gone for op in vm.state.in_flight.ops.values()]
+    owed += [one.gone for one in vm.state.deferrals.notes.values()]
     return {va & VPN_MASK for gone in owed for va, _ in gone if va >> ASID_SHIFT == asid}
 
 
@@ -116,7 +116,7 @@ class Translations:
             if vpn in again:
                 continue
             fills = self.fills.pop((asid, vpn), {})
-            pte = vm.spaces[asid].pmap.ptes.get(vpn, 0)
+            pte = vm.state.spaces[asid].pmap.ptes.get(vpn, 0)
             good = {core: fill for core, fill in fills.items() if fill.is_good(pte)}
             self.fills[asid, vpn] = {core: f for core, f in fills.items() if core not in good}
             for core in self._holders(asid, vpn, vm, clock):

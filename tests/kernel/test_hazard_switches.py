@@ -6,9 +6,7 @@ from kernel.hazards.switches import BY_NAME, CATALOGUE, Hazard
 def test_every_hazard_has_a_bit_of_its_own_and_is_in_the_catalogue() -> None:
     bits = [bit for name, bit in vars(Hazard).items() if name.isupper() and name != "NONE"]
     assert sorted(bits) == [1 << n for n in range(len(bits))], "use the next free bit"
-    assert list(CATALOGUE) == bits, (
-        "tell what it is in _ABOUT of kernel/hazards/switches.py"
-    )
+    assert list(CATALOGUE) == bits, "tell what it is in _ABOUT of kernel/hazards/switches.py"
     assert len(BY_NAME) == len(bits)
 
 

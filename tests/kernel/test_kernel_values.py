@@ -81,19 +81,19 @@ def test_a_lock_is_exclusive_and_loses_nobody(asks: list[tuple[int, bool]]) -> N
     lock, inside, waiting = SxLock(), set(), set()
     for op, write in asks:
         if op in inside:
-            lock, woken = lock.release(op)
+            woken = lock.release(op)
             inside.discard(op)
             inside.update(woken)
             waiting.difference_update(woken)
         elif op not in waiting:
-            lock, taken = lock.acquire(op, write=write)
+            taken = lock.acquire(op, write=write)
             (inside if taken else waiting).add(op)
         assert inside == set(lock.readers) | ({lock.writer} if lock.writer >= 0 else set())
         assert not (lock.writer >= 0 and lock.readers)
         assert not waiting or inside
     while inside:
         op = inside.pop()
-        lock, woken = lock.release(op)
+        woken = lock.release(op)
         inside.update(woken)
         waiting.difference_update(woken)
     assert lock.idle()

@@ -45,10 +45,10 @@ def leavings(machines: list[Machine], cells: tuple[int, ...]) -> dict[str, objec
     for vm in machines:
         if not isinstance(vm, Vm):
             continue
-        for asid, space in vm.spaces.items():
+        for asid, space in vm.state.spaces.items():
             pages = {}
-            for vpn in vm.held_in(space, 0, 1 << 36):
-                at = vm.page_at(space, vpn)
+            for vpn in vm.state.objects.held_in(space, 0, 1 << 36):
+                at = vm.state.objects.page_at(space, vpn)
                 assert at is not None
                 page = at[1]
                 memory = next(m for m in memories if m.me == vm.settings.memory_of(page.pfn))

@@ -88,12 +88,14 @@ class Words:
 
     def _vm(self, vm: Vm) -> list[str]:
         rows = []
-        for asid, space in vm.spaces.items():
+        for asid, space in vm.state.spaces.items():
             rows += [f"p{asid} {row}" for row in self._space(space)]
             rows += [f"p{asid} {row}" for row in self._page_rows(vm, asid)]
-        rows += [self._op(op) for _, op in sorted(vm.ops.items())]
-        rows += [f"f{pfn} without a page, holds {n}" for pfn, n in sorted(vm.unowned.items())]
-        for key, waiters in sorted(vm.busy_waiters.items()):
+        rows += [self._op(op) for _, op in sorted(vm.state.in_flight.ops.items())]
+        rows += [
+            f"f{pfn} without a page, holds {n}" for pfn, n in sorted(vm.state.pins.unowned.items())
+        ]
+        for key, waiters in sorted(vm.state.waiting.busy_waiters.items()):
             rows.append(f"{self.text.key(key)} is awaited by {listed(map(self.lane, waiters))}")
         return rows
 
@@ -128,14 +130,14 @@ class Words:
 
     def _page_rows(self, vm: Vm, asid: int) -> list[str]:
         """Render what is resident where the map shows it."""
-        space = vm.spaces[asid]
+        space = vm.state.spaces[asid]
         ptes = dict(space.pmap.ptes)
         rows = []
-        for vpn in vm.held_in(space, 0, VPN_LIMIT):
-            found = vm.page_at(space, vpn)
+        for vpn in vm.state.objects.held_in(space, 0, VPN_LIMIT):
+            found = vm.state.objects.page_at(space, vpn)
             what = self._page(found[1]) if found else "not resident"
             entry = space.map.lookup(vpn)
-            slot = vm.objects[entry.oid].swap.get(entry.pindex(vpn))
+            slot = vm.state.objects.by_oid[entry.oid].swap.get(entry.pindex(vpn))
             what += f", slot {slot}" if slot is not None else ""
             rows.append((vpn, f"page {vpn}: {what}, pte {pte_text(ptes.pop(vpn, 0))}"))
         rows += [(vpn, f"page {vpn}: no page, pte {pte_text(pte)}") for vpn, pte in ptes.items()]
@@ -221,9 +223,9 @@ class Words:
 
     def pages(self, vm: Vm) -> list[str]:
         """Render the resident pages of all address spaces."""
-        return [f"p{asid} {row}" for asid in vm.spaces for row in self._page_rows(vm, asid)] or [
-            "no page is resident"
-        ]
+        return [
+            f"p{asid} {row}" for asid in vm.state.spaces for row in self._page_rows(vm, asid)
+        ] or ["no page is resident"]
 
     def tlb(self, core: Core) -> list[str]:
         """Render what a core has cached."""

@@ -13,11 +13,11 @@ The page daemon drops a marked page only if its entry is still clean when it is 
 from actors.machine import Effect
 from actors.message import PageKey
 from actors.operation import Op, advance, replace
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import advice_scope, range_errors, range_scan
 from actors.vm.operations.ranges.range_scan import Scene
+from actors.vm.state import Phase, VmState
 from kernel.hazards.switches import Hazard
 from kernel.hole import HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
@@ -29,18 +29,18 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use, and mark the page."""
     if page.hole is not HoleState.LIVE:
         return False
-    if scene.vm.is_wired(key, page):
+    if scene.vm.objects.is_wired(key, page):
         if scene.vm.settings.hazards & Hazard.FREE_CLEARS_WIRED:
-            scene.vm.put(key, page.with_flags(off=DIRTY))
+            scene.vm.pages.put(key, page.with_flags(off=DIRTY))
             scene.forget_use(page)
         return False
     if page.busy != NOBODY:
         return True
     # with the dirty bits goes what they say of a page that was zero once
-    stale = 0 if scene.vm.known_zero(page) else KNOWN_ZERO
-    scene.vm.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | stale))
+    stale = 0 if scene.vm.holes.known_zero(page) else KNOWN_ZERO
+    scene.vm.pages.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | stale))
     if not range_scan.keeps_copies(scene.vm, scene.op):
-        scene.vm.drop_slot(key)
+        scene.vm.pages.drop_slot(key)
     scene.found.pages.append((key, scene.vpn))
     scene.forget_use(page)
     return False
@@ -48,12 +48,12 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
 
 def deactivate(scene: Scene, key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use; that the page was stored to is kept with it."""
-    if scene.vm.is_wired(key, page) or page.hole is not HoleState.LIVE:
+    if scene.vm.objects.is_wired(key, page) or page.hole is not HoleState.LIVE:
         return False
     if page.busy != NOBODY:
         return True
-    if scene.vm.dirtied(page):
-        scene.vm.put(key, page.with_flags(on=DIRTY))
+    if scene.vm.entries.dirtied(page):
+        scene.vm.pages.put(key, page.with_flags(on=DIRTY))
     scene.found.pages.append((key, scene.vpn))
     scene.forget_use(page)
     return False
@@ -62,18 +62,23 @@ def deactivate(scene: Scene, key: PageKey, page: Page) -> bool:
 def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range."""
     return range_scan.scan(
-        vm, space, op, out, mark_free, lambda e: vm.exclusive(e) and advice_scope.advised(vm, e)
+        vm,
+        space,
+        op,
+        out,
+        mark_free,
+        lambda e: vm.objects.exclusive(e) and advice_scope.advised(vm, e),
     )
 
 
 def deactivate_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: every resident page of the range, of memory of one's own."""
-    return range_scan.scan(vm, space, op, out, deactivate, vm.exclusive, keeps=True)
+    return range_scan.scan(vm, space, op, out, deactivate, vm.objects.exclusive, keeps=True)
 
 
 def hint(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: flushed; the page daemon may have the pages."""
-    vm.hint([key for key, _ in op.pages], Queue.NOREUSE)
+    vm.pages.hint([key for key, _ in op.pages], Queue.NOREUSE)
     return advance(replace(op, pages=()))
 
 

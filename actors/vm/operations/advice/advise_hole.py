@@ -11,12 +11,12 @@ from actors.facts import HoleSettled, PinMet, ZeroCase
 from actors.machine import Effect, Note
 from actors.message import PageKey
 from actors.operation import Op, advance, replace
-from actors.vm.holes import Phase, VmState, idle_if
 from actors.vm.operations.flushes import deferral, shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import advice_scope, range_claim, range_errors, range_scan
 from actors.vm.operations.ranges.advice_scope import advised
 from actors.vm.operations.ranges.range_scan import Scene
+from actors.vm.state import Phase, VmState, idle_if
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
@@ -37,7 +37,7 @@ def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: note the hole where the policy keeps it, in the map or beside it."""
     if vm.settings.policy.hole_state is HoleRecord.PAGE_FLAG:
         return advance(op)
-    vm.mark_hole(space, op.start, op.end, hole=True)
+    vm.holes.mark(space, op.start, op.end, hole=True)
     return advance(op, vm.settings.costs.map_ns)
 
 
@@ -47,18 +47,18 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
     closed: take access away.
     """
     vm, op, found = scene.vm, scene.op, scene.found
-    if vm.is_wired(key, page) and not vm.settings.hazards & Hazard.HOLE_IGNORES_PINS:
+    if vm.objects.is_wired(key, page) and not vm.settings.hazards & Hazard.HOLE_IGNORES_PINS:
         if page.wired:
             scene.out.append(Note(PinMet(op.op, "hole")))
         if page.hole is HoleState.LIVE:
-            vm.mark_hole(scene.space, scene.vpn, scene.vpn + 1, hole=False)
+            vm.holes.mark(scene.space, scene.vpn, scene.vpn + 1, hole=False)
         return False
-    if vm.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
+    if vm.holes.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
         return True
-    after, _ = vm.hole_event(key, HoleEvent.HOLE, op)
+    after, _ = vm.holes.event(key, HoleEvent.HOLE, op)
     if after is None or after.hole is not HoleState.FLUSHING:
         return False
-    known = vm.known_zero(page)
+    known = vm.holes.known_zero(page)
     no_access = vm.settings.policy.no_access
     costs = vm.settings.costs
     found.ns += costs.flag_page_ns
@@ -68,10 +68,10 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
         scene.forget_use(page)
     # what was stored before HOLE need not be known any more, and no copy of it may come back
     if not range_scan.keeps_copies(vm, op):
-        vm.drop_slot(key)
-    after = vm.objects[key[0]].pages[key[1]]
+        vm.pages.drop_slot(key)
+    after = vm.objects.by_oid[key[0]].pages[key[1]]
     after = after.with_flags(off=DIRTY | LAZY_FREE | (0 if known else KNOWN_ZERO))
-    vm.put(key, after.with_busy(op.op))
+    vm.pages.put(key, after.with_busy(op.op))
     found.pages.append((key, scene.vpn))
     return False
 
@@ -101,29 +101,29 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
     keys, hinted = [], []
     left = deferral.left_to_others(vm, op)
     for key, vpn in op.pages:
-        page = vm.get(key)
+        page = vm.pages.get(key)
         if page is None or page.hole is not HoleState.FLUSHING or page.busy != op.op:
             continue  # a ZERO that does not wait has taken it over meanwhile
         if left:
-            after, actions = vm.hole_event(key, HoleEvent.DEFER, op)
+            after, actions = vm.holes.event(key, HoleEvent.DEFER, op)
             assert after is not None
-            vm.deferred[key] = (op.deferral, op.asid, vpn)
-            vm.unbusy(key, after, out)
+            vm.holes.deferred[key] = (op.deferral, op.asid, vpn)
+            vm.waiting.unbusy(key, after, out)
             if Action.HINT in actions:
                 hinted.append(key)
             continue
-        after, actions = vm.hole_event(key, HoleEvent.FLUSHED, op)
+        after, actions = vm.holes.event(key, HoleEvent.FLUSHED, op)
         assert after is not None
-        if vm.known_zero(after):
-            after, _ = vm.hole_event(key, HoleEvent.KNOWN, op)
+        if vm.holes.known_zero(after):
+            after, _ = vm.holes.event(key, HoleEvent.KNOWN, op)
             assert after is not None
             out.append(Note(ZeroCase(op.op, "clean", 1)))
-        vm.unbusy(key, after, out)
+        vm.waiting.unbusy(key, after, out)
         keys.append(key)
         if Action.HINT in actions:
             hinted.append(key)
-    vm.hint(hinted, Queue.HOLES)
-    vm.offer(op, keys, out)
+    vm.pages.hint(hinted, Queue.HOLES)
+    vm.zeroing.offer(op, keys, out)
     return replace(op, pages=())
 
 
@@ -134,7 +134,7 @@ def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if left:
         return advance(op)
     fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
-    settled = vm.holes_in(space, op.start, op.end) if fatal else [(op.start, op.end)]
+    settled = vm.holes.within(space, op.start, op.end) if fatal else [(op.start, op.end)]
     settled = deferral.without_deferred(vm, op.asid, settled)
     out.extend(Note(HoleSettled(op.op, op.asid, start, end)) for start, end in settled)
     return advance(op)

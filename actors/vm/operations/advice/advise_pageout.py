@@ -13,9 +13,9 @@ from actors.machine import Effect
 from actors.message import PageKey
 from actors.operation import Op, replace
 from actors.settings import DOMAIN_SHIFT
-from actors.vm.holes import Phase, VmState, named
 from actors.vm.operations.paging import launder, page_scan, reclaim
 from actors.vm.operations.ranges import range_errors, range_scan
+from actors.vm.state import Phase, VmState, named
 from kernel.hole import HoleState
 from kernel.page import LAZY_FREE, NOBODY, Page
 from kernel.page_queue import Queue
@@ -26,19 +26,19 @@ _Choice = Callable[[VmState, PageKey, Page], bool]
 
 
 def _is_dirty(vm: VmState, _key: PageKey, page: Page) -> bool:
-    return bool(vm.settings.swaps) and page.hole is HoleState.LIVE and vm.dirtied(page)
+    return bool(vm.settings.swaps) and page.hole is HoleState.LIVE and vm.entries.dirtied(page)
 
 
 def _may_be_free(vm: VmState, key: PageKey, page: Page) -> bool:
     """Choose what need not be written; but on Linux a page never written to is the zero page."""
     if page.hole is not HoleState.LIVE or page.flags & LAZY_FREE:
         return True
-    return key[1] in vm.objects[key[0]].swap and not vm.dirtied(page)
+    return key[1] in vm.objects.by_oid[key[0]].swap and not vm.entries.dirtied(page)
 
 
 def _found(vm: VmState, space: VmSpace, op: Op, choice: _Choice) -> Iterator[tuple[int, PageKey]]:
-    for vpn in vm.resident_in(space, max(op.start, op.claimed), op.end):
-        at = vm.page_at(space, vpn)
+    for vpn in vm.objects.resident_in(space, max(op.start, op.claimed), op.end):
+        at = vm.objects.page_at(space, vpn)
         if at is None or at[1].busy != NOBODY or at[1].pfn < 0 or len(at[1].mappings) > 1:
             continue
         if choice(vm, *at):
@@ -55,10 +55,10 @@ def _choose(name: str, choice: _Choice, most: int, over: int) -> Phase:
         batch: list[tuple[PageKey, int]] = []
         claimed = op.claimed
         for vpn, key in _found(vm, space, op, choice):
-            pfn = vm.objects[key[0]].pages[key[1]].pfn
+            pfn = vm.objects.by_oid[key[0]].pages[key[1]].pfn
             if batch and pfn >> DOMAIN_SHIFT != batch[0][1] >> DOMAIN_SHIFT:
                 break
-            vm.queues.remove(pfn)
+            vm.pages.queues.remove(pfn)
             batch.append((key, pfn))
             claimed = vpn + 1
             if len(batch) == (1 if vm.settings.fine else most):

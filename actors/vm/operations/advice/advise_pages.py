@@ -9,10 +9,10 @@ Source: FreeBSD vm_map_madvise (NORMAL, SEQUENTIAL, RANDOM, WILLNEED); Linux mad
 from actors.machine import Effect
 from actors.message import PageKey
 from actors.operation import Op
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.operations.ranges.range_scan import Scene
+from actors.vm.state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.page import Page
@@ -22,12 +22,12 @@ from kernel.vmspace import VmSpace
 
 def _cool(scene: Scene, key: PageKey, page: Page) -> bool:
     if page.hole is HoleState.LIVE:
-        scene.vm.hint([key], Queue.INACTIVE)
+        scene.vm.pages.hint([key], Queue.INACTIVE)
     ptes = scene.space.pmap.ptes
     pte = ptes.get(scene.vpn, 0)
     if pte & pte_bits.A:
         ptes[scene.vpn] = pte & ~pte_bits.A
-        scene.found.gone.append(scene.vm.must_flush(scene.va, page.pfn))
+        scene.found.gone.append(scene.vm.entries.must_flush(scene.va, page.pfn))
         scene.found.ns += scene.vm.settings.costs.pte_ns
     return False
 

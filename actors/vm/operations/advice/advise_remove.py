@@ -11,11 +11,11 @@ shm_deallocate uses it.
 from actors.machine import Effect
 from actors.message import PageKey
 from actors.operation import Op, advance
-from actors.vm.holes import Phase, VmState, idle_if
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard
 from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.operations.ranges.range_scan import Scene
+from actors.vm.state import Phase, VmState, idle_if
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
 from kernel.vm_map import SHARED, MapEntry
@@ -28,26 +28,28 @@ def _shared(entry: MapEntry) -> bool:
 
 def _files(vm: VmState, space: VmSpace, op: Op) -> list[MapEntry]:
     pieces = space.map.pieces(op.start, op.end)
-    return [piece for piece in pieces if _shared(piece) and not vm.objects[piece.oid].anonymous]
+    return [
+        piece for piece in pieces if _shared(piece) and not vm.objects.by_oid[piece.oid].anonymous
+    ]
 
 
 @idle_if(lambda vm, space, op: not _files(vm, space, op))
 def punch_files(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     """Phase: what is faulted in from now on is zero."""
-    vm.punch_files(space, op.start, op.end)
+    vm.holes.punch_files(space, op.start, op.end)
     return advance(op)
 
 
 def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
     vm, found = scene.vm, scene.found
-    if vm.must_wait(page, HoleEvent.DISCARD):
+    if vm.holes.must_wait(page, HoleEvent.DISCARD):
         return True
     scene.take_entries(page, keep=False)
-    vm.drop_slot(key)
-    _, actions = vm.hole_event(key, HoleEvent.DISCARD, scene.op)
+    vm.pages.drop_slot(key)
+    _, actions = vm.holes.event(key, HoleEvent.DISCARD, scene.op)
     found.ns += vm.settings.costs.zap_page_ns
     if page.pfn >= 0 and Action.FREE_FRAME in actions:
-        vm.outlives(page, scene.op, scene.out, freed_now=False)
+        vm.pins.outlives(page, scene.op, scene.out, freed_now=False)
         found.frames.append(page.pfn)
     return False
 

@@ -9,10 +9,10 @@ vm_map_reuse_pages, vm_object_reuse_pages.
 from actors.machine import Effect
 from actors.message import PageKey
 from actors.operation import Op
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.operations.ranges.advice_scope import advised
 from actors.vm.operations.ranges.range_scan import Scene
+from actors.vm.state import Phase, VmState
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import Page
 from kernel.vmspace import VmSpace
@@ -23,9 +23,9 @@ def take_out(scene: Scene, key: PageKey, page: Page) -> bool:
     vm = scene.vm
     if page.hole is HoleState.LIVE:
         return False
-    if vm.must_wait(page, HoleEvent.ROGUE):
+    if vm.holes.must_wait(page, HoleEvent.ROGUE):
         return True
-    _, actions = vm.hole_event(key, HoleEvent.ROGUE, scene.op)
+    _, actions = vm.holes.event(key, HoleEvent.ROGUE, scene.op)
     assert Action.WAIT not in actions, "a page in such a state is busy"
     scene.found.ns += vm.settings.costs.flag_page_ns
     return False

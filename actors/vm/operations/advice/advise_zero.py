@@ -16,7 +16,6 @@ from actors.message import PageKey
 from actors.messages import Claim, Steal, ZeroFrames
 from actors.operation import Op, OpState, advance, replace
 from actors.settings import KERNEL_LANE
-from actors.vm.holes import Phase, VmState, idle_if
 from actors.vm.operations.advice import advise_hole
 from actors.vm.operations.advice.zero_grant import grant
 from actors.vm.operations.flushes import shootdown
@@ -24,6 +23,7 @@ from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import advice_scope, range_claim, range_errors, range_scan
 from actors.vm.operations.ranges.advice_scope import advised
 from actors.vm.operations.ranges.range_scan import Scene
+from actors.vm.state import Phase, VmState, idle_if
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, NOBODY, Page
@@ -44,11 +44,11 @@ def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
     nothing to take access away for: it is given back at once.
     """
     vm = scene.vm
-    if page.hole is HoleState.DEFERRED and not vm.zeroes_now:
+    if page.hole is HoleState.DEFERRED and not vm.holes.zeroes_now:
         return _recall(scene, key, page)
     if page.hole is not HoleState.LIVE:
         return False
-    closed = not (vm.zeroes_now and defers(vm.settings.policy))
+    closed = not (vm.holes.zeroes_now and defers(vm.settings.policy))
     return advise_hole.make_hole(scene, key, page, closed=closed)
 
 
@@ -57,10 +57,10 @@ def _recall(scene: Scene, key: PageKey, page: Page) -> bool:
     vm, op = scene.vm, scene.op
     if page.busy != NOBODY:
         return True
-    after, _ = vm.hole_event(key, HoleEvent.RECALL, op)
+    after, _ = vm.holes.event(key, HoleEvent.RECALL, op)
     assert after is not None
-    vm.put(key, after.with_busy(op.op))
-    scene.found.gone += [vm.must_flush(va, page.pfn) for va in page.mappings]
+    vm.pages.put(key, after.with_busy(op.op))
+    scene.found.gone += [vm.entries.must_flush(va, page.pfn) for va in page.mappings]
     scene.found.pages.append((key, scene.vpn))
     scene.out.append(Note(Outstanding(op.op, recalled=True)))
     return False
@@ -71,7 +71,7 @@ def _none_live(vm: VmState, space: VmSpace, op: Op) -> bool:
 
 
 def _resident(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
-    return vm.resident_in(space, op.cursor, op.end, lambda e: advised(vm, e))
+    return vm.objects.resident_in(space, op.cursor, op.end, lambda e: advised(vm, e))
 
 
 @idle_if(_none_live)
@@ -89,15 +89,15 @@ def own_flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """
     claimed = []
     for key, vpn in op.pages:
-        page = vm.get(key)
+        page = vm.pages.get(key)
         if page is None or page.busy != op.op:
             continue  # a ZERO that does not wait has taken it over meanwhile
         if page.hole is not HoleState.FLUSHING:
             claimed.append((key, vpn))
             continue
-        after, _ = vm.hole_event(key, HoleEvent.FLUSHED, op)
+        after, _ = vm.holes.event(key, HoleEvent.FLUSHED, op)
         assert after is not None
-        vm.unbusy(key, after, out)
+        vm.waiting.unbusy(key, after, out)
     return advance(replace(op, pages=tuple(claimed)))
 
 
@@ -105,12 +105,12 @@ def _event(scene: Scene, page: Page) -> HoleEvent:
     policy = scene.vm.settings.policy
     if page.hole in _ZEROERS and policy.zeroing is Zeroing.BACKGROUND_STEAL:
         return HoleEvent.STEAL
-    if page.hole in _OUTSTANDING and scene.vm.zeroes_now:
+    if page.hole in _OUTSTANDING and scene.vm.holes.zeroes_now:
         return HoleEvent.ZERO_NOW
     trusted = zero_may_skip(policy) or (
         scene.vm.settings.hazards & Hazard.KNOWN_ZERO_WHILE_WRITABLE
     )
-    if page.hole is HoleState.ZEROED and not trusted and scene.vm.dirtied(page):
+    if page.hole is HoleState.ZEROED and not trusted and scene.vm.entries.dirtied(page):
         return HoleEvent.DIRTIED
     return HoleEvent.ZERO
 
@@ -124,9 +124,9 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     if (key, scene.vpn) in op.pages or (key, scene.vpn) in op.wanted:
         return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)
-    if vm.must_wait(page, event) and page.busy != op.op:
+    if vm.holes.must_wait(page, event) and page.busy != op.op:
         return True
-    after, actions = vm.hole_event(key, event, op)
+    after, actions = vm.holes.event(key, event, op)
     assert after is not None
     if Action.WAIT in actions:
         return True
@@ -142,7 +142,7 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
     if page.hole is HoleState.DEFERRED:
         scene.out.append(Note(Outstanding(op.op, recalled=False)))
         after = after.with_flags(on=DIRTY)  # a TLB may have the dirty bit that the entry had
-    vm.put(key, after.with_busy(op.op))
+    vm.pages.put(key, after.with_busy(op.op))
     scene.found.pages.append((key, scene.vpn))
     return False
 
@@ -168,11 +168,11 @@ def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
-    found = vm.page_at(space, vpn)
-    if found is None or vm.is_wired(*found):
+    found = vm.objects.page_at(space, vpn)
+    if found is None or vm.objects.is_wired(*found):
         return False
     hole = found[1].hole
-    return hole is HoleState.LIVE or (hole is HoleState.DEFERRED and not vm.zeroes_now)
+    return hole is HoleState.LIVE or (hole is HoleState.DEFERRED and not vm.holes.zeroes_now)
 
 
 @idle_if(lambda _vm, _space, op: not op.wanted)
@@ -181,7 +181,7 @@ def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if not op.wanted:
         return advance(op)
     if vm.settings.policy.claim is Claims.DEKKER:
-        pages = tuple((key, _pfn(vm, key), vm.taken[key]) for key, _ in op.wanted)
+        pages = tuple((key, _pfn(vm, key), vm.zeroing.taken[key]) for key, _ in op.wanted)
         out.append(Send(op.by, Claim(op.op, pages, op.ns)))
         return replace(op, state=OpState.ZEROING, ns=0)
     zeroers = [vm.settings.zeroer_of(_pfn(vm, key)) for key, _ in op.wanted]
@@ -192,7 +192,7 @@ def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 
 
 def _pfn(vm: VmState, key: PageKey) -> int:
-    page = vm.get(key)
+    page = vm.pages.get(key)
     assert page is not None, "it is in the hands of a zeroing thread"
     return page.pfn
 
@@ -202,12 +202,12 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
     held, wanted = list(op.pages), dict(op.wanted)
     for key, done in pages:
         vpn = wanted.pop(key)
-        after, actions = vm.hole_event(key, HoleEvent.CEDED, op)
+        after, actions = vm.holes.event(key, HoleEvent.CEDED, op)
         assert after is not None
-        vm.put(key, after.with_busy(op.op))
+        vm.pages.put(key, after.with_busy(op.op))
         held.append((key, vpn))
         if Action.ZERO_INLINE in actions:
-            stored_behind = not zero_may_skip(vm.settings.policy) and vm.dirtied(after)
+            stored_behind = not zero_may_skip(vm.settings.policy) and vm.entries.dirtied(after)
             op = replace(op, todo=(*op.todo, vpn, 0 if stored_behind else done))
     out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
     left = tuple(wanted.items())
@@ -218,7 +218,7 @@ def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list
 @idle_if(lambda _vm, _space, op: not op.todo)
 def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the initiator zeroes what is not zero yet."""
-    pfns = {vpn: page.pfn for key, vpn in op.pages if (page := vm.get(key)) is not None}
+    pfns = {vpn: page.pfn for key, vpn in op.pages if (page := vm.pages.get(key)) is not None}
     pairs = zip(op.todo[::2], op.todo[1::2], strict=True)
     frames = tuple((pfns[vpn], done) for vpn, done in pairs if done < vm.settings.chunks)
     op = replace(op, todo=())

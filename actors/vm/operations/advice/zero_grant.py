@@ -5,8 +5,8 @@ from actors.machine import Effect, Note
 from actors.message import PageKey
 from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import VmState
 from actors.vm.operations.ranges.advice_scope import advised
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards.switches import Hazard
@@ -24,28 +24,28 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if not op.error and _something_left(vm, space, op):
         op = replace(op, error=Errno.EBUSY)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
-    vm.mark_hole(space, op.start, op.end, hole=False)
-    vm.punch_files(space, op.start, op.end)
+    vm.holes.mark(space, op.start, op.end, hole=False)
+    vm.holes.punch_files(space, op.start, op.end)
     parts = _without_wired(vm, space, op)
     ns, told = 0, list[Gone]()
     for key, vpn in op.pages:
-        page = vm.get(key)
+        page = vm.pages.get(key)
         assert page is not None
         if page.hole is HoleState.INLINE:
-            vm.hole_event(key, HoleEvent.INLINE_DONE, op)
-        after, _ = vm.hole_event(key, HoleEvent.GRANT, op)
+            vm.holes.event(key, HoleEvent.INLINE_DONE, op)
+        after, _ = vm.holes.event(key, HoleEvent.GRANT, op)
         assert after is not None
-        if settings.policy.track_clean is TrackClean.ON and not vm.dirtied(after):
+        if settings.policy.track_clean is TrackClean.ON and not vm.entries.dirtied(after):
             after = after.with_flags(on=KNOWN_ZERO)
-            vm.put(key, after)
+            vm.pages.put(key, after)
         if settings.policy.grant is Grant.EAGER:
             ns += settings.costs.pte_ns
             va = op.asid << ASID_SHIFT | vpn
             closed = space.pmap.ptes.get(vpn, 0) and not space.pmap.ptes[vpn] & pte_bits.U
             after = _enter(vm, space, va, key, after)
             if closed and settings.policy.regrant is not Regrant.FAULT:
-                told.append(vm.must_flush(va, after.pfn))
-        vm.unbusy(key, after, out)
+                told.append(vm.entries.must_flush(va, after.pfn))
+        vm.waiting.unbusy(key, after, out)
     ns += _map_zero_pages(vm, space, op)
     out.extend(Note(Granted(op.op, op.asid, *part)) for part in parts)
     if len(parts) != 1 or parts[0] != (op.start, op.end):
@@ -60,10 +60,10 @@ def _map_zero_pages(vm: VmState, space: VmSpace, op: Op) -> int:
         return 0
     zero_page, count = vm.settings.zero_page(op.by), 0
     for piece in space.map.pieces(op.start, op.end):
-        one = vm.objects[piece.oid]
+        one = vm.objects.by_oid[piece.oid]
         found = list(one.reclaimed.inside(piece.offset, piece.pindex(piece.end)))
         one.reclaimed.remove(piece.offset, piece.pindex(piece.end))
-        if piece.flags & SHARED or not piece.prot & 1 or vm.shadowed(piece):
+        if piece.flags & SHARED or not piece.prot & 1 or vm.objects.shadowed(piece):
             continue
         for low, high in found:
             for index in range(low, high):
@@ -79,10 +79,10 @@ def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]
     """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
     parts, at = [], op.start
     left = set(op.left).difference(vpn for _, vpn in op.pages)
-    for vpn in vm.resident_in(space, op.start, op.end):
-        found = vm.page_at(space, vpn)
+    for vpn in vm.objects.resident_in(space, op.start, op.end):
+        found = vm.objects.page_at(space, vpn)
         assert found is not None, "it is resident"
-        if vpn in left or (found[1].hole is HoleState.LIVE and vm.is_wired(*found)):
+        if vpn in left or (found[1].hole is HoleState.LIVE and vm.objects.is_wired(*found)):
             parts.append((at, vpn))
             at = vpn + 1
     return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]
@@ -100,11 +100,7 @@ def _spared(vm: VmState, op: Op, told: list[Gone]) -> int:
     """
     if vm.settings.policy.regrant is not Regrant.IPI_DEFERRED:
         return 0
-    awaited: dict[int, int] = {}
-    for one in vm.deferrals.values():
-        mask = next((mask for asid, mask in one.awaiting if asid == op.asid), 0)
-        for va, _ in one.gone:
-            awaited[va] = awaited.get(va, 0) | mask
+    awaited = vm.deferrals.awaited(op.asid)
     spared = ~0
     for va, _ in told:
         spared &= awaited.get(va, 0)
@@ -118,5 +114,5 @@ def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Pa
     bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
     # an entry that stayed may be cached with its dirty bit: to clear it needs a shootdown
     bits |= space.pmap.ptes.get(va & VPN_MASK, 0) & (pte_bits.A | pte_bits.D)
-    vm.enter(va, key, page, bits)
-    return vm.objects[key[0]].pages[key[1]]
+    vm.entries.enter(va, key, page, bits)
+    return vm.objects.by_oid[key[0]].pages[key[1]]

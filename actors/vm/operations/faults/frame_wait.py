@@ -11,7 +11,7 @@ from actors.facts import Stalled
 from actors.machine import Effect, Note, Send
 from actors.messages import Allocate, AwaitFrames, GaveUp, Sleep, Wakeup
 from actors.operation import Op, OpKind, OpState, replace
-from actors.vm.holes import VmState
+from actors.vm.state import VmState
 from kernel.vmspace import VmSpace
 
 
@@ -35,16 +35,16 @@ def no_frame(vm: VmState, space: VmSpace, op: Op, memory: int, out: list[Effect]
 def _sleep(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Give everything up and sleep until frames are free: of a fork that is the map alone."""
     for key, _ in op.pages:
-        del vm.objects[key[0]].pages[key[1]]
-        vm.wake_page(key, out)
+        del vm.objects.by_oid[key[0]].pages[key[1]]
+        vm.waiting.wake_page(key, out)
     for held, _ in op.wanted:
-        found = vm.get(held)
+        found = vm.pages.get(held)
         assert found is not None, "it is busy"
-        vm.unbusy(held, found, out)
+        vm.waiting.unbusy(held, found, out)
     if op.kind is OpKind.FORK:
-        vm.unclip_holes(space)
+        vm.holes.unclip(space)
     if space.lock.held_by(op.op):
-        vm.unlock_map(space, op, out)
+        vm.waiting.unlock_map(space, op, out)
     out.append(Note(Stalled(op.op)))
     out.append(Send(op.by, Sleep(op.op, OpState.LOW_MEMORY, op.ns)))
     if space.killed:  # it may hold the frames that others wait for
@@ -69,5 +69,5 @@ def give_up(vm: VmState, op: Op, out: list[Effect]) -> None:
 
 
 def _wake(vm: VmState, op: Op, out: list[Effect]) -> None:
-    vm.ops[op.op] = replace(op, state=OpState.READY)
-    vm.wake(op.op, out)
+    vm.in_flight.put(replace(op, state=OpState.READY))
+    vm.in_flight.wake(op.op, out)

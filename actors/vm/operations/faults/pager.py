@@ -9,8 +9,8 @@ from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import PageIn, ReadPage, Sleep
 from actors.operation import Op, OpState, replace
-from actors.vm.holes import VmState
 from actors.vm.operations.faults import frame_wait
+from actors.vm.state import VmState
 from kernel.errors import FaultCause
 from kernel.page import Page
 from kernel.stamp import ZERO, file_stamp
@@ -19,14 +19,14 @@ from kernel.vmspace import VmSpace
 
 def read_file(vm: VmState, space: VmSpace, op: Op, key: PageKey, out: list[Effect]) -> Op:
     """Begin a page of a file. The map is unlocked while the pager works; then all starts over."""
-    vm.unlock_map(space, op, out)
-    vm.put(key, Page(-1, op.op))
+    vm.waiting.unlock_map(space, op, out)
+    vm.pages.put(key, Page(-1, op.op))
     return frame_wait.ask(vm, replace(op, pages=((key, op.start),)), out)
 
 
 def page_in(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
     """Begin to read a page from swap, into the object whose copy it is."""
-    vm.put(key, Page(-1, op.op))
+    vm.pages.put(key, Page(-1, op.op))
     ns = op.ns + vm.settings.costs.fault_ns
     return frame_wait.ask(vm, replace(op, pages=((key, op.start),), ns=ns), out)
 
@@ -34,11 +34,11 @@ def page_in(vm: VmState, op: Op, key: PageKey, out: list[Effect]) -> Op:
 def paged_in(vm: VmState, op: Op, out: list[Effect]) -> Op:
     """Take in that the page was read from swap; the fault starts over and finds it."""
     ((key, _),) = op.pages
-    page = vm.get(key)
+    page = vm.pages.get(key)
     assert page is not None, "it is busy"
-    vm.activate(page)
-    vm.wake(op.op, out)
-    vm.unbusy(key, page, out)
+    vm.pages.activate(page)
+    vm.in_flight.wake(op.op, out)
+    vm.waiting.unbusy(key, page, out)
     out.append(Note(SwapRead(op.op)))
     return replace(op, pages=(), value=FaultCause.PAGE_IN)
 
@@ -46,15 +46,15 @@ def paged_in(vm: VmState, op: Op, out: list[Effect]) -> Op:
 def file_read(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the page of a file is there, for whoever waits for it; the fault starts over."""
     ((key, _),) = op.pages
-    page = vm.get(key)
+    page = vm.pages.get(key)
     assert page is not None, "it is busy"
-    vm.unbusy(key, page, out)
+    vm.waiting.unbusy(key, page, out)
     return replace(op, pages=(), phase=0, value=FaultCause.PAGE_IN)
 
 
 def is_read(vm: VmState, key: PageKey) -> bool:
     """Say whether a page that is not there is read from a file."""
-    one = vm.objects[key[0]]
+    one = vm.objects.by_oid[key[0]]
     return not one.anonymous and not one.punched.holds(key[1])
 
 
@@ -71,15 +71,15 @@ def read(
 
     From swap a fault starts over with phase 0, of a file it goes on with `file_read_phase`.
     """
-    slot = vm.objects[key[0]].swap.get(key[1])
+    slot = vm.objects.by_oid[key[0]].swap.get(key[1])
     if slot is not None:
         (swap,) = vm.settings.swaps
         out.append(Send(swap, PageIn(op.op, slot, pfn)))
         out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
-        vm.unlock_map(space, op, out)
+        vm.waiting.unlock_map(space, op, out)
         return replace(op, state=OpState.PAGER, phase=0, ns=0)
     if not space.lock.held_by(op.op):  # a hole may have been made in the file meanwhile
-        contents = file_stamp(vm.objects[key[0]].file, key[1]) if is_read(vm, key) else ZERO
+        contents = file_stamp(vm.objects.by_oid[key[0]].file, key[1]) if is_read(vm, key) else ZERO
         out.append(Send(op.by, ReadPage(op.op, pfn, contents, op.ns)))
         return replace(op, state=OpState.PAGER, phase=file_read_phase, ns=0)
     return None

@@ -14,8 +14,9 @@ from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free, StartTransfer
 from actors.operation import Op, OpKind, advance, replace
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.faults import fault, populate
+from actors.vm.operations.faults.hold_page import hold_page
+from actors.vm.state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hole import HoleState
@@ -34,7 +35,7 @@ def hold_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         key = _mapped(vm, space, op.cursor, write=bool(op.args[0]))
         if key is None:
             return replace(op, phase=0, start=op.cursor, value=0)
-        op = vm.hold(op, key, op.cursor, out)
+        op = hold_page(vm, op, key, op.cursor, out)
         # the next one for stores again, if a hazard has looked for this one for loads
         op = replace(op, cursor=op.cursor + 1, args=(1, *op.args[1:]))
         if vm.settings.fine and op.cursor < op.end:
@@ -52,8 +53,8 @@ def _mapped(vm: VmState, space: VmSpace, vpn: int, *, write: bool) -> PageKey | 
     pte = space.pmap.ptes.get(vpn, 0)
     if not pte_bits.permits(pte, write=write):
         return None
-    key = vm.frames.get(pte_bits.pfn_of(pte))
-    page = None if key is None else vm.get(key)
+    key = vm.pages.frames.get(pte_bits.pfn_of(pte))
+    page = None if key is None else vm.pages.get(key)
     if page is None or page.busy != NOBODY or page.hole is not HoleState.LIVE:
         return None
     return key
@@ -63,7 +64,7 @@ def _give_back(vm: VmState, op: Op, out: list[Effect]) -> Op:
     out.extend(
         Send(vm.settings.memory_of(pfn), Free(op.op, (pfn,), zeroed=False))
         for pfn in op.held
-        if vm.unpin(pfn, stored=False)
+        if vm.pins.unpin(pfn, stored=False)
     )
     return replace(op, phase=len(PHASES), value=0, held=())
 

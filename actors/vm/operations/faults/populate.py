@@ -14,9 +14,9 @@ __mm_populate (the entries stay locked), madvise_populate.
 
 from actors.machine import Effect
 from actors.operation import POPULATES, Op, OpKind, advance, replace
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.faults import fault
 from actors.vm.operations.ranges import range_errors, range_scan
+from actors.vm.state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.policy.keys import Errors
@@ -81,7 +81,7 @@ def _done(vm: VmState, op: Op) -> Op:
 def undo(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: what failed leaves nothing wired."""
     op = unwire_entries(vm, space, op, out)
-    vm.unlock_map(space, op, out)
+    vm.waiting.unlock_map(space, op, out)
     return replace(op, phase=LENGTH[op.kind])
 
 

@@ -19,10 +19,10 @@ from actors.machine import Effect, Note, Send
 from actors.messages import Shoot, Watch
 from actors.operation import Op, OpKind, OpState, advance, replace
 from actors.settings import KERNEL_LANE
+from actors.vm.deferrals import Deferral
 from actors.vm.entries import Gone
-from actors.vm.holes import Phase, VmState, idle_if
 from actors.vm.operations.flushes import shootdown
-from actors.vm.waiting import Deferral
+from actors.vm.state import Phase, VmState, idle_if
 from kernel.hazards.switches import Hazard
 from kernel.hole import HoleEvent
 from kernel.policy.keys import HoleAccess, defers
@@ -66,9 +66,8 @@ def _defer(vm: VmState, op: Op, out: list[Effect]) -> int:
             awaiting.append((asid, mask))
     if not awaiting:
         return -1
-    number = vm.last_deferral = vm.last_deferral + 1
-    owed = tuple(vm.must_flush(*one) for one in op.gone)
-    vm.deferrals[number] = Deferral(owed, tuple(awaiting))
+    owed = tuple(vm.entries.must_flush(*one) for one in op.gone)
+    number = vm.deferrals.leave(Deferral(owed, tuple(awaiting)))
     deadline_ns = vm.settings.policy.deadline_ns
     if deadline_ns:
         zeroer = vm.settings.zeroer_of(op.gone[0][1])
@@ -78,14 +77,14 @@ def _defer(vm: VmState, op: Op, out: list[Effect]) -> int:
 
 def left_to_others(vm: VmState, op: Op) -> bool:
     """Say whether the flush of HOLE's pages is still left to other cores."""
-    return op.deferral in vm.deferrals
+    return op.deferral in vm.deferrals.notes
 
 
 def without_deferred(
     vm: VmState, asid: int, ranges: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
     """Yield what is left of ranges without the pages whose flush is left to other cores."""
-    out = sorted(vpn for _, space, vpn in vm.deferred.values() if space == asid)
+    out = sorted(vpn for _, space, vpn in vm.holes.deferred.values() if space == asid)
     for start, end in ranges:
         at = start
         for vpn in out:
@@ -97,28 +96,9 @@ def without_deferred(
             yield at, end
 
 
-def missed(vm: VmState, core: int, asid: int) -> tuple[int, tuple[int, ...]]:
-    """Give the last note that awaits a core (0: none), and the pages that it must invalidate."""
-    upto, vpns = 0, dict[int, None]()
-    for number, one in vm.deferrals.items():
-        if any(space == asid and mask >> core & 1 for space, mask in one.awaiting):
-            upto = number
-            vpns.update((va & VPN_MASK, None) for va, _ in one.gone if va >> ASID_SHIFT == asid)
-    return upto, tuple(vpns)
-
-
 def caught_up(vm: VmState, lane: int, cores: int, asid: int, upto: int, out: list[Effect]) -> None:
     """Note that cores (a mask) hold nothing of what was taken away up to a note."""
-    over = []
-    for number, one in vm.deferrals.items():
-        if number > upto:
-            break
-        left = tuple(
-            (space, mask & ~cores if space == asid else mask) for space, mask in one.awaiting
-        )
-        vm.deferrals[number] = Deferral(one.gone, left)
-        if not any(mask for _, mask in left):
-            over.append(number)
+    over = vm.deferrals.caught_up(cores, asid, upto)
     if over:
         _over(vm, lane, over, out)
 
@@ -126,26 +106,26 @@ def caught_up(vm: VmState, lane: int, cores: int, asid: int, upto: int, out: lis
 def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None:
     """All cores have invalidated: the pages are the zeroing thread's."""
     for number in numbers:
-        one = vm.deferrals.pop(number)
-        vm.has_flushed(one.gone)
+        one = vm.deferrals.settle(number)
+        vm.entries.has_flushed(one.gone)
         for asid in _spaces(one.gone):
             vpns = tuple(va & VPN_MASK for va, _ in one.gone if va >> ASID_SHIFT == asid)
             out.append(Note(CoresCaughtUp(lane, asid, vpns)))
-    found = [(key, at) for key, at in vm.deferred.items() if at[0] in numbers]
+    found = [(key, at) for key, at in vm.holes.deferred.items() if at[0] in numbers]
     for asid in sorted({asid for _, (_, asid, _) in found}):
         op = Op(lane, -1, OpKind.HOLE, asid, 0, 0)
         keys, pages = [], []
         for key, (_, space, vpn) in found:
             if space != asid:
                 continue
-            vm.hole_event(key, HoleEvent.FLUSHED, op)
+            vm.holes.event(key, HoleEvent.FLUSHED, op)
             keys.append(key)
-            shown = vm.page_at(vm.spaces[asid], vpn)
+            shown = vm.objects.page_at(vm.spaces[asid], vpn)
             if shown is not None and shown[0] == key:  # else it was unmapped there meanwhile
                 pages.append(vpn)
         if vm.settings.policy.hole_access is HoleAccess.FATAL:
             out.extend(Note(HoleSettled(lane, asid, low, high)) for low, high in _runs(pages))
-        vm.offer(op, keys, out)
+        vm.zeroing.offer(op, keys, out)
 
 
 def _runs(vpns: list[int]) -> list[tuple[int, int]]:
@@ -164,26 +144,14 @@ def _runs(vpns: list[int]) -> list[tuple[int, int]]:
 def look(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: find a space of which cores are late, and what they have to invalidate."""
     (upto,) = op.args
-    late: dict[int, int] = {}
-    for number, one in vm.deferrals.items():
-        if number <= upto:
-            for asid, mask in one.awaiting:
-                late[asid] = late.get(asid, 0) | mask
-    asid = next((asid for asid, mask in late.items() if mask), -1)
+    asid, late = vm.deferrals.late(upto)
     if asid < 0:
         return replace(op, phase=len(PHASES))
     if vm.settings.hazards & Hazard.TIME_FOR_ACKNOWLEDGEMENT:
-        caught_up(vm, op.op, late[asid], asid, upto, out)
+        caught_up(vm, op.op, late, asid, upto, out)
         return op
-    gone = {
-        one: None
-        for number, d in vm.deferrals.items()
-        if number <= upto
-        for one in d.gone
-        if one[0] >> ASID_SHIFT == asid
-    }
-    owed = tuple(vm.must_flush(*one) for one in gone)
-    spared = ~late[asid]
+    owed = tuple(vm.entries.must_flush(*one) for one in vm.deferrals.owed_to(asid, upto))
+    spared = ~late
     return advance(replace(op, asid=asid, gone=owed, spared=spared), vm.settings.costs.map_ns)
 
 

@@ -14,7 +14,7 @@ from actors.machine import Effect, Note, Send
 from actors.messages import Shoot
 from actors.operation import Op, OpState, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import VmState, idle_if
+from actors.vm.state import VmState, idle_if
 from kernel.hazards.switches import Hazard
 from kernel.policy.keys import Invalidate
 from kernel.units import ASID_SHIFT, VPN_MASK
@@ -26,10 +26,10 @@ def _nothing_gone(_vm: VmState, _space: VmSpace, op: Op) -> bool:
 
 
 def _orphans(vm: VmState, op: Op) -> list[Gone]:
-    if not vm.unflushed or vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
+    if not vm.entries.unflushed.places or vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
         return []
     own = {va for va, _ in op.gone}
-    return [one for one in vm.orphans_in(op.asid, op.start, op.end) if one[0] not in own]
+    return [one for one in vm.entries.orphans_in(op.asid, op.start, op.end) if one[0] not in own]
 
 
 @idle_if(lambda vm, _space, op: not _orphans(vm, op))
@@ -39,7 +39,7 @@ def join_flushes(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op
     An operation that found nothing there may not return before no TLB gives it any more.
     Source: Linux tlb_finish_mmu flushes when another flush of the mm is pending.
     """
-    joined = tuple(vm.must_flush(*one) for one in _orphans(vm, op))
+    joined = tuple(vm.entries.must_flush(*one) for one in _orphans(vm, op))
     return advance(replace(op, gone=op.gone + joined))
 
 
@@ -93,7 +93,7 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) ->
 def invalidated(vm: VmState, op: Op) -> Op:
     """Take in that a round is complete; entries of another space have a round of their own."""
     asid, _ = next_round(op)
-    vm.has_flushed(tuple(one for one in op.gone if one[0] >> ASID_SHIFT == asid))
+    vm.entries.has_flushed(tuple(one for one in op.gone if one[0] >> ASID_SHIFT == asid))
     left = tuple(one for one in op.gone if one[0] >> ASID_SHIFT != asid)
     op = replace(op, gone=left, state=OpState.READY, round=op.round + 1)
     return replace(op, phase=op.phase - 1) if left else advance(op)

@@ -8,8 +8,7 @@ well, before it returns early. Source: amd64 pmap_activate_sw, pmap_pcid_alloc.
 from actors.machine import Effect, Send
 from actors.messages import Switched
 from actors.operation import Op, advance, replace
-from actors.vm.holes import Phase, VmState
-from actors.vm.operations.flushes import deferral
+from actors.vm.state import Phase, VmState
 from kernel.hazards.switches import Hazard
 from kernel.vmspace import VmSpace
 
@@ -35,7 +34,7 @@ def _read(space: VmSpace, op: Op) -> Op:
 
 def read_generation(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: say whether the core's cached entries are still good; a fresh PCID otherwise."""
-    upto, vpns = deferral.missed(vm, op.by, op.asid)
+    upto, vpns = vm.deferrals.missed(op.by, op.asid)
     if op.args[0]:  # it runs the address space: only what was left to it is missing
         keep = len(vpns) <= vm.settings.costs.full_flush_pages
     else:

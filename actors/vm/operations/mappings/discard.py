@@ -16,11 +16,11 @@ from actors.message import PageKey
 from actors.messages import Free
 from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import Phase, VmState, idle_if, named
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import object_chain
 from actors.vm.operations.ranges import advice_scope, range_errors, range_scan
 from actors.vm.operations.ranges.range_scan import Scene
+from actors.vm.state import Phase, VmState, idle_if, named
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards.switches import Hazard
@@ -39,18 +39,18 @@ def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
     """Take one page out of its object and its entry out of the page table."""
     vm, op, found = scene.vm, scene.op, scene.found
     careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and scene.vpn in op.seen
-    if vm.must_wait(page, HoleEvent.DISCARD) and not careless:
+    if vm.holes.must_wait(page, HoleEvent.DISCARD) and not careless:
         return True
     if not careless:  # it looked before it slept, when a fault had not entered the page yet
         scene.take_entry()
-    vm.drop_slot(key)
-    after, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
+    vm.pages.drop_slot(key)
+    after, actions = vm.holes.event(key, HoleEvent.DISCARD, op)
     if Action.WAIT in actions:
         return True
     assert after is None
     found.ns += vm.settings.costs.zap_page_ns
     if page.pfn >= 0 and Action.FREE_FRAME in actions:
-        vm.outlives(page, op, scene.out, freed_now=False)
+        vm.pins.outlives(page, op, scene.out, freed_now=False)
         found.frames.append(page.pfn)
     return False
 
@@ -67,7 +67,7 @@ def private(_vm: VmState, entry: MapEntry) -> bool:
 
 def older_copies(vm: VmState, entry: MapEntry) -> bool:
     """Choose entries behind whose pages an older copy may lie."""
-    return vm.shadowed(entry)
+    return vm.objects.shadowed(entry)
 
 
 def let_pages_go(choice: Choice) -> Phase:
@@ -76,14 +76,16 @@ def let_pages_go(choice: Choice) -> Phase:
     def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         slept = op
         op = range_scan.scan(
-            vm, space, op, out, let_go, lambda e: choice(vm, e) and vm.exclusive(e)
+            vm, space, op, out, let_go, lambda e: choice(vm, e) and vm.objects.exclusive(e)
         )
         if op.state and vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY:
             return replace(op, seen=(*slept.seen, op.cursor))
         return op
 
     def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
-        pages = vm.held_in(space, op.cursor, op.end, lambda e: choice(vm, e) and vm.exclusive(e))
+        pages = vm.objects.held_in(
+            space, op.cursor, op.end, lambda e: choice(vm, e) and vm.objects.exclusive(e)
+        )
         return next(pages, None) is None
 
     return idle_if(idle)(named("let_pages_go", phase))
@@ -94,7 +96,7 @@ def _present(vm: VmState, space: VmSpace, op: Op, piece: MapEntry) -> list[int]:
     mapped = space.pmap.mapped_in(piece.start, piece.end)
     if vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
         return mapped
-    owed = vm.owed_in(op.asid, piece.start, piece.end, op.gone)
+    owed = vm.entries.owed_in(op.asid, piece.start, piece.end, op.gone)
     return sorted({*mapped, *owed}) if owed else mapped
 
 
@@ -110,7 +112,7 @@ def drop_entries(choice: Choice) -> Phase:
             for vpn in _present(vm, space, op, piece):
                 if vpn in op.seen:
                     continue  # with the hazard no-restart-after-busy it has looked there already
-                gone += [one] if (one := vm.take_entry(base | vpn)) is not None else []
+                gone += [one] if (one := vm.entries.take_entry(base | vpn)) is not None else []
                 if vm.settings.fine:
                     ns = op.ns + vm.settings.costs.pte_ns
                     return replace(op, gone=op.gone + tuple(gone), cursor=vpn + 1, ns=ns)
@@ -139,7 +141,7 @@ def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> O
     base, ptes = op.asid << ASID_SHIFT, space.pmap.ptes
     found = space.pmap.mapped_in(op.start, op.end)
     shared = [v for v in found if vm.settings.is_zero_page(pte_bits.pfn_of(ptes[v]))]
-    gone = [one for vpn in shared if (one := vm.take_entry(base | vpn)) is not None]
+    gone = [one for vpn in shared if (one := vm.entries.take_entry(base | vpn)) is not None]
     return advance(replace(op, gone=op.gone + tuple(gone)), len(gone) * vm.settings.costs.pte_ns)
 
 
@@ -160,7 +162,7 @@ def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def freed(vm: VmState, op: Op, out: list[Effect]) -> Op:
     """Give the operation's frames back, but those that pins still keep."""
     by_memory: dict[int, list[int]] = {}
-    for pfn in filter(vm.let_go_of_frame, op.frames):
+    for pfn in filter(vm.pins.let_go_of_frame, op.frames):
         by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
     out.extend(
         Send(memory, Free(op.op, tuple(pfns), zeroed=False))
@@ -211,22 +213,22 @@ def map_memory(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     size = op.end - op.start
     below = space.map.lookup(op.start - 1) if op.start else None
     if file >= 0:
-        entry = MapEntry(op.start, op.end, prot, vm.file_object(file), first)
+        entry = MapEntry(op.start, op.end, prot, vm.objects.of_file(file), first)
         entry = entry.with_flags(on=SHARED if shared else NEEDS_COPY)
     elif shared:
-        entry = MapEntry(op.start, op.end, prot, vm.make_object(op.op, size), 0, SHARED)
+        entry = MapEntry(op.start, op.end, prot, vm.objects.make(op.op, size), 0, SHARED)
     elif below is not None and _grows(vm, below, prot, op.start):
-        vm.objects[below.oid].size += size
+        vm.objects.by_oid[below.oid].size += size
         entry = MapEntry(op.start, op.end, prot, below.oid, below.pindex(op.start))
     else:
-        entry = MapEntry(op.start, op.end, prot, vm.make_object(op.op, size), 0)
+        entry = MapEntry(op.start, op.end, prot, vm.objects.make(op.op, size), 0)
     space.map.insert(entry)
     return advance(op, vm.settings.costs.map_ns)
 
 
 def _grows(vm: VmState, below: MapEntry, prot: int, start: int) -> bool:
-    top = vm.objects[below.oid]
-    alone = top.anonymous and vm.refs(below.oid) == 1 and not top.backing
+    top = vm.objects.by_oid[below.oid]
+    alone = top.anonymous and vm.objects.refs(below.oid) == 1 and not top.backing
     return alone and below.prot == prot and not below.flags and below.pindex(start) == top.size
 
 
@@ -254,10 +256,10 @@ def punch(choice: Choice, *, to_zero: bool = False) -> Phase:
 
 
 def _punched(vm: VmState, piece: MapEntry, lane: int, *, to_zero: bool) -> MapEntry:
-    bottom, index = vm.bottom(piece)
+    bottom, index = vm.objects.bottom(piece)
     flags = piece.flags | NEEDS_COPY
-    if to_zero or vm.objects[bottom].anonymous:
-        bottom, index = vm.make_object(lane, piece.end - piece.start), 0
+    if to_zero or vm.objects.by_oid[bottom].anonymous:
+        bottom, index = vm.objects.make(lane, piece.end - piece.start), 0
         flags = piece.flags & ~NEEDS_COPY
     return MapEntry(piece.start, piece.end, piece.prot, bottom, index, flags)
 
@@ -272,8 +274,10 @@ def lock(clips: Callable[[VmState], bool], punches: Choice = older_copies) -> Ph
     def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         write = clips(vm) or any(punches(vm, e) for e in space.map.overlapping(op.start, op.end))
         if write and space.lock.held_by(op.op) and space.lock.writer != op.op:
-            vm.unlock_map(space, op, out)  # it was forked while we waited
-        return vm.lock_map(space, op, out, write=write) or advance(op, vm.settings.costs.map_ns)
+            vm.waiting.unlock_map(space, op, out)  # it was forked while we waited
+        return vm.waiting.lock_map(space, op, out, write=write) or advance(
+            op, vm.settings.costs.map_ns
+        )
 
     return named("lock", phase)
 

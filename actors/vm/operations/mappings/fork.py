@@ -17,11 +17,11 @@ from actors.facts import Granted
 from actors.machine import Effect, Note
 from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import Phase, VmState, idle_if
 from actors.vm.operations.faults import frame_wait
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, fork_pinned, object_chain
 from actors.vm.operations.ranges import range_scan
+from actors.vm.state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.page import NOBODY
 from kernel.policy.keys import ForkHole, HoleRecord
@@ -99,8 +99,8 @@ def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op
         pte, va = ptes.get(vpn, 0), op.asid << ASID_SHIFT | vpn
         if pte & pte_bits.W:
             ptes[vpn] = pte & ~pte_bits.W
-            gone.append(vm.must_flush(va, pte_bits.pfn_of(pte)))
-        elif (owed := vm.owed(va)) is not None:
+            gone.append(vm.entries.must_flush(va, pte_bits.pfn_of(pte)))
+        elif (owed := vm.entries.owed(va)) is not None:
             gone.append(owed)
         if vm.settings.fine:
             cursor = vpn + 1
@@ -119,7 +119,7 @@ def _writable(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
         if entry.flags & (_NOT_COPIED | NEEDS_COPY):
             continue
         start = max(entry.start, op.cursor)
-        owed = vm.owed_in(op.asid, start, entry.end, op.gone)
+        owed = vm.entries.owed_in(op.asid, start, entry.end, op.gone)
         for vpn in sorted({*space.pmap.mapped_in(start, entry.end), *owed}):
             if vpn in owed or space.pmap.ptes[vpn] & pte_bits.W:
                 yield vpn
@@ -147,11 +147,11 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
         return op
     entry = entry.with_flags(off=WIRED)
     if entry.flags & INHERITED_ZERO:
-        oid = vm.make_object(op.op, entry.end - entry.start)
+        oid = vm.objects.make(op.op, entry.end - entry.start)
         child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED))
         return op
     if entry.flags & SHARED:
-        vm.objects[entry.oid].one_mapping = False
+        vm.objects.by_oid[entry.oid].one_mapping = False
         child.insert(entry)
         return op
     if entry.flags & HOLE and vm.settings.policy.fork_hole is not ForkHole.COW_SHARE:
@@ -159,8 +159,8 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
     holes = _child(vm, op).holes
     for low, high in space.holes.inside(entry.start, entry.end):
         holes.add(low, high)
-    top = vm.objects[entry.oid]
-    if not entry.flags & NEEDS_COPY and top.one_mapping and vm.refs(entry.oid) > 1:
+    top = vm.objects.by_oid[entry.oid]
+    if not entry.flags & NEEDS_COPY and top.one_mapping and vm.objects.refs(entry.oid) > 1:
         return _split(vm, space, entry, op, out)
     top.one_mapping = False
     if top.backing != NONE:
@@ -173,7 +173,7 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
 def _new_for_child(vm: VmState, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
     """Give the child fresh memory where the parent has a hole; also a hole if both are punched."""
     space = _child(vm, op)
-    oid = vm.make_object(op.op, entry.end - entry.start)
+    oid = vm.objects.make(op.op, entry.end - entry.start)
     fresh = entry.with_object(oid, 0).with_flags(off=HOLE | NEEDS_COPY)
     if vm.settings.policy.fork_hole is not ForkHole.PUNCH_BOTH:
         child = vm.settings.process_of[op.args[0]]
@@ -188,21 +188,21 @@ def _new_for_child(vm: VmState, entry: MapEntry, op: Op, out: list[Effect]) -> O
 
 def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
     """Give an entry an object of its own, with its pages, out of one that others use as well."""
-    old = vm.objects[entry.oid]
+    old = vm.objects.by_oid[entry.oid]
     first, last = entry.offset, entry.pindex(entry.end)
     indexes = sorted(i for i in old.pages if first <= i < last)
     for index in indexes:
         if old.pages[index].busy != NOBODY:
-            return vm.sleep_on_page(op, (entry.oid, index), out)
-    oid = vm.make_object(op.op, last - first)
-    new = vm.objects[oid]
+            return vm.waiting.sleep_on_page(op, (entry.oid, index), out)
+    oid = vm.objects.make(op.op, last - first)
+    new = vm.objects.by_oid[oid]
     for index in indexes:
-        vm.rename((entry.oid, index), (oid, index - first))
+        vm.holes.rename((entry.oid, index), (oid, index - first))
     for index in sorted(i for i in old.swap if first <= i < last):
         new.swap[index - first] = old.swap.pop(index)
     if old.backing != NONE:
         new.backing, new.offset = old.backing, old.offset + first
-        behind = vm.objects[old.backing]
+        behind = vm.objects.by_oid[old.backing]
         behind.shadows = (*behind.shadows, oid)
         behind.one_mapping = False
     space.map.change(entry.start, entry.end, lambda e: e.with_object(oid, 0))
@@ -223,11 +223,11 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
         if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
             vm.spaces[base >> ASID_SHIFT].pmap.ptes[vpn] = pte
             continue
-        key = vm.frames[pte_bits.pfn_of(pte)]
-        page = vm.objects[key[0]].pages[key[1]]
+        key = vm.pages.frames[pte_bits.pfn_of(pte)]
+        page = vm.objects.by_oid[key[0]].pages[key[1]]
         if page.wired:
             continue  # the child gets a copy
-        vm.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))
+        vm.entries.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))
     return replace(op, ns=op.ns + len(mapped) * vm.settings.costs.pte_ns)
 
 

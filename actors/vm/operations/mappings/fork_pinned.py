@@ -18,8 +18,8 @@ from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import CopyFrame, Frame
 from actors.operation import Op, OpState, replace
-from actors.vm.holes import VmState, idle_if
 from actors.vm.operations.mappings import discard
+from actors.vm.state import VmState, idle_if
 from kernel.page import DIRTY, NOBODY, Page
 from kernel.vm_map import INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, MapEntry
 from kernel.vm_object import NONE
@@ -41,11 +41,11 @@ def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, in
             continue
         oid, first = entry.oid, entry.offset
         if not entry.flags & NEEDS_COPY:
-            first += vm.objects[oid].offset
-            oid = vm.objects[oid].backing
+            first += vm.objects.by_oid[oid].offset
+            oid = vm.objects.by_oid[oid].backing
         if oid == NONE:
             continue
-        for index, page in vm.objects[oid].pages.items():
+        for index, page in vm.objects.by_oid[oid].pages.items():
             if page.wired and 0 <= index - first < entry.end - entry.start:
                 yield entry, (oid, index), index - first
 
@@ -58,7 +58,7 @@ def missing(vm: VmState, space: VmSpace, op: Op) -> int:
         (entry.oid, index)
         for entry in space.map.entries
         if not entry.flags & _NOT_COPIED
-        for index, page in vm.objects[entry.oid].pages.items()
+        for index, page in vm.objects.by_oid[entry.oid].pages.items()
         if page.wired and entry.offset <= index < entry.pindex(entry.end)
     }
     return len(found) - len(op.held)
@@ -76,19 +76,19 @@ def keep_pinned(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if entry is None:
         left = replace(op, frames=op.held, held=(), phase=op.phase + 2)
         return discard.freed(vm, left, out)  # pins have gone since
-    if vm.objects[key[0]].pages[key[1]].busy != NOBODY:
-        return vm.sleep_on_page(op, key, out)
+    if vm.objects.by_oid[key[0]].pages[key[1]].busy != NOBODY:
+        return vm.waiting.sleep_on_page(op, key, out)
     if entry.flags & NEEDS_COPY:
-        vm.shadow(space, entry, op.op)
+        vm.objects.shadow(space, entry, op.op)
     top = space.map.lookup(entry.start)
     assert top is not None, "the map is locked"
     own = (top.oid, top.offset + index)
-    vm.put(own, vm.rename(key, own).with_busy(op.op))
-    vm.put(key, Page(-1, op.op).with_flags(on=DIRTY))  # else it may go: it looks untouched
+    vm.pages.put(own, vm.holes.rename(key, own).with_busy(op.op))
+    vm.pages.put(key, Page(-1, op.op).with_flags(on=DIRTY))  # else it may go: it looks untouched
     out.append(Note(PinMet(op.op, "fork")))
     pfn, *others = op.held
-    vm.give_frame(key, vm.objects[key[0]].pages[key[1]], pfn)
-    source = vm.objects[own[0]].pages[own[1]].pfn
+    vm.pages.give_frame(key, vm.objects.by_oid[key[0]].pages[key[1]], pfn)
+    source = vm.objects.by_oid[own[0]].pages[own[1]].pfn
     out.append(Send(op.by, CopyFrame(op.op, source, pfn, op.ns)))
     held = replace(op, pages=((key, 0),), wanted=((own, 0),), held=tuple(others))
     return replace(held, state=OpState.WORK, phase=op.phase + 1, ns=0)
@@ -98,7 +98,7 @@ def keep_pinned(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def copied(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the child's copy is there; on to the next pinned page."""
     for key, _ in (*op.pages, *op.wanted):
-        vm.unbusy(key, vm.objects[key[0]].pages[key[1]], out)
+        vm.waiting.unbusy(key, vm.objects.by_oid[key[0]].pages[key[1]], out)
     return replace(op, pages=(), wanted=(), phase=op.phase - 1)
 
 

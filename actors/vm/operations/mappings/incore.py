@@ -7,8 +7,8 @@ table, then the first object only; here a page that an object behind it holds co
 from actors.facts import Residency
 from actors.machine import Effect, Note
 from actors.operation import Op, advance, replace
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.ranges import range_scan
+from actors.vm.state import Phase, VmState
 from kernel.errors import Errno
 from kernel.vmspace import VmSpace
 
@@ -18,7 +18,7 @@ def look(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if space.map.has_gap(op.start, op.end):
         return advance(replace(op, error=Errno.ENOMEM))
     found = [
-        vm.find(piece, vpn) is not None or vpn in space.pmap.ptes
+        vm.objects.find(piece, vpn) is not None or vpn in space.pmap.ptes
         for piece in space.map.pieces(op.start, op.end)
         for vpn in range(piece.start, piece.end)
     ]

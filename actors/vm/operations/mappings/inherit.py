@@ -6,15 +6,15 @@ memory only).
 
 from actors.machine import Effect
 from actors.operation import Op, advance
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.ranges import range_errors, range_scan
+from actors.vm.state import Phase, VmState
 from kernel.vm_map import INHERITED_ZERO, SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
 
 def _no_zero(vm: VmState, entry: MapEntry, op: Op) -> bool:
-    bottom, _ = vm.bottom(entry)
-    private = not entry.flags & SHARED and vm.objects[bottom].anonymous
+    bottom, _ = vm.objects.bottom(entry)
+    private = not entry.flags & SHARED and vm.objects.by_oid[bottom].anonymous
     return bool(op.args[0] & INHERITED_ZERO) and not private
 
 

@@ -14,7 +14,7 @@ from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
 from actors.operation import Op, advance, replace
-from actors.vm.holes import VmState, idle_if
+from actors.vm.state import VmState, idle_if
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import NOBODY, Page
@@ -27,11 +27,11 @@ def settle(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: settle the objects that the operation dropped, a page a step when exploring."""
     while op.drops:
         oid = op.drops[0]
-        one = vm.objects.get(oid)
+        one = vm.objects.by_oid.get(oid)
         after = None
         if one is None or not one.anonymous:
             op = replace(op, drops=op.drops[1:])
-        elif (refs := vm.refs(oid)) == 0:
+        elif (refs := vm.objects.refs(oid)) == 0:
             after = _terminate(vm, op, oid, one, out)
         elif refs == 1 and one.shadows:
             after = _collapse(vm, op, one.shadows[0], oid, out)
@@ -53,11 +53,11 @@ def _terminate(vm: VmState, op: Op, oid: int, one: VmObject, out: list[Effect]) 
         if op.state or vm.settings.fine:
             return op
     for index in sorted(one.swap):
-        vm.drop_slot((oid, index))
-    del vm.objects[oid]
+        vm.pages.drop_slot((oid, index))
+    del vm.objects.by_oid[oid]
     if one.backing == NONE:
         return replace(op, drops=op.drops[1:])
-    behind = vm.objects[one.backing]
+    behind = vm.objects.by_oid[one.backing]
     behind.shadows = tuple(s for s in behind.shadows if s != oid)
     return replace(op, drops=(one.backing, *op.drops[1:]))
 
@@ -66,14 +66,14 @@ def _free_page(
     vm: VmState, op: Op, key: PageKey, out: list[Effect], *, careless: bool = False
 ) -> Op:
     """Free a page that nobody maps, or sleep if somebody works on it, unless one is careless."""
-    page = vm.objects[key[0]].pages[key[1]]
-    if vm.must_wait(page, HoleEvent.DISCARD) and not careless:
-        return vm.sleep_on_page(op, key, out)
+    page = vm.objects.by_oid[key[0]].pages[key[1]]
+    if vm.holes.must_wait(page, HoleEvent.DISCARD) and not careless:
+        return vm.waiting.sleep_on_page(op, key, out)
     assert not page.mappings or careless, f"page {key} is freed while a TLB may have it"
-    vm.drop_slot(key)
-    _, actions = vm.hole_event(key, HoleEvent.DISCARD, op)
+    vm.pages.drop_slot(key)
+    _, actions = vm.holes.event(key, HoleEvent.DISCARD, op)
     frees = page.pfn >= 0 and Action.FREE_FRAME in actions
-    if frees and not vm.outlives(page, op, out, freed_now=True):
+    if frees and not vm.pins.outlives(page, op, out, freed_now=True):
         memory = vm.settings.memory_of(page.pfn)
         out.append(Send(memory, Free(op.op, (page.pfn,), zeroed=False)))
     return replace(op, ns=op.ns + vm.settings.costs.zap_page_ns)
@@ -81,7 +81,7 @@ def _free_page(
 
 def _collapse(vm: VmState, op: Op, top_oid: int, oid: int, out: list[Effect]) -> Op:
     """Move what an object holds into the one that shadows it, and take it out of the chain."""
-    top, one = vm.objects[top_oid], vm.objects[oid]
+    top, one = vm.objects.by_oid[top_oid], vm.objects.by_oid[oid]
     for index in sorted(one.pages):
         op = _move_up(vm, op, (oid, index), (top_oid, index - top.offset), out)
         if op.state or vm.settings.fine:
@@ -95,36 +95,36 @@ def _collapse(vm: VmState, op: Op, top_oid: int, oid: int, out: list[Effect]) ->
 
 
 def _move_up(vm: VmState, op: Op, key: PageKey, above: PageKey, out: list[Effect]) -> Op:
-    page = vm.objects[key[0]].pages[key[1]]
-    top = vm.objects[above[0]]
+    page = vm.objects.by_oid[key[0]].pages[key[1]]
+    top = vm.objects.by_oid[above[0]]
     takes = bool(vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY)
     if not 0 <= above[1] < top.size:
         return _free_page(vm, op, key, out, careless=takes)
-    if vm.must_wait(page, HoleEvent.DISCARD) and not takes:
-        return vm.sleep_on_page(op, key, out)
+    if vm.holes.must_wait(page, HoleEvent.DISCARD) and not takes:
+        return vm.waiting.sleep_on_page(op, key, out)
     hides: Page | None = top.pages.get(above[1])
     careless = vm.settings.hazards & Hazard.COLLAPSE_IGNORES_SWAP
     if hides is None and (above[1] not in top.swap or careless):
-        vm.rename(key, above)
+        vm.holes.rename(key, above)
         return replace(op, ns=op.ns + vm.settings.costs.flag_page_ns)
     if hides is not None and hides.busy != NOBODY and not takes:
-        return vm.sleep_on_page(op, above, out)
+        return vm.waiting.sleep_on_page(op, above, out)
     return _free_page(vm, op, key, out, careless=takes)
 
 
 def _copy_up(vm: VmState, key: PageKey, above: int, top: VmObject) -> None:
     """Move a copy in swap up, or let it go where the shadow has a page or a copy of its own."""
     if 0 <= above < top.size and above not in top.pages and above not in top.swap:
-        top.swap[above] = vm.objects[key[0]].swap.pop(key[1])
+        top.swap[above] = vm.objects.by_oid[key[0]].swap.pop(key[1])
     else:
-        vm.drop_slot(key)
+        vm.pages.drop_slot(key)
 
 
 def _take_out(vm: VmState, top_oid: int, oid: int) -> None:
     """Let `top` shadow what `oid`, which holds nothing any more, shadowed."""
-    top, one = vm.objects[top_oid], vm.objects.pop(oid)
+    top, one = vm.objects.by_oid[top_oid], vm.objects.by_oid.pop(oid)
     top.offset += one.offset
     top.backing = one.backing
     if one.backing != NONE:
-        behind = vm.objects[one.backing]
+        behind = vm.objects.by_oid[one.backing]
         behind.shadows = tuple(top_oid if s == oid else s for s in behind.shadows)

@@ -11,10 +11,10 @@ no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has n
 from actors.machine import Effect
 from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import Phase, VmState, idle_if
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard
 from actors.vm.operations.ranges import range_scan
+from actors.vm.state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
@@ -53,7 +53,7 @@ def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> O
     cursor = op.end
     for vpn in _concerned(vm, space, op):
         if not prot & _READ:
-            gone += _one(vm.take_entry(base | vpn))
+            gone += _one(vm.entries.take_entry(base | vpn))
         else:
             gone += _one(_write_protected(vm, space, base | vpn))
         if vm.settings.fine:
@@ -73,7 +73,7 @@ def _concerned(vm: VmState, space: VmSpace, op: Op) -> list[int]:
     mapped = space.pmap.mapped_in(op.cursor, op.end)
     if prot & _READ:
         mapped = [vpn for vpn in mapped if ptes[vpn] & pte_bits.W]
-    owed = vm.owed_in(op.asid, op.cursor, op.end, op.gone)
+    owed = vm.entries.owed_in(op.asid, op.cursor, op.end, op.gone)
     return sorted({*owed, *mapped})
 
 
@@ -82,8 +82,8 @@ def _write_protected(vm: VmState, space: VmSpace, va: int) -> Gone | None:
     pte = space.pmap.ptes.get(vpn, 0)
     if pte & pte_bits.W:
         space.pmap.ptes[vpn] = pte & ~pte_bits.W
-        return vm.must_flush(va, pte_bits.pfn_of(pte))
-    return vm.owed(va)
+        return vm.entries.must_flush(va, pte_bits.pfn_of(pte))
+    return vm.entries.owed(va)
 
 
 def _one(gone: Gone | None) -> tuple[Gone, ...]:

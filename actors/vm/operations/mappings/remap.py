@@ -13,10 +13,10 @@ length may span mappings); the flush that came too late there was CVE-2018-18281
 from actors.machine import Effect
 from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import Phase, VmState, idle_if, named
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import range_scan
+from actors.vm.state import Phase, VmState, idle_if, named
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.page import NOBODY
@@ -40,7 +40,7 @@ def check(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     kept = op.start + min(high - low, op.end - op.start)
     resized = high - low != op.end - op.start
     if first is None or (resized and not _one_kind(space, op.start, kept)):
-        vm.unlock_map(space, op, out)
+        vm.waiting.unlock_map(space, op, out)
         return replace(op, error=Errno.EFAULT, phase=len(PHASES))
     # from here on `args` has the ranges: start and end are what the operation works on
     if resized:
@@ -90,7 +90,7 @@ def take_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     cursor = op.end
     for vpn in _movable(vm, space, op):
         todo += (vpn, space.pmap.ptes[vpn])
-        one = vm.take_entry(op.asid << ASID_SHIFT | vpn)
+        one = vm.entries.take_entry(op.asid << ASID_SHIFT | vpn)
         assert one is not None, "it is there"
         gone.append(one)
         if vm.settings.fine:
@@ -136,13 +136,13 @@ def _move_holes(space: VmSpace, start: int, end: int, shift: int) -> None:
 def _stays_empty(vm: VmState, space: VmSpace, op: Op, entry: MapEntry) -> None:
     """Leave the old range mapped: private memory reads as zero there, what is shared is shared."""
     if entry.flags & SHARED:
-        vm.objects[entry.oid].one_mapping = False
+        vm.objects.by_oid[entry.oid].one_mapping = False
         space.map.insert(entry.with_flags(off=WIRED))
         return
-    bottom, index = vm.bottom(entry)
+    bottom, index = vm.objects.bottom(entry)
     flags = entry.flags & ~(WIRED | HOLE | NEEDS_COPY)
-    if vm.objects[bottom].anonymous:
-        bottom, index = vm.make_object(op.op, entry.end - entry.start), 0
+    if vm.objects.by_oid[bottom].anonymous:
+        bottom, index = vm.objects.make(op.op, entry.end - entry.start), 0
     else:
         flags |= NEEDS_COPY
     space.map.insert(MapEntry(entry.start, entry.end, entry.prot, bottom, index, flags))
@@ -150,12 +150,12 @@ def _stays_empty(vm: VmState, space: VmSpace, op: Op, entry: MapEntry) -> None:
 
 def _lengthen(vm: VmState, space: VmSpace, op: Op, last: MapEntry, high: int) -> None:
     flags = last.flags & ~(NEEDS_COPY | HOLE)
-    bottom, index = vm.bottom(last)
+    bottom, index = vm.objects.bottom(last)
     index += last.end - last.start
-    if not vm.objects[bottom].anonymous:
+    if not vm.objects.by_oid[bottom].anonymous:
         flags |= 0 if flags & SHARED else NEEDS_COPY
     elif not flags & SHARED:
-        bottom, index = vm.make_object(op.op, high - last.end), 0
+        bottom, index = vm.objects.make(op.op, high - last.end), 0
     space.map.insert(MapEntry(last.end, high, last.prot, bottom, index, flags))
 
 
@@ -166,10 +166,10 @@ def _enter(vm: VmState, space: VmSpace, op: Op, vpn: int, pte: int) -> bool:
         return True
     entry = space.map.lookup(vpn)
     assert entry is not None, "it was moved there"
-    found = vm.find(entry, vpn)
+    found = vm.objects.find(entry, vpn)
     if found is None or found[1].busy != NOBODY or found[1].pfn != pte_bits.pfn_of(pte):
         return False
-    vm.enter(op.asid << ASID_SHIFT | vpn, *found, pte & ((1 << PFN_SHIFT) - 1))
+    vm.entries.enter(op.asid << ASID_SHIFT | vpn, *found, pte & ((1 << PFN_SHIFT) - 1))
     return True
 
 

@@ -9,9 +9,9 @@ Source: FreeBSD vm_pageout_scan_active (act_scan_laundry_weight: a clean page co
 from actors.machine import Effect
 from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.paging import page_scan
+from actors.vm.state import Phase, VmState
 from kernel.page_queue import ACT_ADVANCE, ACT_DECLINE, ACT_MAX, CLEAN_WEIGHT, Queue
 from kernel.vmspace import VmSpace
 
@@ -25,19 +25,19 @@ def age_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         op, key, page, activity = page_scan.next_page(vm, op)
         ns += vm.settings.costs.flag_page_ns
         if page is not None:
-            references, flushes = vm.take_references(page)
+            references, flushes = vm.entries.take_references(page)
             gone += flushes
             if references or not page_scan.may_go(vm, key, page):
                 activity = min(ACT_MAX, activity + ACT_ADVANCE + references)
             else:
                 activity = max(0, activity - ACT_DECLINE)
             if activity:
-                vm.enqueue(pfn, Queue.ACTIVE, activity)
-            elif op.args[3] and vm.dirtied(page):
-                vm.enqueue(pfn, Queue.LAUNDRY)
+                vm.pages.enqueue(pfn, Queue.ACTIVE, activity)
+            elif op.args[3] and vm.entries.dirtied(page):
+                vm.pages.enqueue(pfn, Queue.LAUNDRY)
                 moved += 1
             else:
-                vm.enqueue(pfn, Queue.INACTIVE)
+                vm.pages.enqueue(pfn, Queue.INACTIVE)
                 moved += CLEAN_WEIGHT if op.args[3] else 1
         if vm.settings.fine:
             break

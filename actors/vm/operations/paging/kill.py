@@ -15,8 +15,8 @@ from actors.message import PageKey
 from actors.messages import Die, Kill
 from actors.operation import Op, OpKind, OpState
 from actors.settings import DOMAIN_SHIFT
-from actors.vm.holes import VmState
 from actors.vm.operations.faults import frame_wait
+from actors.vm.state import VmState
 from kernel.hole import HoleState
 from kernel.page import Page
 from kernel.vm_object import NONE
@@ -33,8 +33,8 @@ def sizes(vm: VmState) -> tuple[Size, ...]:
 
 def frames(vm: VmState, domain: int) -> tuple[int, int]:
     """Count the frames of a domain that pages hold: those that may be freed, those of files."""
-    mine = [oid for pfn, (oid, _) in vm.frames.items() if pfn >> DOMAIN_SHIFT == domain]
-    kept = sum(not vm.objects[oid].anonymous for oid in mine)
+    mine = [oid for pfn, (oid, _) in vm.pages.frames.items() if pfn >> DOMAIN_SHIFT == domain]
+    kept = sum(not vm.objects.by_oid[oid].anonymous for oid in mine)
     return len(mine) - kept, kept
 
 
@@ -42,8 +42,8 @@ def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
     """Count pages of the objects that the process refers to, those behind others, too."""
     swapped = 0
     # frames that a transfer or a fork which waits for more of them holds, and no page has
-    held = (pfn for op in vm.ops.values() if op.asid == asid for pfn in op.held)
-    resident = sum(pfn not in vm.frames for pfn in held)
+    held = (pfn for op in vm.in_flight.ops.values() if op.asid == asid for pfn in op.held)
+    resident = sum(pfn not in vm.pages.frames for pfn in held)
     left = [entry.oid for entry in space.map.entries]
     seen = {NONE}
     while left:
@@ -51,7 +51,7 @@ def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
         if oid in seen:
             continue
         seen.add(oid)
-        one = vm.objects[oid]
+        one = vm.objects.by_oid[oid]
         left.append(one.backing)
         if one.anonymous:
             resident += sum(_counts(vm, (oid, index), page) for index, page in one.pages.items())
@@ -61,7 +61,7 @@ def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
 
 def _counts(vm: VmState, key: PageKey, page: Page) -> bool:
     """Say whether a page could only be had by killing: of a hole it is when it is wired."""
-    return page.hole is HoleState.LIVE or vm.is_wired(key, page)
+    return page.hole is HoleState.LIVE or vm.objects.is_wired(key, page)
 
 
 def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op:
@@ -74,7 +74,7 @@ def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op:
     for thread, process in enumerate(settings.process_of):
         if process == m.asid:
             out.append(Send(settings.core_of[thread], Die(thread)))
-    for op in list(vm.ops.values()):
+    for op in list(vm.in_flight.ops.values()):
         if op.asid == m.asid and op.state is OpState.LOW_MEMORY:
             frame_wait.give_up(vm, op, out)
     return Op(m.op, by, OpKind.EXIT, m.asid, 0, 0)

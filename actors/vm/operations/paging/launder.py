@@ -15,9 +15,9 @@ from actors.message import NO_SLOT, PageKey
 from actors.messages import PageOut, Sleep
 from actors.operation import Op, OpKind, OpState, advance, replace
 from actors.vm.entries import NO_FRAME, Gone
-from actors.vm.holes import Phase, VmState, idle_if
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.paging import page_scan
+from actors.vm.state import Phase, VmState, idle_if
 from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
 from kernel.hole import HoleState
@@ -35,7 +35,7 @@ def protect_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> O
         op, key, page, _ = page_scan.next_page(vm, op)
         ns += vm.settings.costs.flag_page_ns
         if page is not None and _is_written(vm, op, key, page, gone):
-            vm.put(key, page.with_busy(op.op).with_flags(on=DIRTY))
+            vm.pages.put(key, page.with_busy(op.op).with_flags(on=DIRTY))
             held.append((key, 0))
             gone += _write_protected(vm, page)
         if vm.settings.fine:
@@ -53,21 +53,21 @@ def _unflushed(gone: list[Gone]) -> int:
 def _is_written(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -> bool:
     """Decide one page of the batch; one that is not written goes where it belongs."""
     if page.busy != NOBODY:
-        if page.pfn not in vm.queues.where:
-            vm.enqueue(page.pfn, Queue.LAUNDRY)
+        if page.pfn not in vm.pages.queues.where:
+            vm.pages.enqueue(page.pfn, Queue.LAUNDRY)
         return False
     careless = vm.settings.hazards & Hazard.HOLE_TO_SWAP
     if page.hole is not HoleState.LIVE and not careless:
-        vm.activate(page)
+        vm.pages.activate(page)
         return False
-    references, flushes = vm.take_references(page)
+    references, flushes = vm.entries.take_references(page)
     gone += flushes
     used = references and not page_scan.is_asked_for(op)
     if used or not page_scan.may_go(vm, key, page):
-        vm.activate(page)
+        vm.pages.activate(page)
         return False
-    if not vm.dirtied(page):
-        vm.enqueue(page.pfn, Queue.NOREUSE)
+    if not vm.entries.dirtied(page):
+        vm.pages.enqueue(page.pfn, Queue.NOREUSE)
         return False
     return True
 
@@ -75,11 +75,11 @@ def _is_written(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone])
 def _write_protected(vm: VmState, page: Page) -> list[Gone]:
     """Take W and D from the entries of a page; D lives on in the page."""
     gone = []
-    for va, pte in list(vm.entries_of(page)):
+    for va, pte in list(vm.entries.of(page)):
         vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~(pte_bits.W | pte_bits.D)
         if pte & pte_bits.W:
-            gone.append(vm.must_flush(va, page.pfn))
-        elif (owed := vm.owed(va)) is not None:
+            gone.append(vm.entries.must_flush(va, page.pfn))
+        elif (owed := vm.entries.owed(va)) is not None:
             gone.append(owed)
     return gone
 
@@ -95,9 +95,9 @@ def write_out(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     if not op.pages:
         return _back(vm, op, write_out, page_scan.collect)
     assert not op.wanted or vm.settings.hazards, "a cluster is written at once"
-    pages = [(key, page) for key, _ in op.pages if (page := vm.get(key)) is not None]
+    pages = [(key, page) for key, _ in op.pages if (page := vm.pages.get(key)) is not None]
     pfns = tuple(page.pfn for _, page in pages)
-    slots = tuple(vm.objects[oid].swap.get(index, NO_SLOT) for (oid, index), _ in pages)
+    slots = tuple(vm.objects.by_oid[oid].swap.get(index, NO_SLOT) for (oid, index), _ in pages)
     out.append(Send(vm.settings.memory_of(pfns[0]), PageOut(op.op, pfns, slots)))
     if op.by < vm.settings.cores:
         out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
@@ -115,16 +115,16 @@ def written(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: the pages are in swap; those for which there was no room are dirty as before."""
     done = 0
     for key, slot in op.pages:
-        page = vm.get(key)
+        page = vm.pages.get(key)
         assert page is not None, "it is busy"
         if slot == NO_SLOT:
-            vm.unbusy(key, page, out)
-            vm.enqueue(page.pfn, Queue.LAUNDRY)
+            vm.waiting.unbusy(key, page, out)
+            vm.pages.enqueue(page.pfn, Queue.LAUNDRY)
             continue
         done += 1
-        vm.objects[key[0]].swap[key[1]] = slot
-        vm.unbusy(key, page.with_flags(off=DIRTY | LAZY_FREE | KNOWN_ZERO), out)
-        vm.enqueue(page.pfn, Queue.NOREUSE if page.hole is HoleState.LIVE else Queue.HOLES)
+        vm.objects.by_oid[key[0]].swap[key[1]] = slot
+        vm.waiting.unbusy(key, page.with_flags(off=DIRTY | LAZY_FREE | KNOWN_ZERO), out)
+        vm.pages.enqueue(page.pfn, Queue.NOREUSE if page.hole is HoleState.LIVE else Queue.HOLES)
     if done:
         out.append(Note(SwapWritten(op.op, done)))
     op = page_scan.count(replace(op, pages=()), moved=done)

@@ -12,7 +12,7 @@ from actors.message import PageKey
 from actors.messages import Scanned
 from actors.operation import Op, OpKind, replace
 from actors.settings import DOMAIN_SHIFT
-from actors.vm.holes import VmState
+from actors.vm.state import VmState
 from kernel.page import Page
 from kernel.page_queue import QUEUES, Queue
 from kernel.vmspace import VmSpace
@@ -33,7 +33,7 @@ def begin(vm: VmState, lane: int, by: int, queue: Queue, target: int, short: int
     """Make the operation that goes through a queue once, as it is now."""
     number = vm.settings.daemons.index(by) * QUEUES + queue
     queue_new_pages(vm, number // QUEUES)
-    most = vm.queues.length(number)
+    most = vm.pages.queues.length(number)
     args = (number, target, most, short)
     return Op(lane, by, KINDS[queue], min(vm.spaces), 0, 0, args, todo=(0, 0, 0))
 
@@ -43,10 +43,10 @@ def queue_new_pages(vm: VmState, domain: int) -> None:
 
     FreeBSD collects such operations, too (vm_batchqueue, a queue a cpu); no scan is under way.
     """
-    queued = vm.queues.where
-    for pfn, (oid, index) in vm.frames.items():
+    queued = vm.pages.queues.where
+    for pfn, (oid, index) in vm.pages.frames.items():
         if pfn not in queued and pfn >> DOMAIN_SHIFT == domain:
-            vm.activate(vm.objects[oid].pages[index])
+            vm.pages.activate(vm.objects.by_oid[oid].pages[index])
 
 
 def queue_of(op: Op) -> Queue:
@@ -77,11 +77,11 @@ def collect(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     found: list[tuple[int, int]] = []
     if left > 0 and not met(op):
         most = CLUSTER if op.kind is OpKind.LAUNDER else BATCH
-        found = vm.queues.take(op.args[0], 1 if vm.settings.fine else min(most, left))
+        found = vm.pages.queues.take(op.args[0], 1 if vm.settings.fine else min(most, left))
     if not found:
         return report(vm, op, out)
     op = count(op, looked=len(found))
-    wanted = tuple((vm.frames[pfn], pfn) for pfn, _ in found)
+    wanted = tuple((vm.pages.frames[pfn], pfn) for pfn, _ in found)
     return replace(
         op, wanted=wanted, seen=tuple(activity for _, activity in found), phase=op.phase + 1
     )
@@ -90,7 +90,7 @@ def collect(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
 def report(vm: VmState, op: Op, out: list[Effect]) -> Op:
     """Tell the page daemon what came of it, and how long the queues are now."""
     first = op.args[0] - queue_of(op)
-    lengths = tuple(vm.queues.length(first + queue) for queue in Queue)
+    lengths = tuple(vm.pages.queues.length(first + queue) for queue in Queue)
     _, freed, moved = op.todo
     out.append(Send(op.by, Scanned(op.op, freed, moved, lengths, op.ns)))
     return replace(op, phase=_OVER, error=-1)
@@ -110,8 +110,8 @@ def next_page(
     key, pfn = op.wanted[0]
     activity = op.seen[0]
     op = replace(op, wanted=op.wanted[1:], seen=op.seen[1:])
-    page = vm.get(key)
-    if page is None or page.pfn != pfn or (pfn in vm.queues.where and not queued_too):
+    page = vm.pages.get(key)
+    if page is None or page.pfn != pfn or (pfn in vm.pages.queues.where and not queued_too):
         return op, key, None, activity
     return op, key, page, activity
 
@@ -121,4 +121,4 @@ def may_go(vm: VmState, key: PageKey, page: Page) -> bool:
 
     A wired page stays, and one of a file: there is no pager that writes files.
     """
-    return not vm.is_wired(key, page) and vm.objects[key[0]].anonymous
+    return not vm.objects.is_wired(key, page) and vm.objects.by_oid[key[0]].anonymous

@@ -14,9 +14,9 @@ from actors.message import PageKey
 from actors.messages import Free
 from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import Phase, VmState
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.paging import page_scan
+from actors.vm.state import Phase, VmState
 from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
@@ -29,7 +29,7 @@ _FREES = frozenset({Action.FREE_FRAME, Action.FREE_ZEROED})
 
 
 def _is_free_hole(vm: VmState, page: Page) -> bool:
-    frees = _FREES.intersection(vm.table_says(page, HoleEvent.RECLAIM))
+    frees = _FREES.intersection(vm.holes.table_says(page, HoleEvent.RECLAIM))
     return bool(frees) and page.hole is not HoleState.LIVE
 
 
@@ -49,10 +49,10 @@ def take_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         op, key, page, _ = page_scan.next_page(vm, op, queued_too=_careless(vm, op))
         ns += costs.flag_page_ns
         if page is not None and _may_take(vm, op, key, page, gone):
-            vm.put(key, page.with_busy(op.op))
+            vm.pages.put(key, page.with_busy(op.op))
             held.append((key, 0))
             for va in page.mappings:
-                one = vm.take_entry(va)
+                one = vm.entries.take_entry(va)
                 if one is not None:
                     gone.append(one)
         if vm.settings.fine:
@@ -67,22 +67,22 @@ def _may_take(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -
     if _careless(vm, op):
         return page.busy == NOBODY
     if page.busy != NOBODY and page.hole not in IN_HANDS:
-        vm.enqueue(page.pfn, page_scan.queue_of(op))
+        vm.pages.enqueue(page.pfn, page_scan.queue_of(op))
         return False
-    if page.hole is not HoleState.LIVE and not vm.is_wired(key, page):
+    if page.hole is not HoleState.LIVE and not vm.objects.is_wired(key, page):
         return _may_take_hole(vm, op, key, page)
     late = page.wired and vm.settings.hazards & Hazard.PINS_SEEN_AFTER_UNMAP
     stays = not late and not page_scan.may_go(vm, key, page)
     if stays or page_scan.queue_of(op) is Queue.HOLES:
-        vm.activate(page)
+        vm.pages.activate(page)
         return False
-    references, flushes = vm.take_references(page)
+    references, flushes = vm.entries.take_references(page)
     gone += flushes
     if references and not page_scan.is_asked_for(op):
-        vm.activate(page)
+        vm.pages.activate(page)
         return False
-    if vm.dirtied(page):
-        vm.enqueue(page.pfn, Queue.LAUNDRY)
+    if vm.entries.dirtied(page):
+        vm.pages.enqueue(page.pfn, Queue.LAUNDRY)
         return False
     return True
 
@@ -93,7 +93,7 @@ def _may_take_hole(vm: VmState, op: Op, key: PageKey, page: Page) -> bool:
         return False
     if _is_free_hole(vm, page):
         return True
-    vm.enqueue(page.pfn, Queue.HOLES)
+    vm.pages.enqueue(page.pfn, Queue.HOLES)
     return False
 
 
@@ -104,13 +104,13 @@ def _is_reused(vm: VmState, page: Page) -> bool:
     """
     if vm.settings.policy.advice is not AdviceKind.REUSABLE_REUSE or page.hole is HoleState.LIVE:
         return False
-    return vm.dirtied(page) or any(pte & pte_bits.A for _, pte in vm.entries_of(page))
+    return vm.entries.dirtied(page) or any(pte & pte_bits.A for _, pte in vm.entries.of(page))
 
 
 def _leaves_hole(vm: VmState, op: Op, key: PageKey) -> None:
-    after, _ = vm.hole_event(key, HoleEvent.ROGUE, op)
+    after, _ = vm.holes.event(key, HoleEvent.ROGUE, op)
     assert after is not None, "it stays"
-    vm.activate(after)
+    vm.pages.activate(after)
 
 
 def _goes(vm: VmState, op: Op, page: Page) -> bool:
@@ -122,27 +122,27 @@ def free_pages(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     frames: dict[tuple[int, bool], list[int]] = {}
     holes = free = 0
     for key, _ in op.pages:
-        page = vm.get(key)
+        page = vm.pages.get(key)
         assert page is not None
         if _is_reused(vm, page):
             _leaves_hole(vm, op, key)
-            vm.unbusy(key, vm.objects[key[0]].pages[key[1]], out)
+            vm.waiting.unbusy(key, vm.objects.by_oid[key[0]].pages[key[1]], out)
             continue
         if not _goes(vm, op, page):
-            vm.unbusy(key, page.with_flags(off=LAZY_FREE), out)
-            vm.enqueue(page.pfn, Queue.LAUNDRY)
+            vm.waiting.unbusy(key, page.with_flags(off=LAZY_FREE), out)
+            vm.pages.enqueue(page.pfn, Queue.LAUNDRY)
             continue
         if page.hole is not HoleState.LIVE:
             holes += 1
             if vm.settings.policy.reclaim is Reclaim.ZERO_PAGE:
-                vm.objects[key[0]].reclaimed.add(key[1], key[1] + 1)
+                vm.objects.by_oid[key[0]].reclaimed.add(key[1], key[1] + 1)
         free += page.hole is HoleState.LIVE and bool(page.flags & LAZY_FREE)
-        _, actions = vm.hole_event(key, HoleEvent.RECLAIM, op)
-        vm.wake_page(key, out)
-        if not _FREES.intersection(actions) or vm.outlives(page, op, out, freed_now=True):
+        _, actions = vm.holes.event(key, HoleEvent.RECLAIM, op)
+        vm.waiting.wake_page(key, out)
+        if not _FREES.intersection(actions) or vm.pins.outlives(page, op, out, freed_now=True):
             continue
         trusted = zero_may_skip(vm.settings.policy) or not page.flags & DIRTY
-        known = (Action.FREE_ZEROED in actions and trusted) or vm.known_zero(page)
+        known = (Action.FREE_ZEROED in actions and trusted) or vm.holes.known_zero(page)
         frames.setdefault((vm.settings.memory_of(page.pfn), known), []).append(page.pfn)
     out.extend(Send(m, Free(op.op, tuple(p), zeroed=z)) for (m, z), p in sorted(frames.items()))
     freed = sum(len(p) for p in frames.values())

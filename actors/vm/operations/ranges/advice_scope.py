@@ -5,7 +5,7 @@ Source: issue 1318 (nwf on shared and shadowing mappings), FreeBSD vm_map_madvis
 
 from actors.machine import Effect
 from actors.operation import Op, advance, replace
-from actors.vm.holes import VmState, idle_if
+from actors.vm.state import VmState, idle_if
 from kernel.errors import Errno
 from kernel.policy.keys import ShadowAnon, ShadowNamed, Shared
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
@@ -19,7 +19,7 @@ def _refused(vm: VmState, space: VmSpace, op: Op) -> bool:
         if entry.flags & SHARED:
             if policy.shared is Shared.REJECT:
                 return True
-        elif policy.shadow_named is ShadowNamed.EINVAL and not vm.anonymous(entry):
+        elif policy.shadow_named is ShadowNamed.EINVAL and not vm.objects.anonymous(entry):
             return True
     return False
 
@@ -38,21 +38,21 @@ def advised(vm: VmState, entry: MapEntry) -> bool:
     Where an older copy lies below they are, if it was punched out or is to show again; pages that
     another process sees as well are not theirs, except through shared mappings.
     """
-    if entry.flags & SHARED or not vm.shadowed(entry):
+    if entry.flags & SHARED or not vm.objects.shadowed(entry):
         return True
     rewinds = vm.settings.policy.shadow_anon is ShadowAnon.REWIND
-    return rewinds and vm.exclusive(entry) and not entry.flags & NEEDS_COPY
+    return rewinds and vm.objects.exclusive(entry) and not entry.flags & NEEDS_COPY
 
 
 def punched(vm: VmState, entry: MapEntry) -> bool:
     """Say whether HOLE and ZERO put a new object in the place of what an entry shows."""
-    if not vm.shadowed(entry):
+    if not vm.objects.shadowed(entry):
         return False
-    if vm.anonymous(entry):
+    if vm.objects.anonymous(entry):
         return vm.settings.policy.shadow_anon is ShadowAnon.PUNCH
     return vm.settings.policy.shadow_named is ShadowNamed.PUNCH
 
 
 def freed_by_punching(vm: VmState, entry: MapEntry) -> bool:
     """Say whether MADV_FREE does."""
-    return vm.anonymous(entry) and punched(vm, entry)
+    return vm.objects.anonymous(entry) and punched(vm, entry)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from actors.machine import Effect
 from actors.operation import Op, OpKind, advance, replace
-from actors.vm.holes import Phase, VmState, idle_if, named
+from actors.vm.state import Phase, VmState, idle_if, named
 from kernel.errors import Errno
 from kernel.policy.keys import Errors
 from kernel.units import PAGE_SIZE, VPN_LIMIT, page_span
@@ -132,8 +132,8 @@ def wired(_vm: VmState, entry: MapEntry, op: Op) -> bool:
 
 def wired_or_shared(vm: VmState, entry: MapEntry, _op: Op) -> bool:
     """Refuse all that is not private, anonymous, and not held by mlock."""
-    bottom, _ = vm.bottom(entry)
-    return bool(entry.flags & (WIRED | SHARED)) or not vm.objects[bottom].anonymous
+    bottom, _ = vm.objects.bottom(entry)
+    return bool(entry.flags & (WIRED | SHARED)) or not vm.objects.by_oid[bottom].anonymous
 
 
 def wired_or_private(_vm: VmState, entry: MapEntry, _op: Op) -> bool:

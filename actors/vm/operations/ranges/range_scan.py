@@ -11,7 +11,7 @@ from actors.machine import Effect
 from actors.message import PageKey
 from actors.operation import Op, OpKind, advance, replace
 from actors.vm.entries import Gone
-from actors.vm.holes import VmState
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
 from kernel.page import NOBODY, Page
@@ -69,7 +69,7 @@ class Scene:
 
     def take_entry(self, *, keep: bool = False) -> None:
         """Take away the entry of the page that is visited; its flush is then due."""
-        gone = self.vm.take_entry(self.va, keep=keep)
+        gone = self.vm.entries.take_entry(self.va, keep=keep)
         if gone is not None:
             self.found.gone.append(gone)
 
@@ -77,7 +77,7 @@ class Scene:
         """Take away all entries of the page that is visited, in every space that maps it."""
         for va in page.mappings:
             self.found.ns += self.vm.settings.costs.pte_ns
-            gone = self.vm.take_entry(va, keep=keep)
+            gone = self.vm.entries.take_entry(va, keep=keep)
             if gone is not None:
                 self.found.gone.append(gone)
 
@@ -88,10 +88,10 @@ class Scene:
         """
         vm = self.vm
         self.found.ns += vm.settings.costs.pte_ns
-        for va, pte in vm.entries_of(page):
+        for va, pte in vm.entries.of(page):
             if pte & (pte_bits.A | pte_bits.D):
                 vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~_USED
-                self.found.gone.append(vm.must_flush(va, page.pfn))
+                self.found.gone.append(vm.entries.must_flush(va, page.pfn))
 
 
 _HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
@@ -120,19 +120,19 @@ def scan(
     """
     scene = Scene(vm, space, op, out)
     fine = vm.settings.fine
-    find = vm.resident_in if keeps else vm.held_in
+    find = vm.objects.resident_in if keeps else vm.objects.held_in
     for vpn in list(find(space, op.cursor, op.end, only)):
-        at = vm.page_at(space, vpn)
+        at = vm.objects.page_at(space, vpn)
         if at is None:
             drop_copy(scene, vpn)
             if fine:
                 return scene.found.into(op, vpn + 1)
             continue
         if at[1].busy != NOBODY and vm.settings.hazards & Hazard.SLOT_FREED_IN_USE:
-            vm.drop_slot(at[0])
+            vm.pages.drop_slot(at[0])
         scene.vpn, scene.va = vpn, op.asid << ASID_SHIFT | vpn
         if visit(scene, *at):
-            return vm.sleep_on_page(scene.found.into(op, vpn), at[0], out)
+            return vm.waiting.sleep_on_page(scene.found.into(op, vpn), at[0], out)
         if fine:
             return scene.found.into(op, vpn + 1)
     return advance(scene.found.into(op, op.end))
@@ -143,7 +143,7 @@ def drop_copy(scene: Scene, vpn: int) -> None:
     vm = scene.vm
     entry = scene.space.map.lookup(vpn)
     if entry is not None and not keeps_copies(vm, scene.op):
-        vm.drop_slot((entry.oid, entry.pindex(vpn)))
+        vm.pages.drop_slot((entry.oid, entry.pindex(vpn)))
         scene.found.ns += vm.settings.costs.flag_page_ns
 
 
@@ -159,20 +159,20 @@ def keeps_copies(vm: VmState, op: Op) -> bool:
 
 def nothing_resident(vm: VmState, space: VmSpace, op: Op) -> bool:
     """Say whether a scan has nothing to visit any more."""
-    return next(vm.held_in(space, op.cursor, op.end), None) is None
+    return next(vm.objects.held_in(space, op.cursor, op.end), None) is None
 
 
 def lock_shared(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: take the map lock shared."""
-    return vm.lock_map(space, op, out, write=False) or advance(op, vm.settings.costs.map_ns)
+    return vm.waiting.lock_map(space, op, out, write=False) or advance(op, vm.settings.costs.map_ns)
 
 
 def lock_exclusive(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: take the map lock exclusively."""
-    return vm.lock_map(space, op, out, write=True) or advance(op, vm.settings.costs.map_ns)
+    return vm.waiting.lock_map(space, op, out, write=True) or advance(op, vm.settings.costs.map_ns)
 
 
 def unlock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     """Phase: release the map lock."""
-    vm.unlock_map(space, op, out)
+    vm.waiting.unlock_map(space, op, out)
     return advance(op)
