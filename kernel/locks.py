@@ -1,7 +1,7 @@
 """A sleepable shared/exclusive lock (FreeBSD's sx) as an immutable value.
 
-First come, first served: a reader does not overtake a waiting writer. `acquire` and `release` give
-the new lock; who was let in by a release is told, and holds the lock from then on.
+First come, first served: a reader does not overtake a waiting writer. `acquire` and `release`
+return the new lock; a release also returns the waiters it let in, which hold the lock from then on.
 """
 
 import msgspec
@@ -15,7 +15,7 @@ class SxLock(msgspec.Struct, frozen=True, gc=False):
     waiters: tuple[tuple[int, bool], ...] = ()
 
     def acquire(self, op: int, *, write: bool) -> tuple["SxLock", bool]:
-        """Take the lock or queue for it; say whether it was taken."""
+        """Take the lock or queue for it; return whether it was taken."""
         free = self.writer < 0 and not self.waiters and not (write and self.readers)
         if not free:
             return SxLock(self.writer, self.readers, (*self.waiters, (op, write))), False
@@ -24,7 +24,7 @@ class SxLock(msgspec.Struct, frozen=True, gc=False):
         return SxLock(-1, (*self.readers, op), ()), True
 
     def release(self, op: int) -> tuple["SxLock", tuple[int, ...]]:
-        """Give the lock back; say which waiters were let in, in order."""
+        """Release the lock; return the waiters that were let in, in order."""
         if not self.waiters and self.readers == (op,):
             return _FREE, ()
         if self.writer == op:
@@ -43,7 +43,7 @@ class SxLock(msgspec.Struct, frozen=True, gc=False):
         return SxLock(-1, readers, waiters), tuple(woken)
 
     def downgrade(self, op: int) -> tuple["SxLock", tuple[int, ...]]:
-        """Go on as a reader; say which waiting readers are let in, in order."""
+        """Go on as a reader; return the waiting readers that were let in, in order."""
         assert self.writer == op, f"operation {op} downgrades a lock that is not its own"
         readers: tuple[int, ...] = (op,)
         waiters = self.waiters

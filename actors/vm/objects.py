@@ -89,7 +89,7 @@ class VmPages(VmEntries):
 
     def is_wired(self, key: PageKey, page: Page) -> bool:
         """Say whether a page must stay: it is pinned, or an entry that mlock wired shows it."""
-        if page.wired:
+        if page.pins:
             return True
         return any(
             found[0] == key

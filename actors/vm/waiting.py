@@ -109,9 +109,9 @@ class VmLocks(Machine):
                 if page.busy != NOBODY
             ]
             found += [
-                f"page {index} of object {oid} is pinned {page.wired} times"
+                f"page {index} of object {oid} is pinned {page.pins} times"
                 for index, page in one.pages.items()
-                if page.wired
+                if page.pins
             ]
         found += [f"frame {pfn:#x} without a page has {n} holds" for pfn, n in self.unowned.items()]
         return found
