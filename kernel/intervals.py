@@ -9,8 +9,8 @@ V = TypeVar("V")
 class IntervalMap(Generic[V]):
     """Disjoint half-open ranges `[start, end)` with a value each, in order.
 
-    Adjacent ranges with equal values are one range, if `assign` made them. A change costs a search
-    and a move of all later ranges (a memmove: microseconds for tens of thousands).
+    Adjacent ranges with equal values are one range. A change costs a search and a move of all later
+    ranges (a memmove: microseconds for tens of thousands).
     """
 
     def __init__(self) -> None:
