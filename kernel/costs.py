@@ -1,8 +1,8 @@
 """What kernel work, memory work and messages cost, in integer nanoseconds.
 
 A profile is data (`cluster/shipped/profiles`, a source beside each value); this is its shape.
-Latencies are between roles and always above zero, the same under any placement. What distance adds
-may be left out: then a machine of several domains or sockets is as near everywhere.
+Latencies are between roles, always above zero, and the same under any placement. The costs of
+distance may be left out: then a machine of several domains or sockets is equally near everywhere.
 """
 
 from typing import Annotated
@@ -12,7 +12,7 @@ from msgspec import Meta
 
 #: a cost: up to a quarter of an hour
 _Cost = Annotated[int, Meta(ge=0, le=10**12)]
-#: a transit time, never 0: an effect is not before its cause
+#: a transit time, never 0: no effect precedes its cause
 _Transit = Annotated[int, Meta(ge=1, le=10**12)]
 
 
@@ -44,8 +44,8 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     signal_ns: _Cost
     swap_read_ns: _Cost
     swap_write_ns: _Cost
-    #: transfers of devices: to pin a page that is mapped; to hand a transfer over (the doorbell);
-    #: from there to the first byte; 4 KiB moved, besides the way to memory and back; interrupt and
+    #: transfers of devices: pinning a mapped page; submitting the transfer (the doorbell); from
+    #: there to the first byte; moving 4 KiB, beyond the transit to memory and back; interrupt and
     #: completion
     pin_page_ns: _Cost
     dma_submit_ns: _Cost
@@ -53,12 +53,12 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     dma_page_ns: _Cost
     dma_done_ns: _Cost
     #: added to a system call or fault for each one of other threads of the address space that is in
-    #: flight, by where its core is (lock words and counters come from that core's cache)
+    #: flight, by where that thread's core is (lock words and counters come from its cache)
     contention_ns: _Cost = 0
     contention_other_domain_ns: _Cost = 0
-    #: broadcast invalidation (INVLPGB and TLBSYNC, TLBI and DSB), all 0 where there is none: issue
-    #: of one instruction, for so many pages; wait for completion beyond the transit, alone; what is
-    #: added to it for each other issuer whose broadcast is in flight
+    #: broadcast invalidation (INVLPGB and TLBSYNC, TLBI and DSB), costs 0 where there is none:
+    #: issuing one instruction, and the pages that one covers; waiting for completion beyond the
+    #: transit, with nobody else issuing; added for each other issuer with a broadcast in flight
     tlbi_issue_ns: _Cost = 0
     tlbi_pages: _Cost = 1
     tlbi_wait_ns: _Cost = 0
@@ -66,7 +66,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Transit time of a message between two roles of one NUMA domain, and what distance adds."""
+    """Transit time of a message between two roles in one NUMA domain, and what distance adds."""
 
     core_vm_ns: _Transit
     core_core_ns: _Transit
@@ -82,7 +82,7 @@ class Latencies(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     device_vm_ns: _Transit
     device_memory_ns: _Transit
     self_ns: _Transit
-    #: added between two domains of one socket, and between two sockets
+    #: added between two domains of one socket; between two sockets
     other_domain_ns: _Cost = 0
     other_socket_ns: _Cost = 0
 

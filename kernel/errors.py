@@ -23,29 +23,29 @@ class SegvCode(IntEnum):
     ACCERR = 2
     #: hole_access = fatal: the page is in a hole
     HOLE = 3
-    #: behind the end of the object that is mapped (SIGBUS)
+    #: past the end of the mapped object (SIGBUS)
     OBJECT = 4
     #: no signal: the process was killed
     KILLED = 5
 
 
 class FaultCause(IntEnum):
-    """How a page fault was resolved; 0 in a Translation means that there was none."""
+    """How a page fault was resolved; NONE in a Translation: there was no fault."""
 
     NONE = 0
     #: a new frame, zeroed
     ZERO_FILL = 1
-    #: the page was resident, its entry was gone
+    #: the page was resident, but its entry was gone
     SOFT = 2
     #: the entry was there but did not permit the access
     PERMISSION = 3
-    #: a page of a hole that may be touched
+    #: a page of a permissive hole
     ROGUE = 4
-    #: the entry permitted the access after all (somebody else resolved it)
+    #: the entry permitted the access after all (another fault had resolved it)
     SPURIOUS = 5
-    #: an older copy was copied to a page of one's own
+    #: an older copy was copied to a private page
     COPY = 6
-    #: read from a file or from swap, whatever else was done then
+    #: read from a file or from swap, whatever else followed
     PAGE_IN = 7
-    #: the zero page that all share
+    #: the shared zero page
     ZERO_PAGE = 8

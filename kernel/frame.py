@@ -1,8 +1,7 @@
-"""Contents of a physical frame: a version for every granule, sparsely.
+"""Contents of a physical frame: a version for every granule, held sparsely.
 
-`bases` holds, chunk by chunk, what every granule has that is not in `cells`: ZERO, or JUNK for
-memory that nobody has zeroed since power-on. Immutable; the tag beside each granule comes with
-capabilities.
+`bases` holds for each chunk the version of all its granules that are not in `cells`: ZERO, or JUNK
+for memory that nobody has zeroed since power-on. Immutable. Granules have no capability tags yet.
 """
 
 from collections.abc import Iterable
@@ -14,20 +13,20 @@ from kernel.units import CELL_MASK, CELLS_PER_PAGE
 
 
 class FrameContents(msgspec.Struct, frozen=True, gc=False):
-    """`cells` maps the granule's index in the frame to its version; treated as immutable."""
+    """`cells` maps a granule's index in the frame to its version; never mutated."""
 
     bases: tuple[int, ...]
     cells: dict[int, int]
 
     def read(self, granule: int) -> int:
-        """Give the version of one granule."""
+        """Return the version of one granule."""
         found = self.cells.get(granule)
         if found is not None:
             return found
         return self.bases[granule * len(self.bases) // CELLS_PER_PAGE]
 
     def written(self, stores: Iterable[tuple[int, int]]) -> "FrameContents":
-        """Give the contents after stores of (cell, version); cells may be virtual."""
+        """Return the contents after stores of (cell, version); cells may be virtual."""
         cells = self.cells.copy()
         for cell, version in stores:
             cells[cell & CELL_MASK] = version
@@ -36,7 +35,7 @@ class FrameContents(msgspec.Struct, frozen=True, gc=False):
     def with_chunk(
         self, chunk: int, base: int, stored: Iterable[tuple[int, int]]
     ) -> "FrameContents":
-        """Give the contents after chunk `chunk` was replaced by `base` and cells on top of it."""
+        """Return the contents with chunk `chunk` replaced: `stored` on top of `base`."""
         chunks = len(self.bases)
         bases = (*self.bases[:chunk], base, *self.bases[chunk + 1 :])
         cells = {g: v for g, v in self.cells.items() if g * chunks // CELLS_PER_PAGE != chunk}
@@ -44,7 +43,7 @@ class FrameContents(msgspec.Struct, frozen=True, gc=False):
         return FrameContents(bases, cells)
 
     def zeroed(self, chunk: int) -> "FrameContents":
-        """Give the contents after chunk `chunk` was zeroed."""
+        """Return the contents after chunk `chunk` was zeroed."""
         chunks = len(self.bases)
         if chunks == 1:
             return FrameContents((ZERO,), {})
@@ -52,12 +51,12 @@ class FrameContents(msgspec.Struct, frozen=True, gc=False):
 
 
 def filled(chunks: int, base: int) -> FrameContents:
-    """Give the contents of a frame that holds one version everywhere."""
+    """Return the contents of a frame that holds the version `base` everywhere."""
     return FrameContents((base,) * chunks, {})
 
 
 def chunk_of(contents: FrameContents, chunk: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """Give the base and the cells of one chunk."""
+    """Return the base of one chunk and its cells, sorted."""
     chunks = len(contents.bases)
     cells = contents.cells.items()
     own = tuple(sorted((g, v) for g, v in cells if g * chunks // CELLS_PER_PAGE == chunk))
@@ -65,5 +64,5 @@ def chunk_of(contents: FrameContents, chunk: int) -> tuple[int, tuple[tuple[int,
 
 
 def junk(chunks: int) -> FrameContents:
-    """Give the contents of a frame at power-on."""
+    """Return the contents of a frame at power-on."""
     return filled(chunks, JUNK)

@@ -1,32 +1,32 @@
 """THE TABLE: the life of one resident page of a hole.
 
-Rules of this file: every pair (state, event) is either a row of `TABLE` or in `ILLEGAL`, a test
-requires that they are total together; nothing outside it changes the hole state of a page;
-PROTOCOL.md is rendered from it. A transient condition is a state, never a flag.
+Every pair (state, event) is either a row of `TABLE` or in `ILLEGAL` (a test requires that together
+they are total), and nothing else changes the hole state of a page. PROTOCOL.md is rendered from
+this file. A transient condition is a state, never a flag.
 
-A row is about one *resident* page; the range itself is an interval in the map (or only the pages'
-flags, with hole_state = page-flag). A page that is reclaimed or discarded has left the table. What
-depends on the policy is which event an operation raises, never what the event does:
+A row is about one *resident* page. Where the holes are is recorded elsewhere: in the map or beside
+it, or nowhere (hole_state = page-flag). A page that is reclaimed or discarded leaves the table. The
+policy decides which event an operation raises, never what the event does:
 
-    HOLE       madvise(MADV_FREE_HOLE), or a ZERO that finds a page outside a hole
-    DEFER      HOLE returns; the cores that may hold the old entry invalidate it at their occasion
-    RECALL     ZERO under `flush-then-zero` takes such a page back: it flushes it itself
-    KNOWN      its contents are known to be zero (track_clean): nobody has stored to it
-    FLUSHED    every TLB that may hold the page's old entry has dropped it (or policy: none need)
-    OFFER      the page is handed to the zeroing thread
-    TAKE       the zeroing thread asks for it
-    DONE       the zeroing thread has zeroed it
-    ZERO       madvise(MADV_FREE_ZERO) under `flush-then-zero`; waits where it must
-    ZERO_NOW   the same under `zero-then-repermit` on a page whose flush is outstanding
-    STEAL      ZERO under `background-steal` meets a page in the zeroer's hands
-    CEDED      the zeroer gave it up; its own chunks are acknowledged
+    HOLE         madvise(MADV_FREE_HOLE), or a ZERO that finds a page outside a hole
+    DEFER        HOLE returns; the cores that may hold the old entry invalidate it later
+    RECALL       ZERO under `flush-then-zero` takes such a page back and flushes it itself
+    KNOWN        its contents are known to be zero (track_clean): nobody has stored to it
+    FLUSHED      no TLB holds the page's old entry any more (or the policy requires no flush)
+    OFFER        the page is handed to the zeroing thread
+    TAKE         the zeroing thread asks for it
+    DONE         the zeroing thread has zeroed it
+    ZERO         madvise(MADV_FREE_ZERO), where none of ZERO_NOW, STEAL and DIRTIED applies
+    ZERO_NOW     the same under `zero-then-repermit` on a page whose flush is outstanding
+    STEAL        the same under `background-steal` on a page in the zeroing thread's hands
+    CEDED        the zeroing thread gave it up; its own chunks are acknowledged
     INLINE_DONE  the caller of ZERO has zeroed it
-    DIRTIED    ZERO finds that a page zeroed in the background was stored to since
-    GRANT      ZERO ends: the page may be used again (the linearisation point of ZERO)
-    TOUCH      a fault on the page under `permissive`, rogue = stay-hole
-    ROGUE      a fault on the page under `permissive`, rogue = reuse-page
-    RECLAIM    the page daemon takes the frame, whatever the dirty bit says
-    DISCARD    munmap, MADV_DONTNEED or MAP_FIXED on top: the page goes
+    DIRTIED      ZERO finds that a page zeroed in the background was stored to since
+    GRANT        ZERO ends: the page may be used again (the linearisation point of ZERO)
+    TOUCH        a fault on the page under `permissive`, rogue = stay-hole
+    ROGUE        a fault on the page under `permissive`, rogue = reuse-page
+    RECLAIM      the page daemon takes the frame, whatever the dirty bit says
+    DISCARD      munmap, MADV_DONTNEED or MAP_FIXED on top: the page goes
 
 Source: issue 1318 (davidchisnall's steps 1 to 4, nwf's fatal faults, markjdb's page flag).
 """
@@ -41,24 +41,24 @@ class HoleState(IntEnum):
     LIVE = 0
     #: in a hole; some TLB may still hold its old entry
     FLUSHING = 1
-    #: in a hole, no more to be done for it until ZERO or reclaim
+    #: in a hole; nothing left to do until ZERO or reclaim
     IDLE = 2
-    #: waits for the zeroing thread
+    #: waiting for the zeroing thread
     QUEUED = 3
     #: in the zeroing thread's hands, busy
     ZEROING = 4
-    #: ZERO asked the zeroing thread to give it up
+    #: ZERO has asked the zeroing thread to give it up
     STEALING = 5
-    #: the caller of ZERO zeroes it, busy
+    #: being zeroed by the caller of ZERO, busy
     INLINE = 6
-    #: zeroed, and nothing was stored since, as far as the policy can know
+    #: zeroed, and not stored to since as far as the policy can tell
     ZEROED = 7
     #: in a hole; some TLB may still hold its old entry, and nobody waits for it
     DEFERRED = 8
 
 
 class HoleEvent(IntEnum):
-    """What happens to a page; see the head of the file."""
+    """What happens to a page; the head of the file explains each."""
 
     HOLE = 0
     FLUSHED = 1
@@ -82,13 +82,13 @@ class HoleEvent(IntEnum):
 
 
 class Action(IntEnum):
-    """What the operation that raised the event does besides."""
+    """What the operation that raised the event must also do."""
 
     #: leave it alone
     NOTHING = 0
-    #: its entries leave the resident set (one that is removed does so by itself)
+    #: take its entries out of the resident set (removing an entry of a live page does so anyway)
     ACCOUNT_OUT = 1
-    #: its entries enter the resident set
+    #: bring its entries into the resident set
     ACCOUNT_IN = 2
     #: tell the page daemon that the page is reclaimable
     HINT = 3
@@ -98,17 +98,17 @@ class Action(IntEnum):
     ZERO_INLINE = 5
     #: ask the zeroing thread to give it up, wait for its chunks
     ASK_ZEROER = 6
-    #: refuse the zeroing thread: the page is not to be had (any more)
+    #: refuse the zeroing thread: the page is not available (any more)
     REFUSE = 7
     #: free the frame, contents unknown
     FREE_FRAME = 8
     #: free the frame as known-zero
     FREE_ZEROED = 9
-    #: count it: already zeroed, nothing to do for ZERO
+    #: count it: ZERO found it zeroed already
     SKIP_ZERO = 10
 
 
-#: somebody works on such a page and holds it busy: what others do with it, the table says
+#: states in which somebody works on the page and holds it busy; the table says what others do
 IN_HANDS = frozenset({HoleState.FLUSHING, HoleState.ZEROING, HoleState.STEALING, HoleState.INLINE})
 
 _S = HoleState
@@ -194,9 +194,9 @@ TABLE: dict[tuple[HoleState, HoleEvent], tuple[HoleState | None, tuple[Action, .
     (_S.DEFERRED, _E.DISCARD): (_GONE, (_A.FREE_FRAME,)),
 }
 
-#: Pairs that no operation may raise, each row with the reason that PROTOCOL.md prints.
+#: pairs that no operation may raise, by the reason that PROTOCOL.md prints
 ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
-    "only the operation whose page is FLUSHING reports its flush; who lost it to a ZERO does not": (
+    "only a page whose flush is outstanding is flushed; a HOLE that lost it to ZERO says nothing": (
         (_S.LIVE, _E.FLUSHED),
         (_S.IDLE, _E.FLUSHED),
         (_S.QUEUED, _E.FLUSHED),
@@ -225,10 +225,10 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.DEFERRED, _E.DONE),
     ),
     "ZERO makes a page a hole before it zeroes it": ((_S.LIVE, _E.ZERO),),
-    "a page whose flush is left to others is zeroed now, or recalled first": (
+    "a page whose flush is left to other cores is zeroed at once (ZERO_NOW) or recalled first": (
         (_S.DEFERRED, _E.ZERO),
     ),
-    "HOLE leaves to others what it would else wait for": (
+    "HOLE leaves to other cores only a flush that it would otherwise wait for": (
         (_S.LIVE, _E.DEFER),
         (_S.IDLE, _E.DEFER),
         (_S.QUEUED, _E.DEFER),
@@ -238,7 +238,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROED, _E.DEFER),
         (_S.DEFERRED, _E.DEFER),
     ),
-    "what is known to be zero is found when it is flushed": (
+    "whether a page is known to be zero is decided when it has been flushed": (
         (_S.LIVE, _E.KNOWN),
         (_S.FLUSHING, _E.KNOWN),
         (_S.QUEUED, _E.KNOWN),
@@ -248,7 +248,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROED, _E.KNOWN),
         (_S.DEFERRED, _E.KNOWN),
     ),
-    "only what was left to others is recalled": (
+    "only a flush that was left to other cores is recalled": (
         (_S.LIVE, _E.RECALL),
         (_S.FLUSHING, _E.RECALL),
         (_S.IDLE, _E.RECALL),
@@ -258,7 +258,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.INLINE, _E.RECALL),
         (_S.ZEROED, _E.RECALL),
     ),
-    "zeroing ahead of the flush is a choice only while a flush is outstanding": (
+    "zeroing before the flush is a choice only while a flush is outstanding": (
         (_S.LIVE, _E.ZERO_NOW),
         (_S.IDLE, _E.ZERO_NOW),
         (_S.QUEUED, _E.ZERO_NOW),
@@ -267,10 +267,10 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.INLINE, _E.ZERO_NOW),
         (_S.ZEROED, _E.ZERO_NOW),
     ),
-    "only background-steal makes a page STEALING, and there ZERO comes as STEAL": (
+    "only background-steal makes a page STEALING, and under it ZERO raises STEAL": (
         (_S.STEALING, _E.ZERO),
     ),
-    "only what the zeroing thread holds is stolen": (
+    "only a page in the zeroing thread's hands is stolen": (
         (_S.LIVE, _E.STEAL),
         (_S.FLUSHING, _E.STEAL),
         (_S.IDLE, _E.STEAL),
@@ -279,7 +279,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROED, _E.STEAL),
         (_S.DEFERRED, _E.STEAL),
     ),
-    "only what was asked for is ceded": (
+    "only a page that ZERO asked for is ceded": (
         (_S.LIVE, _E.CEDED),
         (_S.FLUSHING, _E.CEDED),
         (_S.IDLE, _E.CEDED),
@@ -289,7 +289,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.ZEROED, _E.CEDED),
         (_S.DEFERRED, _E.CEDED),
     ),
-    "only the caller of ZERO that zeroes the page reports it": (
+    "only the caller of ZERO that zeroes a page reports it zeroed": (
         (_S.LIVE, _E.INLINE_DONE),
         (_S.FLUSHING, _E.INLINE_DONE),
         (_S.IDLE, _E.INLINE_DONE),
@@ -319,7 +319,7 @@ ILLEGAL_BECAUSE: dict[str, tuple[tuple[HoleState, HoleEvent], ...]] = {
         (_S.INLINE, _E.GRANT),
         (_S.DEFERRED, _E.GRANT),
     ),
-    "a fault on a page outside a hole is no concern of the table": (
+    "a fault on a page outside a hole does not concern the table": (
         (_S.LIVE, _E.TOUCH),
         (_S.LIVE, _E.ROGUE),
     ),
@@ -331,11 +331,11 @@ ILLEGAL: frozenset[tuple[HoleState, HoleEvent]] = frozenset(
 
 
 class IllegalTransitionError(AssertionError):
-    """An operation raised an event that the page's state forbids: an invariant of ours broke."""
+    """An operation raised an event that is illegal in the page's state: our invariant broke."""
 
 
 def transition(state: HoleState, event: HoleEvent) -> tuple[HoleState | None, tuple[Action, ...]]:
-    """Look a pair up.
+    """Return the next state (None: the page left the table) and the actions of a pair.
 
     Raises:
         IllegalTransitionError: the pair is in ILLEGAL.

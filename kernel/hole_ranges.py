@@ -1,7 +1,7 @@
-"""Ranges that are holes, kept beside the map: of a space (range-list), or of a shared object.
+"""Ranges of pages that are holes, kept beside the map: of a space (range-list) or of an object.
 
-Disjoint, sorted, half-open, like neighbours merged. Source: issue 1318, davidchisnall's step 1 ("we
-record the range"); nwf: for shared mappings the advice applies to the underlying VM object.
+Disjoint, sorted, half-open; adjacent ranges are merged. Source: issue 1318, davidchisnall's step 1
+("we record the range"); nwf: for shared mappings the advice applies to the underlying VM object.
 """
 
 from bisect import bisect_left, bisect_right
@@ -10,7 +10,7 @@ from typing import Self
 
 
 class HoleRanges:
-    """A set of pages, held as ranges."""
+    """A set of pages, held as ranges (the punched and reclaimed pages of an object, too)."""
 
     __slots__ = ("ends", "starts")
 
@@ -30,14 +30,14 @@ class HoleRanges:
             yield max(start, self.starts[i]), min(end, self.ends[i])
 
     def add(self, start: int, end: int) -> None:
-        """Put [start, end) into the set."""
+        """Add [start, end) to the set."""
         first, last = bisect_left(self.ends, start), bisect_right(self.starts, end)
         if first < last:
             start, end = min(start, self.starts[first]), max(end, self.ends[last - 1])
         self.starts[first:last], self.ends[first:last] = [start], [end]
 
     def remove(self, start: int, end: int) -> None:
-        """Take [start, end) out of the set."""
+        """Remove [start, end) from the set."""
         first, last = bisect_right(self.ends, start), bisect_left(self.starts, end)
         if first >= last:
             return
@@ -54,5 +54,5 @@ class HoleRanges:
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return tuple(zip(self.starts, self.ends, strict=True))

@@ -1,4 +1,4 @@
-"""A map from ranges of pages to values, at a cost by range and never by page."""
+"""A map from ranges of pages to values; costs go by ranges, never by pages."""
 
 from bisect import bisect_left, bisect_right
 from typing import Generic, TypeVar
@@ -9,8 +9,8 @@ V = TypeVar("V")
 class IntervalMap(Generic[V]):
     """Disjoint half-open ranges `[start, end)` with a value each, in order.
 
-    Neighbours with equal values are one range. A change costs a search and a move of the ranges
-    behind it (a memmove: microseconds for tens of thousands).
+    Adjacent ranges with equal values are one range. A change costs a search and a move of all later
+    ranges (a memmove: microseconds for tens of thousands).
     """
 
     def __init__(self) -> None:
@@ -22,21 +22,21 @@ class IntervalMap(Generic[V]):
         return len(self._starts)
 
     def find(self, point: int) -> tuple[int, int, V] | None:
-        """Give the range that holds `point`, or None."""
+        """Return the range that holds `point`, or None."""
         place = bisect_right(self._starts, point) - 1
         if place >= 0 and point < self._ends[place]:
             return self._starts[place], self._ends[place], self._values[place]
         return None
 
     def value(self, point: int) -> V | None:
-        """Give the value at `point`, or None."""
+        """Return the value at `point`, or None."""
         place = bisect_right(self._starts, point) - 1
         if place >= 0 and point < self._ends[place]:
             return self._values[place]
         return None
 
     def pieces(self, start: int, end: int) -> list[tuple[int, int, V]]:
-        """Give the ranges inside `[start, end)`, clipped to it."""
+        """Return the ranges that overlap `[start, end)`, clipped to it."""
         first, last = self._overlapping(start, end)
         if first == last:
             return []
@@ -46,11 +46,11 @@ class IntervalMap(Generic[V]):
         ]
 
     def all(self) -> list[tuple[int, int, V]]:
-        """Give all ranges."""
+        """Return all ranges."""
         return list(zip(self._starts, self._ends, self._values, strict=True))
 
     def gaps(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Give the parts of `[start, end)` that hold no value."""
+        """Return the parts of `[start, end)` that hold no value."""
         found, at = [], start
         for low, high, _ in self.pieces(start, end):
             if low > at:
@@ -61,7 +61,7 @@ class IntervalMap(Generic[V]):
         return found
 
     def assign(self, start: int, end: int, value: V) -> None:
-        """Give `[start, end)` one value, whatever was there."""
+        """Set `[start, end)` to one value, whatever was there."""
         if start >= end:
             return
         first = self._cut(start, end)
@@ -99,7 +99,7 @@ class IntervalMap(Generic[V]):
         return bisect_right(self._ends, start), bisect_left(self._starts, end)
 
     def _cut(self, start: int, end: int) -> int:
-        """Empty `[start, end)`; give the place where a range that starts there belongs."""
+        """Empty `[start, end)`; return the index at which a range starting at `start` belongs."""
         first, last = self._overlapping(start, end)
         if first >= last:
             return first

@@ -1,7 +1,7 @@
-"""Queues of resident pages, by which the page daemon finds what to take (FreeBSD's vm_pagequeue).
+"""Queues of resident pages in which the page daemon looks for candidates (FreeBSD's vm_pagequeue).
 
-A queue is a hint: who acts on a page looks at it again once it is busy. Every page is in one queue
-at most, a page that an operation has taken off is in none until it is put back.
+A queue is a hint: whoever acts on a page checks it again once it is busy. A page is in at most one
+queue; one that an operation has taken off a queue is in none until it is put back.
 Source: FreeBSD vm_page.h (PQ_INACTIVE, PQ_ACTIVE, PQ_LAUNDRY; act_count), vm_pageout.c.
 """
 
@@ -16,8 +16,8 @@ class Queue(IntEnum):
 
     #: pages of holes: their frames go without a page-out, whatever their dirty bits say
     HOLES = 0
-    #: next to go: MADV_FREE was called for them, or they were just laundered. FreeBSD puts them
-    #: near the head of the inactive queue (vm_page_deactivate_noreuse)
+    #: next to go: MADV_FREE was called for them, or they have just been laundered. FreeBSD puts
+    #: them near the head of the inactive queue (vm_page_deactivate_noreuse)
     NOREUSE = 1
     INACTIVE = 2
     #: dirty: to be written to swap before their frames can go
@@ -26,27 +26,28 @@ class Queue(IntEnum):
 
 
 QUEUES = len(Queue)
-#: activity of a page: what a reference adds, what a scan without one takes away, and the most
+#: activity of a page: what a reference adds, what a scan without one subtracts, and the maximum
 ACT_ADVANCE = 3
 ACT_DECLINE = 1
 ACT_MAX = 64
-#: of a clean page that ages, when a dirty one counts one (FreeBSD's act_scan_laundry_weight)
+#: weight of a clean page that ages; a dirty one counts 1 (FreeBSD's act_scan_laundry_weight)
 CLEAN_WEIGHT = 3
 
 
 class PageQueues:
-    """The queues of all domains, by `domain * QUEUES + queue`; frames in the order of arrival."""
+    """The queues of all domains, by `domain * QUEUES + queue`; frames in order of arrival."""
 
     __slots__ = ("lists", "where")
 
     def __init__(self) -> None:
         """Start with empty queues."""
-        #: frame -> its page's activity (active pages)
+        #: queue -> frame -> its page's activity (0 but in active queues)
         self.lists: dict[int, dict[int, int]] = {}
+        #: frame -> queue
         self.where: dict[int, int] = {}
 
     def put(self, pfn: int, number: int, activity: int = 0) -> None:
-        """Put a page at the tail of a queue, out of the one that it is in."""
+        """Move a page to the tail of a queue, from whichever queue it is in."""
         if pfn in self.where:
             self.remove(pfn)
         self.where[pfn] = number
@@ -56,13 +57,13 @@ class PageQueues:
         found[pfn] = activity
 
     def remove(self, pfn: int) -> None:
-        """Take a page out of the queue that it is in, if it is in one."""
+        """Take a page off the queue that it is in, if any."""
         number = self.where.pop(pfn, None)
         if number is not None:
             del self.lists[number][pfn]
 
     def take(self, number: int, most: int) -> list[tuple[int, int]]:
-        """Take pages off the head of a queue: (frame, activity)."""
+        """Take up to `most` pages off the head of a queue: (frame, activity)."""
         found = list(islice(self.lists.get(number, {}).items(), most))
         for pfn, _ in found:
             self.remove(pfn)
@@ -80,7 +81,7 @@ class PageQueues:
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return tuple(
             (number, tuple(found.items())) for number, found in sorted(self.lists.items()) if found
         )

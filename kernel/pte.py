@@ -18,7 +18,7 @@ def make(pfn: int, bits: int) -> int:
 
 
 def pfn_of(pte: int) -> int:
-    """Give the frame number of an entry."""
+    """Return the frame number of an entry."""
     return pte >> PFN_SHIFT
 
 

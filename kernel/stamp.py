@@ -1,10 +1,10 @@
 """Versions of contents: which store, of which thread, a granule holds.
 
-A stamp names the store by its place in the guest's program, so it needs no counter: thread,
-instruction index and element of the access run; a device's store by the instruction that asked for
-the transfer, so no two stores have the same name. 0 is zeroed memory; `JUNK` is memory that nobody
-has written or zeroed since power-on, and a page of a file that nobody has written holds a stamp of
-its own below that. Source: DESIGN section 4, "contents carry versions".
+A stamp names a store by its place in the guest's program (thread, instruction index, element of
+the access run), so no counter is needed; a device's store is named by the instruction that asked
+for the transfer. No two stores have the same name. 0 is zeroed memory; `JUNK` is memory that nobody
+has written or zeroed since power-on; a file's page that nobody has written holds a stamp of its
+own, below JUNK. Source: DESIGN section 4, "contents carry versions".
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ JUNK = -1
 _ELEMENT_BITS = 20
 _INDEX_BITS = 26
 _FILE_PAGE_BITS = 36
-#: of one access run
+#: most elements of one access run
 ELEMENTS_MAX = 1 << _ELEMENT_BITS
 
 
 def stamp(thread: int, index: int, element: int) -> int:
-    """Name the store that element `element` of instruction `index` of `thread` makes.
+    """Return the name of the store by element `element` of instruction `index` of `thread`.
 
     Fits 63 bits for 131,071 threads, 67 million instructions a thread, a million elements a run.
     """
@@ -27,14 +27,14 @@ def stamp(thread: int, index: int, element: int) -> int:
 
 
 def writer(value: int) -> tuple[int, int, int]:
-    """Give (thread, index, element) of the stamp of a store."""
+    """Return (thread, index, element) of the stamp of a store."""
     element = value & ((1 << _ELEMENT_BITS) - 1)
     value >>= _ELEMENT_BITS
     return (value >> _INDEX_BITS) - 1, value & ((1 << _INDEX_BITS) - 1), element
 
 
 def file_stamp(file: int, page: int) -> int:
-    """Name what a page of a file holds from the start."""
+    """Return the stamp of what a page of a file holds from the start."""
     return JUNK - 1 - (file << _FILE_PAGE_BITS | page)
 
 

@@ -1,9 +1,9 @@
 """A finite translation look-aside buffer, tagged by address space.
 
-Entries are copies of page-table entries, with the W and D bits that they had when they were
-loaded; nothing but an invalidation, an eviction or a dirty-bit update by the same core changes
-them. A full buffer evicts one of its four oldest entries, chosen by a generator that is seeded with
-the run and part of the state: pseudo-random as in hardware, and repeatable.
+Entries are copies of page-table entries with the bits of the time when they were loaded; only an
+invalidation, an eviction or a dirty-bit update by the same core changes them. A full buffer evicts
+one of its four oldest entries, chosen by a generator that is seeded by the run and is part of the
+state: pseudo-random as in hardware, and repeatable.
 """
 
 from collections.abc import Hashable, Iterable
@@ -29,13 +29,13 @@ class Tlb:
         self.draw = seed & _DRAW_MASK
 
     def get(self, asid: int, vpn: int) -> int:
-        """Give the cached entry, or 0."""
+        """Return the cached entry, or 0."""
         return self.entries.get(asid << ASID_SHIFT | vpn, 0)
 
     def load(self, asid: int, vpn: int, pte: int) -> None:
-        """Cache an entry that a walk found; one of the oldest makes room.
+        """Cache an entry that a walk found, evicting one of the oldest if need be.
 
-        Non-present entries are never cached.
+        The entry must be present: others are never cached.
         """
         assert pte & pte_bits.P
         key = asid << ASID_SHIFT | vpn
@@ -46,7 +46,7 @@ class Tlb:
         entries[key] = pte
 
     def invalidate(self, asid: int, vpns: Iterable[int]) -> None:
-        """Drop the entries of these pages; no pages means the whole address space."""
+        """Drop the entries of these pages; no pages: those of the whole address space."""
         base = asid << ASID_SHIFT
         empty = True
         for vpn in vpns:
@@ -64,12 +64,8 @@ class Tlb:
         for key in [k for k in self.entries if k >> ASID_SHIFT == asid]:
             del self.entries[key]
 
-    def count(self, asid: int) -> int:
-        """Count the cached entries of an address space."""
-        return sum(1 for k in self.entries if k >> ASID_SHIFT == asid)
-
     def rows(self) -> list[tuple[int, int, int]]:
-        """List (asid, vpn, pte), sorted, for a reader."""
+        """List (asid, vpn, pte), sorted."""
         return sorted((k >> ASID_SHIFT, k & VPN_MASK, v) for k, v in self.entries.items())
 
     def copy(self) -> Self:
@@ -81,7 +77,7 @@ class Tlb:
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state; the order of loading decides evictions, so it is part of it."""
+        """Return the canonical state; in a full buffer the order counts: it decides evictions."""
         if len(self.entries) < self.capacity:
             return self.draw, tuple(sorted(self.entries.items()))
         return self.draw, tuple(self.entries.items())

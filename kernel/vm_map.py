@@ -1,7 +1,7 @@
-"""The map of an address space: entries sorted by address, clipped and coalesced.
+"""The map of an address space: entries sorted by address, clipped and merged.
 
-Source: FreeBSD vm_map.c (vm_map_clip_start/_end, vm_map_try_merge_entries). Splitting an entry does
-not split its object. Pages are numbers; ranges are half-open.
+Splitting an entry does not split its object. Pages are numbers; ranges are half-open.
+Source: FreeBSD vm_map.c (vm_map_clip_start/_end, vm_map_try_merge_entries).
 """
 
 from bisect import bisect_right
@@ -12,20 +12,20 @@ import msgspec
 
 #: the range is a hole (hole_state = map-entry)
 HOLE = 1
-#: the object is shared until somebody writes: who does gets a shadow of it (MAP_ENTRY_NEEDS_COPY)
+#: the object is shared until a store, which first gets a shadow of it (MAP_ENTRY_NEEDS_COPY)
 NEEDS_COPY = 2
-#: all that map the object see each other's stores, children after fork too (INHERIT_SHARE)
+#: everyone who maps the object sees the others' stores, children too (INHERIT_SHARE)
 SHARED = 4
-#: a child has nothing here (INHERIT_NONE, MADV_DONTFORK)
+#: nothing is mapped here in a child (INHERIT_NONE, MADV_DONTFORK)
 NOT_INHERITED = 8
-#: a child sees zero here (INHERIT_ZERO, MADV_WIPEONFORK)
+#: a child reads zero here (INHERIT_ZERO, MADV_WIPEONFORK)
 INHERITED_ZERO = 16
-#: mlock(2): its pages stay
+#: mlock(2): its pages stay resident
 WIRED = 32
 
 
 class MapEntry(msgspec.Struct, frozen=True, gc=False):
-    """One vm_map entry: pages [start, end) show `oid` from page index `offset` on."""
+    """One vm_map entry: pages [start, end) map object `oid` from page index `offset` on."""
 
     start: int
     end: int
@@ -35,24 +35,24 @@ class MapEntry(msgspec.Struct, frozen=True, gc=False):
     flags: int = 0
 
     def pindex(self, vpn: int) -> int:
-        """Give the index in the object of page `vpn` of this entry."""
+        """Return the index in the object of page `vpn` of this entry."""
         return vpn - self.start + self.offset
 
     def cut(self, start: int, end: int) -> "MapEntry":
-        """Give the part of the entry in [start, end)."""
+        """Return the part of the entry in [start, end)."""
         return MapEntry(start, end, self.prot, self.oid, self.pindex(start), self.flags)
 
     def with_prot(self, prot: int) -> "MapEntry":
-        """Give the entry with another protection."""
+        """Return the entry with another protection."""
         return MapEntry(self.start, self.end, prot, self.oid, self.offset, self.flags)
 
     def with_flags(self, on: int = 0, off: int = 0) -> "MapEntry":
-        """Give the entry with flags set, others cleared."""
+        """Return the entry with the flags `on` set and `off` cleared."""
         flags = self.flags & ~off | on
         return MapEntry(self.start, self.end, self.prot, self.oid, self.offset, flags)
 
     def with_object(self, oid: int, offset: int) -> "MapEntry":
-        """Give the entry showing another object."""
+        """Return the entry mapping another object."""
         return MapEntry(self.start, self.end, self.prot, oid, offset, self.flags)
 
 
@@ -68,20 +68,20 @@ class VmMap:
         """Make an empty map."""
         self.starts: list[int] = []
         self.entries: list[MapEntry] = []
-        #: how many entries show each object
+        #: how many entries map each object
         self.refs: dict[int, int] = {}
         #: how many entries are WIRED
         self.wired = 0
 
     def lookup(self, vpn: int) -> MapEntry | None:
-        """Find the entry that holds page `vpn`."""
+        """Return the entry that holds page `vpn`, if any."""
         i = bisect_right(self.starts, vpn) - 1
         if i >= 0 and vpn < self.entries[i].end:
             return self.entries[i]
         return None
 
     def overlapping(self, start: int, end: int) -> list[MapEntry]:
-        """List the entries that hold a page of [start, end); gaps are not in it."""
+        """List the entries that hold a page of [start, end)."""
         if start >= end:
             return []
         i = max(bisect_right(self.starts, start) - 1, 0)
@@ -93,12 +93,12 @@ class VmMap:
         return found
 
     def pieces(self, start: int, end: int) -> Iterator[MapEntry]:
-        """Yield the parts of the entries that lie in [start, end), without clipping the map."""
+        """Yield the parts of entries that lie in [start, end); the map is not clipped."""
         for entry in self.overlapping(start, end):
             yield entry.cut(max(start, entry.start), min(end, entry.end))
 
     def has_gap(self, start: int, end: int) -> bool:
-        """Say whether some page of [start, end) is not mapped."""
+        """Say whether any page of [start, end) is not mapped."""
         at = start
         for entry in self.overlapping(start, end):
             if entry.start > at:
@@ -107,7 +107,7 @@ class VmMap:
         return at < end
 
     def mapped_until(self, start: int) -> int:
-        """Give the first page from `start` on that is not mapped."""
+        """Return the first page from `start` on that is not mapped."""
         at = start
         while (entry := self.lookup(at)) is not None:
             at = entry.end
@@ -122,7 +122,7 @@ class VmMap:
                 self._replace(i, i + 1, [entry.cut(entry.start, at), entry.cut(at, entry.end)])
 
     def remove(self, start: int, end: int) -> list[MapEntry]:
-        """Take [start, end) out of the map and give the entries that were there."""
+        """Remove [start, end) from the map; return the entries that were there."""
         self.clip(start, end)
         gone = self.overlapping(start, end)
         if gone:
@@ -131,13 +131,13 @@ class VmMap:
         return gone
 
     def insert(self, entry: MapEntry) -> MapEntry:
-        """Add an entry where nothing is mapped; merge it with like neighbours, give the result."""
+        """Add an entry where nothing is mapped, merged with like neighbours; return the result."""
         i = bisect_right(self.starts, entry.start)
         self._replace(i, i, [entry])
         return self._merge_around(entry.start)
 
     def change(self, start: int, end: int, change: Change) -> None:
-        """Clip to [start, end), replace the entries there, merge like neighbours."""
+        """Clip to [start, end), replace each entry there, merge like neighbours."""
         self.clip(start, end)
         found = self.overlapping(start, end)
         for entry in found:
@@ -189,5 +189,5 @@ class VmMap:
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return tuple(self.entries)

@@ -1,8 +1,8 @@
-"""What memory is: an object holds pages by index, and may shadow another (FreeBSD's vm_object).
+"""What entries map: an object holds pages by index, and may shadow another (FreeBSD's vm_object).
 
-A page that is not here is looked for in the backing object, at the same place shifted by `offset`;
-at the end of a chain of anonymous objects is zero, at that of a file's object the file. Containers
-are changed, values in them replaced. Source: FreeBSD vm_object.h (OBJ_ANON, OBJ_ONEMAPPING).
+A page that is not here is looked for in the backing object, at its index plus `offset`. A chain of
+anonymous objects ends in zero, one that ends in a file's object in the file. Containers are
+mutated, the values in them replaced. Source: FreeBSD vm_object.h (OBJ_ANON, OBJ_ONEMAPPING).
 """
 
 from collections.abc import Hashable
@@ -13,14 +13,14 @@ from kernel.page import Page
 
 #: no object
 NONE = 0
-#: an object's number is `(lane + 1) << OBJECT_SHIFT | n`: the n-th that a lane has made
+#: an object's number is `(lane + 1) << OBJECT_SHIFT | n`: the n-th that the lane made
 OBJECT_SHIFT = 24
 #: no file: the object is anonymous
 ANONYMOUS = -1
 
 
 class VmObject:
-    """One object; entries of maps refer to it, and the objects in `shadows`."""
+    """One object; map entries refer to it, and so do the objects in `shadows`."""
 
     __slots__ = (
         "backing",
@@ -37,30 +37,30 @@ class VmObject:
     )
 
     def __init__(self, size: int, file: int = ANONYMOUS) -> None:
-        """Make an object without pages, of so many indexes."""
+        """Make an object of `size` pages, none of them resident."""
         self.size = size
-        #: the file that it caches (a vnode object), or ANONYMOUS
+        #: the file of which it caches pages (a vnode object), or ANONYMOUS
         self.file = file
-        #: indexes at which a file reads as zero since MADV_REMOVE
+        #: indexes at which the file reads as zero since MADV_REMOVE
         self.punched = HoleRanges()
         self.pages: dict[int, Page] = {}
         #: swap slots by index
         self.swap: dict[int, int] = {}
         self.backing = NONE
-        #: index in the backing object of what is index 0 here
+        #: index in the backing object that index 0 here corresponds to
         self.offset = 0
-        #: objects that have this one for their backing
+        #: objects that have this one as their backing object
         self.shadows: tuple[int, ...] = ()
-        #: each index is mapped by one entry at most (OBJ_ONEMAPPING)
+        #: each index is mapped by at most one entry (OBJ_ONEMAPPING)
         self.one_mapping = file == ANONYMOUS
-        #: indexes in a hole, where mappings are shared
+        #: indexes in a hole, if the mappings are shared
         self.holes = HoleRanges()
-        #: indexes whose pages were reclaimed out of a hole (reclaim = zero-page)
+        #: indexes whose pages were reclaimed while in a hole (reclaim = zero-page)
         self.reclaimed = HoleRanges()
 
     @property
     def anonymous(self) -> bool:
-        """Say whether there is no file behind it (OBJ_ANON)."""
+        """Say whether no file backs it (OBJ_ANON)."""
         return self.file == ANONYMOUS
 
     def copy(self) -> Self:
@@ -80,7 +80,7 @@ class VmObject:
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return (
             tuple(sorted(self.pages.items())),
             tuple(sorted(self.swap.items())),

@@ -11,8 +11,8 @@ from kernel.vm_map import VmMap
 class Pmap:
     """Page table and the words that the shootdown protocol reads without a lock.
 
-    `active` is a bit mask of the cpus on which the address space is current (pm_active); `gens` of
-    those whose cached entries are still good if it becomes current there again (pm_gen not zero).
+    `active` is a bit mask of the CPUs on which the address space is current (pm_active), `gens` of
+    those whose cached entries are still good when it becomes current there again (pm_gen not zero).
     Source: amd64 pmap, PCID scheme.
     """
 
@@ -27,7 +27,7 @@ class Pmap:
     def mapped_in(self, start: int, end: int) -> list[int]:
         """List the pages of [start, end) that have an entry, ascending.
 
-        Costs by the smaller of the range and the table, as reservations are huge and mostly empty.
+        The cost goes by the smaller of range and table: reservations are huge and mostly empty.
         """
         if end - start <= len(self.ptes):
             return [v for v in range(start, end) if v in self.ptes]
@@ -42,7 +42,7 @@ class Pmap:
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return tuple(sorted(self.ptes.items())), self.active, self.gens
 
 
@@ -56,11 +56,11 @@ class VmSpace:
         self.map = VmMap()
         self.pmap = Pmap()
         self.lock = SxLock()
-        #: pages in the resident set: resident, and not in a hole
+        #: size of the resident set: entries of pages that are not in a hole
         self.resident = 0
         #: private pages in a hole (hole_state = range-list)
         self.holes = HoleRanges()
-        #: the process was killed: nothing is mapped for it any more
+        #: the process was killed: nothing more is mapped for it
         self.killed = False
 
     def copy(self) -> Self:
@@ -75,7 +75,7 @@ class VmSpace:
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         record = self.holes.freeze()
         return (
             self.map.freeze(),

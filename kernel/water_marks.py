@@ -1,9 +1,9 @@
 """How many free frames a memory domain keeps: FreeBSD's water marks.
 
-    below `reserved`   only kernel threads get a frame; others sleep
-    from `minimum` on  sleepers are woken
-    below `wakeup`     the page daemon is woken
-    up to `target`     it reclaims
+    below `reserved`      only kernel threads get a frame; others sleep
+    `minimum` and above   sleepers are woken
+    below `wakeup`        the page daemon is woken
+    up to `target`        it reclaims
 
 Source: FreeBSD vm_pageout_init_domain; vm_domain_allocate, vm_domain_clear.
 """
@@ -16,7 +16,7 @@ _PAGE_OUT_MIN = 34
 
 
 class WaterMarks(msgspec.Struct, frozen=True, kw_only=True):
-    """Marks of one domain, in frames; `inactive` is how many inactive pages it aims at."""
+    """Marks of one domain, in frames; `inactive` is how many inactive pages it aims for."""
 
     reserved: int
     minimum: int
@@ -26,10 +26,10 @@ class WaterMarks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def water_marks(frames: int) -> WaterMarks:
-    """Give FreeBSD's marks for a domain of so many frames.
+    """Return FreeBSD's marks for a domain of `frames` frames.
 
-    The two constants are capped at a 64th of the frames each: they are exact from 8.5 MiB on, and
-    a machine of a few frames has some that can be used.
+    Each of the two constants is capped at a 64th of the frames: from 8.5 MiB on they are exact, and
+    even a machine of a few frames has some to use.
     """
     share = max(1, frames // 200)
     cap = frames // 64

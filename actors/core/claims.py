@@ -14,7 +14,7 @@ from actors.core.state import Buffered
 from actors.machine import Effect, Send, Spend, Timer
 from actors.message import PageKey
 from actors.messages import Claim, Claimed, LoadWords, Poll, WordsLoaded
-from kernel.claim_word import Side, chunks_done, claim
+from kernel.claim_word import Side, chunks_done, thief_word
 from kernel.hazards.switches import Hazard
 
 
@@ -44,7 +44,7 @@ class CoreClaim(CoreKernel):
             return
         _, pfn, take = job.todo[0]
         self.claiming[op] = job
-        self.push(Buffered(op, self.asid, words=((pfn, claim(take)),)), out)
+        self.push(Buffered(op, self.asid, words=((pfn, thief_word(take)),)), out)
         self.claim_fence(out)
 
     def claim_fence(self, out: list[Effect]) -> None:

@@ -33,7 +33,7 @@ from actors.messages import (
 )
 from actors.settings import Settings
 from actors.threads.kernel_thread import KernelThread
-from kernel.claim_word import Side, Work, claim, word
+from kernel.claim_word import Side, Work, thief_word, zeroer_word
 from kernel.hazards.switches import Hazard
 
 #: (key, pfn)
@@ -142,7 +142,7 @@ class Zeroer(KernelThread):
     def _say(self, pages: tuple[HeldPage, ...], work: Work) -> list[Effect]:
         """Write the words of pages of one memory."""
         self.saying.append(work)
-        value = word(self.take, self.chunk, work)
+        value = zeroer_word(self.take, self.chunk, work)
         words = tuple((pfn, value) for _, pfn in pages)
         memory = self.settings.memory_of(words[0][0])
         return [Send(memory, StoreWords(self.lane, Side.ZEROER, words))]
@@ -157,7 +157,7 @@ class Zeroer(KernelThread):
 
     def _words_loaded(self, _src: int, m: WordsLoaded) -> list[Effect]:
         """Stop with pages that a ZERO claims; it sees that, and knows how far they are."""
-        wanted = claim(self.take)
+        wanted = thief_word(self.take)
         pairs = list(zip(self.group, m.values, strict=True))
         claimed = tuple(page for page, value in pairs if value == wanted)
         self.group = tuple(page for page, value in pairs if value != wanted)

@@ -54,9 +54,9 @@ class Objects:
                 if page.is_busy
             ]
             found += [
-                f"page {index} of object {oid} is pinned {page.wired} times"
+                f"page {index} of object {oid} is pinned {page.pins} times"
                 for index, page in one.pages.items()
-                if page.wired
+                if page.pins
             ]
         return found
 
@@ -127,7 +127,7 @@ class Objects:
 
     def is_wired(self, key: PageKey, page: Page) -> bool:
         """Say whether a page must stay: it is pinned, or an entry that mlock wired shows it."""
-        if page.wired:
+        if page.pins:
             return True
         return any(
             found[0] == key

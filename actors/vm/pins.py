@@ -71,9 +71,9 @@ class Pins:
 
         op: the operation that discards it, and frees it now or when its shootdown is complete.
         """
-        if not page.wired:
+        if not page.pins:
             return False
-        self.unowned[page.pfn] = page.wired + (not freed_now)
+        self.unowned[page.pfn] = page.pins + (not freed_now)
         out.append(Note(PinMet(op.op, "discard")))
         return True
 

@@ -37,11 +37,11 @@ _REUSE = {
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is imported from where to where, and who listens."""
+    """What is imported, from where to where, and who listens."""
 
     source: Path
     out: Path
-    #: of the recording: `faults` or `strace`
+    #: kind of recording: `faults` or `strace`
     kind: str
     process: Process
     options: ImportOptions
@@ -49,7 +49,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Translation:
-    """Events of one process on their way into a workload file."""
+    """Turn the events of one process (and its children, if asked for) into a workload file."""
 
     def __init__(self, writer: WorkloadWriter, plan: Plan) -> None:
         process, self._witness = plan.process, plan.witness
@@ -60,7 +60,7 @@ class Translation:
         #: by process
         self._memories = [ProcessMemory(self.streams, self.tally, plan.options, plan.witness)]
         self._children = plan.options.children
-        #: tids of children that live in their parent's memory
+        #: tids of children that live in their parent's memory (vfork)
         self._borrowers: set[int] = set()
         program = Path(process.program).name
         self.streams.start(process.pid, program, max(0, process.begin_ns))
@@ -86,7 +86,7 @@ class Translation:
             self.streams.died(event.tid, event.start_ns)
 
     def _begin_process(self, event: Fork | Exec, memory: ProcessMemory) -> None:
-        """Begin another process, or one anew."""
+        """Begin a forked process, or one that has done an exec."""
         if not self._children:
             return
         tid, streams = event.tid, self.streams
@@ -107,7 +107,7 @@ class Translation:
 
 
 class Reading(msgspec.Struct, kw_only=True):
-    """The outcome of the second reading, beside what became instructions."""
+    """The outcome of the second reading, apart from the instructions."""
 
     lines: RecordingLines
     malformed: int = 0
@@ -116,16 +116,16 @@ class Reading(msgspec.Struct, kw_only=True):
 
 
 def write_workload(plan: Plan, read: Callable[[Translation], Reading]) -> ImportReport:
-    """Let `read` feed a translation and put the result into the plan's `out`.
+    """Let `read` feed a translation; write the result to the plan's `out`.
 
     Raises:
-        InputError: the source can not be read or `out` can not be written.
+        InputError: the source cannot be read or `out` cannot be written.
     """
     source, out, kind, process = plan.source, plan.out, plan.kind, plan.process
     if out.exists() and out.samefile(source):
         raise InputError(f"{out}: is the recording itself; choose another file with -o.")
     if out.exists() and not out.is_file():
-        raise InputError(f"{out}: is no regular file; choose another with -o.")
+        raise InputError(f"{out}: is not a regular file; choose another with -o.")
     with WorkloadWriter(out, TOOL) as writer:
         translation = Translation(writer, plan)
         reading = read(translation)

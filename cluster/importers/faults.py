@@ -1,4 +1,4 @@
-"""Import a `.ft` recording: system calls and page faults of kernel tracepoints, in one stream.
+"""Import a `.ft` recording: system calls and page faults from kernel tracepoints, in one stream.
 
 A line is `t_us tid KIND args`, numbers after the tid in hex: `N pid comm` (decimal), `F` and `K`
 faults `addr code`, `S` and `R` entry and return of a system call, `T` TLB flush, `P` child
@@ -28,17 +28,17 @@ from cluster.importers.threads.issue_order import counts_from_entry
 
 _WRITE, _PRESENT = 2, 1
 _COPYING = _WRITE | _PRESENT
-#: Fields that a line of each kind has at least.
+#: least number of fields of each kind of line
 _FIELDS = {
     b"N": 5, b"F": 5, b"K": 5, b"S": 4, b"R": 5, b"T": 5, b"P": 4, b"E": 4, b"Q": 3,
 }  # fmt: skip
-#: kinds of lines that a thread which waits for a child does not make
+#: kinds of lines that a thread waiting for a child does not produce
 _ACTS = frozenset({b"F", b"K", b"S", b"R", b"P", b"E", b"Q"})
 _TIME_LIMIT_US = 1 << 50
 _NUMBER_LIMIT = 1 << 64
 _TID_LIMIT = 1 << 31
 
-#: (pid, how many processes had it before)
+#: (pid, how many earlier processes had it)
 _Key = tuple[int, int]
 
 
@@ -55,9 +55,9 @@ def import_faults(
     options give equal bytes. `witness` hears every event, and may add accesses of its own.
 
     Raises:
-        InputError: `source` is no such recording, or has no such process; or `out` fails.
+        InputError: `source` is not such a recording, or lacks the process; `out` cannot be written.
     """
-    # What was touched is recorded here: nothing is made up.
+    # touches are recorded: none are made up
     options = msgspec.structs.replace(options, touch=AssumedTouch.NONE)
     size = open_recording(source)
     first = RecordingLines(source, lambda done: progress(done, 2 * size))
@@ -75,11 +75,11 @@ def import_faults(
 
 
 def _split(line: bytes) -> tuple[int, int, bytes, list[bytes]]:
-    """Give time in µs, tid, kind and all fields of a line.
+    """Return time in µs, tid, kind and all fields of a line.
 
     Raises:
-        ForeignLineError: the line is of something else.
-        ValueError: the line begins like one of this format.
+        ForeignLineError: the line belongs to something else.
+        ValueError: the line only begins like one of this format.
     """
     fields = line.split()
     if len(fields) < 3 or not fields[0].isdigit() or not fields[1].isdigit():
@@ -95,7 +95,7 @@ def _split(line: bytes) -> tuple[int, int, bytes, list[bytes]]:
 
 
 class _Lives:
-    """Which process each tid belongs to at this line; the same in both readings."""
+    """The process of each tid at the current line; the same in both readings."""
 
     def __init__(self) -> None:
         self.of: dict[int, _Key] = {}
@@ -103,7 +103,7 @@ class _Lives:
         self._ended: set[int] = set()
 
     def named(self, tid: int, pid: int) -> _Key:
-        """Take in an `N` line."""
+        """Take in an `N` line; return the process that it names."""
         if tid == pid and pid in self._ended:
             self._ended.discard(pid)
             self._lives[pid] = self._lives.get(pid, 0) + 1
@@ -121,7 +121,7 @@ def _take_census(source: Path, lines: RecordingLines) -> Census[_Key]:
     census: Census[_Key] = Census()
     lives = _Lives()
     lenders = _Lenders()
-    #: children whose `N` has not come: line and creator
+    #: children whose `N` has not come yet: line and creator
     unborn: dict[int, tuple[int, _Key]] = {}
     for line in lines:
         try:
@@ -169,13 +169,13 @@ def _note_birth(
 
 
 class _Lenders:
-    """Tells a vfork from a fork: its caller does nothing until the child did an exec, or ended.
+    """Tell a vfork from a fork: its caller does nothing until the child has done an exec or ended.
 
-    A child by fork copies its parent's stack at once: it faults on a page that is present.
+    A forked child copies its parent's stack at once: it faults on a page that is present.
     """
 
     def __init__(self) -> None:
-        #: by caller: child and line
+        #: caller -> (child, line)
         self._waiting: dict[int, tuple[int, int]] = {}
         self._left: set[int] = set()
         self._copies: set[int] = set()
@@ -187,7 +187,7 @@ class _Lenders:
         self._waiting[tid] = (child, line)
 
     def take(self, tid: int, kind: bytes, process: Process, fields: list[bytes]) -> None:
-        """Take in another line of a thread of a process."""
+        """Take in any other line, of a thread of `process`."""
         if kind in _ACTS and tid in self._waiting:
             child, line = self._waiting.pop(tid)
             if child in self._left and child not in self._copies:
@@ -224,7 +224,7 @@ class _SecondReading:
         self._imported = census.descendants(main) if children else {main}
         self._children = children
         self._lives = _Lives()
-        #: by tid: the call that it is in
+        #: tid -> the call that it is in
         self._entered: dict[int, Call] = {}
         self._kinds: dict[bytes, Callable[[int, int, list[bytes]], None]] = {
             b"F": self._fault,
@@ -276,7 +276,7 @@ class _SecondReading:
             self._lives.ended(tid)
 
     def _made(self, number: int, now_ns: int, tid: int, process: Process) -> None:
-        """Take in a `P` line: a thread of the process, or another process."""
+        """Take in a `P` line: a new thread of the process, or a new process."""
         born = process.all_births.get(number)
         if born is not None:
             self._order.put(Birth(tid, born, now_ns))
@@ -320,7 +320,7 @@ class _SecondReading:
             raise ValueError("an impossible result")
         entered = self._entered.get(tid)
         if entered is None or entered.name != _text(fields[3]):
-            return  # of an unsupported call, or of one entered before the recording began
+            return  # an unsupported call, or one entered before the recording began
         del self._entered[tid]
         call = Call(tid, entered.name, entered.args, entered.start_ns, now_ns, result)
         if counts_from_entry(call.name, call.args):

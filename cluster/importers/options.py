@@ -1,4 +1,4 @@
-"""What the user may choose when a recording is imported."""
+"""What the user may choose for an import."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class ReuseRange(StrEnum):
-    """How much of a released range its first touch takes into use again."""
+    """How much of a released range its first touch takes back into use."""
 
     RANGE = "range"
     PAGE = "page"
@@ -24,18 +24,18 @@ class AssumedTouch(StrEnum):
 class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Choices of an import; the defaults are those of the command line."""
 
-    #: the process to import; None: the one with most memory events that is no fork without exec
+    #: pid of the process to import; None: the one with most memory events, forks without exec last
     process: int | None = None
-    #: import the children that it forks, and theirs, as processes of their own (faults only)
+    #: also import the children that it forks, and theirs, as processes (faults only)
     children: bool = False
     reuse: ReuseRange = ReuseRange.RANGE
     #: keep faults in file mappings (faults only)
     file_touches: bool = True
-    #: what a recorded fault is taken to have lasted (faults only)
+    #: how long a recorded fault is taken to have lasted (faults only)
     fault_ns: int = 700
     #: touches that are made up (strace only)
     touch: AssumedTouch = AssumedTouch.RELEASE
-    #: of the pages of a range, at most this part is touched, and
+    #: of a range's pages, at most this fraction is touched
     touch_fraction: float = 0.5
-    #: at most so many a call
+    #: and at most so many per call
     touch_pages: int = 512

@@ -9,7 +9,7 @@ from cluster.results.json_text import json_text
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of an import; `msgspec.json.encode` and `to_json` give it as JSON."""
+    """The outcome of an import."""
 
     source: str
     out: str
@@ -17,16 +17,16 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     #: pid of the imported process
     process: int
     program: str
-    #: of the workload, hexadecimal
+    #: digest of the workload, hexadecimal
     digest: str
     lines: int
     #: uncompressed bytes of the recording
     bytes: int
-    #: lines that begin like a recording and do not go on like one, overlong ones included
+    #: lines that only begin like lines of a recording, overlong ones included
     malformed: int
-    #: lines of something else, such as the program's own output
+    #: lines from elsewhere, such as the program's own output
     foreign: int
-    #: the file ended or broke inside its compression; what was read before is imported
+    #: the file ended, or broke, inside its compression; what could be read is imported
     truncated: bool
     threads: int
     #: instructions by kind
@@ -40,7 +40,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
     def to_json(self) -> str:
-        """Give the report as one JSON object."""
+        """Return the report as one JSON object."""
         return json_text(self).decode()
 
 
@@ -68,7 +68,7 @@ def report_table(report: ImportReport) -> RenderableType:
     ):
         if counts:
             parts.append(_counts(title, counts))
-    # The texts come from files: markup in them must not be obeyed.
+    # these texts come from files: markup in them must not be obeyed
     parts += [Text(f"warning: {warning}", style="yellow") for warning in report.warnings]
     return Group(*parts)
 

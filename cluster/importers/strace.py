@@ -1,7 +1,7 @@
 """Import an strace recording of memory system calls.
 
-It shows every call and no touch; which touches are assumed is an option, and stated in the
-workload. The file is read twice: to tell threads from processes, then to translate.
+It shows every call and no touches; which touches are assumed is an option, stated in the workload.
+The file is read twice: to tell threads from processes, then to translate.
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ def import_strace(
     options give equal bytes.
 
     Raises:
-        InputError: `source` is no such recording, or has no such process; or `out` fails.
+        InputError: `source` is not such a recording, or lacks the process; `out` cannot be written.
     """
     size = open_recording(source)
     first = RecordingLines(source, lambda done: progress(done, 2 * size))
@@ -63,9 +63,9 @@ class _SecondReading:
         self._process: Process = census.processes[main]
         self._lives = Lives()
         self._lines = StraceLines()
-        #: tids inside a call that is issued at its return
+        #: tids inside a call that is put in order at its return
         self._waiting: set[int] = set()
-        #: tids whose call took its place at its entry
+        #: tids inside a call that took its place in the order at its entry
         self._placed: set[int] = set()
 
     def read(self, reading: Reading) -> None:
@@ -102,7 +102,7 @@ class _SecondReading:
         elif line.name in linux.ARGUMENTS:
             self._take_memory_call(line)
         elif line.step is not Step.RETURN and line.number in self._process.births:
-            # The first reading knows the child even where this clone has not returned.
+            # the first reading knows the child even if this clone has not returned yet
             child = self._process.births[line.number]
             self._order.put(Birth(line.tid, child, line.start_ns))
         elif line.step is not Step.ENTRY and line.name in linux.UNSUPPORTED:
@@ -136,19 +136,19 @@ class _SecondReading:
 
 
 def _call(line: StraceLine) -> Call:
-    """Read the arguments of a memory call.
+    """Return the memory call of a line.
 
     Raises:
-        ValueError: they are not those of such a call.
+        ValueError: its arguments are not those of such a call.
     """
     words = line.args.decode("utf-8", "replace").split(",")
     if line.args.endswith(b","):
-        words.pop()  # cut behind a comma, before an argument that only the kernel fills in
+        words.pop()  # cut after a comma, before an argument that only the kernel fills in
     args = tuple(linux.flag_value(word.strip()) for word in words)
     if len(args) < linux.ARGUMENTS[line.name]:
         raise ValueError("too few arguments")
     if not all(-1 <= number < _NUMBER_LIMIT for number in args):
         raise ValueError("an impossible argument")
-    # strace gives an error as -1 and its name; which one it was changes nothing.
+    # strace prints an error as -1 and its name; which error makes no difference
     result = _FAILED if line.result is None or line.result < 0 else line.result
     return Call(line.tid, line.name, args, line.start_ns, line.end_ns, result)

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from actors.machine import Machine
 from actors.wiring import build
 from cluster.hosts.inline import InlineHost
-from cluster.runs.interruption import Interruption, interruptible
-from cluster.runs.judged_run import Place, Ran, Request
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
 from cluster.results.meter import Results
 from cluster.results.summary import verdict_of
+from cluster.runs.interruption import Interruption, interruptible
+from cluster.runs.judged_run import Place, Ran, Request
 from cluster.trace.format import end_of, header_of
 from cluster.trace.writer import TraceWriter
 

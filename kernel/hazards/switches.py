@@ -1,8 +1,8 @@
 """Hazards: steps that a variant could leave out or reorder, as switches.
 
-Each names its mechanism, the property that it breaks, the step boundary that it needs and the real
-bug that it resembles (numbers from `reference/semantics.md`, sections 6 and 8). All are off in a
-correct machine; a run with one on must be caught, by its property.
+Each names its mechanism, the properties that it breaks, the step boundary that it needs and the
+real bug that it resembles (numbers from `reference/semantics.md`, sections 6 and 8). All are off in
+a correct machine; a run with one on must be caught, by its property.
 """
 
 from typing import Final
@@ -62,8 +62,8 @@ class HazardInfo(msgspec.Struct, frozen=True):
 
     name: str
     mechanism: str
-    #: names of the properties that its scenario shows it to break, the first is seen first;
-    #: in other orders it may break others, too
+    #: names of the properties that it breaks in its scenario, the first one seen first; in other
+    #: orders of delivery it may break others, too
     breaks: tuple[str, ...]
     boundary: str
     resembles: str
@@ -86,7 +86,7 @@ _ABOUT = {
         "a core acknowledges an interrupt while earlier stores are still in its store buffer",
         ("isolate",),
         "between the acknowledgement and the drain",
-        "H-41, the ordering that x86 gives for nothing and a relaxed machine does not",
+        "H-41; the ordering that x86 gives for free and a relaxed machine does not",
     ),
     Hazard.ACK_BEFORE_FLUSH: _info(
         "a core acknowledges, runs user code, and only then invalidates",
@@ -95,7 +95,7 @@ _ABOUT = {
         "M20, H-41",
     ),
     Hazard.LOST_ACK: _info(
-        "one slot instead of a scoreboard: of interrupts that arrive together only the last is "
+        "one slot instead of a scoreboard: of interrupts that arrive together, only the last is "
         "acknowledged",
         ("progress",),
         "two initiators, one target that takes both interrupts at one instruction boundary",
@@ -117,7 +117,7 @@ _ABOUT = {
         "ZERO makes the pages usable first and zeroes them afterwards",
         ("keep",),
         "between the grant and the zeroing",
-        "M12 in shape; step 4 of the issue read the wrong way round",
+        "M12 in shape; step 4 of the issue, read the wrong way round",
     ),
     Hazard.STEAL_WITHOUT_WAITING: _info(
         "the zeroing thread cedes a page while a chunk of its own is still in flight",
@@ -135,7 +135,7 @@ _ABOUT = {
         "a page zeroed in the background is believed zero although it stayed mapped writable",
         ("zero",),
         "between the background zeroing and ZERO",
-        "M11, H-48: nwf's stores behind the background zero",
+        "M11, H-48: nwf's stores after the background zeroing",
     ),
     Hazard.FOREIGN_FRAME: _info(
         "a zero-fill fault trusts that a frame from the free list is zero",
@@ -144,13 +144,13 @@ _ABOUT = {
         "PG_ZERO, D28805",
     ),
     Hazard.RESIDENT_SET_DRIFT: _info(
-        "HOLE takes pages out of the resident set at each call, not once",
+        "HOLE takes pages out of the resident set at each call, not only once",
         ("account",),
         "none: HOLE twice on one range",
         "rule 13 of section 7; Go #29844 in effect",
     ),
     Hazard.NO_RESTART_AFTER_BUSY: _info(
-        "after a sleep on a busy page the operation goes on with what it saw before",
+        "after sleeping on a busy page, the operation goes on with what it saw before",
         ("translation", "isolate"),
         "between going to sleep on a busy page and waking up",
         "M6; vm_object_madvise's restart",
@@ -169,35 +169,35 @@ _ABOUT = {
         "pmap_activate_sw returns early if the pmap stays; step 2 of the issue",
     ),
     Hazard.TIME_FOR_ACKNOWLEDGEMENT: _info(
-        "when its deadline has passed, an invalidation that was left to other cores counts as done",
+        "once its deadline has passed, an invalidation that was left to other cores counts as done",
         ("translation",),
-        "a core that does not switch until the deadline",
+        "a core that does not switch before the deadline",
         "H-33: LATR frees pages after an elapsed time",
     ),
     Hazard.USER_BIT_ONLY: _info(
-        "HOLE clears the user bit of an entry that stays: that stops user code, not the kernel, "
+        "HOLE only clears the user bit of the entry: that stops user code but not the kernel, "
         "which reads and writes the page for a system call",
         ("fatal",),
-        "a read(2) or write(2) on a hole, before or behind the zeroing",
+        "a read(2) or write(2) on a hole, before or after the zeroing",
         "x86 ring 0 ignores U; Linux's PROT_NONE makes the entry not present instead",
     ),
     Hazard.CLAIM_WITHOUT_FENCE: _info(
         "ZERO reads the zeroing thread's claim word while its own is still in the store buffer",
         ("keep",),
-        "between the store of the own word and its drain, while the thread begins a chunk",
+        "between the store of its own word and the drain, while the thread begins a chunk",
         "M9, H-46; store buffering: Dekker's algorithm without its fence",
     ),
     Hazard.PAGE_OUT_BEFORE_ACKS: _info(
         "the page daemon has a page written to swap before its shootdown has completed",
         ("keep",),
         "between the write protection and the last acknowledgement, with a store in between",
-        "H-7: Linux 1cf35d47712d, page_mkclean against a flush that is outstanding",
+        "H-7: Linux 1cf35d47712d, page_mkclean against an outstanding flush",
     ),
     Hazard.ZERO_KEEPS_SWAP: _info(
         "HOLE and ZERO discard what is resident and leave the copy in swap",
         ("zero",),
         "none: a page that was written to swap before HOLE",
-        "M18, H-45: zero one of two copies",
+        "M18, H-45: one of two copies is zeroed",
     ),
     Hazard.FREE_KEEPS_SWAP: _info(
         "MADV_FREE leaves the copy in swap, which is older than the page that it marks",
@@ -212,7 +212,7 @@ _ABOUT = {
         "M19 in shape",
     ),
     Hazard.SLOT_FREED_IN_USE: _info(
-        "a discard frees the slot of a page that is just being read from it, without waiting",
+        "a discard frees the slot from which a page is being read, without waiting",
         ("isolate",),
         "while the page-in is in flight",
         "H-45, M6",
@@ -224,37 +224,38 @@ _ABOUT = {
         "1.7: vm_object_collapse_scan asks vm_pager_has_page",
     ),
     Hazard.IGNORES_UNFLUSHED: _info(
-        "who finds an entry gone takes it as flushed, although the page daemon owes the flush",
+        "an operation that finds an entry gone takes it as flushed, although the page daemon owes "
+        "the flush",
         ("fork",),
         "between the page daemon's removal of the entry and its flush",
         "M5, H-4: Linux 3ea277194dae (flush_tlb_batched_pending)",
     ),
     Hazard.UNPIN_BEFORE_DMA_DONE: _info(
-        "the pins are given back when the device has the transfer, not when memory has all of it",
+        "the pins are dropped when the device has the transfer, not when memory has all of it",
         ("translation", "isolate"),
         "between the device's start and the last acknowledgement of memory",
-        "CVE-2022-0330 in effect: pages go back to the system while a device still reaches them",
+        "CVE-2022-0330 in effect: pages go back to the system while a device can still reach them",
     ),
     Hazard.HOLE_IGNORES_PINS: _info(
         "HOLE takes pages that a device has pinned",
         ("zero",),
-        "a transfer that is under way while its memory becomes a hole and is zeroed",
+        "a transfer in flight while its memory becomes a hole and is zeroed",
         "H-42, rule 3 of section 7",
     ),
     Hazard.DMA_LEAVES_CLEAN: _info(
-        "pins are given back without a word that the device has stored: the page looks clean",
+        "pins are dropped without noting that the device has stored: the page looks clean",
         ("zero", "clean"),
         "none: MADV_FREE or a page known to be zero, a transfer, then reclaim or HOLE",
         "vm_fault_quick_hold_pages, which calls vm_page_dirty; set_page_dirty_lock left out",
     ),
     Hazard.PINS_SEEN_AFTER_UNMAP: _info(
-        "reclaim unmaps a page of MADV_FREE before it looks for pins, and can not put it back",
+        "reclaim unmaps a page of MADV_FREE before it looks for pins, and cannot put it back",
         ("keep",),
         "a transfer to a clean page while memory is short",
         "M17, H-11: MADV_FREE against direct I/O (Linux 6c8e2a256915)",
     ),
     Hazard.SECOND_DOES_NOT_WAIT: _info(
-        "of two discards of one range the second finds nothing left, and returns before the flush "
+        "of two discards of one range, the second finds nothing left and returns before the flush "
         "that the first still owes",
         ("zero",),
         "between the removal of the entries and the last acknowledgement",
@@ -267,26 +268,27 @@ _ABOUT = {
         "H-1: CVE-2018-18281",
     ),
     Hazard.REPLACE_WITHOUT_FLUSH: _info(
-        "copy on write replaces an entry without a shootdown: another thread reads the old page on",
+        "copy on write replaces an entry without a shootdown: another thread keeps reading the old "
+        "page",
         ("keep",),
         "none: a thread that has read, and another that then stores",
         "H-20: pmap_enter on a changed frame, CVE-2021-29626",
     ),
     Hazard.SWITCH_TAKES_INTERRUPTS: _info(
         "a core takes interrupts between reading its generation and setting curpmap, and finds "
-        "that they are about a space that it does not run",
+        "that they concern a space that it does not run",
         ("translation",),
         "within a context switch",
         "H-16: pmap_activate_sw disables interrupts around the two",
     ),
     Hazard.GENERATION_BEFORE_BIT: _info(
-        "a core that switches in reads its generation first and sets its bit in pm_active after it",
+        "a core that switches in reads its generation first and sets its bit in pm_active later",
         ("translation",),
         "between the two, while an initiator zeroes the generation and reads the mask",
         "H-17, rule 7: the core's side of the order that FreeBSD-EN-22:04.pcid had wrong",
     ),
     Hazard.COLLAPSE_TAKES_BUSY: _info(
-        "collapse frees a page of the object below although a fault is just copying it",
+        "collapse frees a page of the object below while a fault is copying it",
         ("translation",),
         "between the copy and the flush of the entry for the older page",
         "H-22: vm_object_collapse_scan waits for busy pages",
@@ -299,7 +301,7 @@ _ABOUT = {
         "H-13: CVE-2016-5195 (Dirty COW)",
     ),
     Hazard.FREE_CLEARS_WIRED: _info(
-        "MADV_FREE clears the dirty bits of its whole range, and only then looks at which pages it "
+        "MADV_FREE clears the dirty bits of its whole range, and only then looks which pages it "
         "must leave alone",
         ("fork",),
         "none: a page with an older copy in swap that mlock holds meanwhile",

@@ -1,8 +1,8 @@
 """Policies: which variant of the protocol runs, key by key.
 
-Every key is a choice that the discussion of issue 1318 leaves open; `texts.py` says whose proposal
-each value is. The presets are in `presets.py`; which combinations make no sense, and why, in
-`refusals.py`; what a policy promises in `promises.py`.
+Each key is a choice that the discussion of issue 1318 leaves open; `texts.py` says who proposed
+each value, `refusals.py` which combinations make no sense and why, `promises.py` what a policy
+promises. Presets are in `presets.py`.
 """
 
 from enum import StrEnum
@@ -13,7 +13,7 @@ from msgspec import Meta
 
 
 class AdviceKind(StrEnum):
-    """What an allocator's release and reuse become."""
+    """Which calls an allocator's release and reuse become."""
 
     #: MADV_FREE_HOLE and MADV_FREE_ZERO (nwf's names)
     HOLE_ZERO = "hole-zero"
@@ -23,7 +23,7 @@ class AdviceKind(StrEnum):
     DONTNEED_LINUX = "dontneed-linux"
     #: madvise(MADV_DONTNEED) as FreeBSD has it: deactivated, contents kept
     DONTNEED_FREEBSD = "dontneed-freebsd"
-    #: madvise(MADV_FREE): the kernel may drop the page until it is written
+    #: madvise(MADV_FREE): the kernel may drop a page until it is stored to
     FREE = "free"
     #: munmap, and mmap again on reuse
     UNMAP = "unmap"
@@ -32,9 +32,9 @@ class AdviceKind(StrEnum):
 class HoleRecord(StrEnum):
     """Where the kernel remembers that a page is in a hole."""
 
-    #: a VPO flag of the page under the map read lock (markjdb)
+    #: a VPO flag of the page, under the map read lock (markjdb)
     PAGE_FLAG = "page-flag"
-    #: a flag of a clipped map entry under the map write lock (nwf)
+    #: a flag of a clipped map entry, under the map write lock (nwf)
     MAP_ENTRY = "map-entry"
     #: ranges recorded beside the map, under the map read lock (davidchisnall, step 1)
     RANGE_LIST = "range-list"
@@ -44,9 +44,9 @@ class NoAccess(StrEnum):
     """What HOLE does to the page-table entries."""
 
     NONE = "none"
-    #: the entry stays with its frame and permits nothing, as Linux's PROT_NONE
+    #: the entry keeps its frame and permits nothing, as Linux's PROT_NONE
     KEEP_PTE = "keep-pte"
-    #: the entry goes (FreeBSD's PROT_NONE)
+    #: the entry is removed (FreeBSD's PROT_NONE)
     REMOVE_PTE = "remove-pte"
 
 
@@ -65,7 +65,7 @@ class Invalidate(StrEnum):
 
 
 class HoleAccess(StrEnum):
-    """What an access to a hole does (nwf: permitted to be fatal; markjdb: doubted)."""
+    """What an access to a hole does (nwf: it may be fatal; markjdb doubts that this pays)."""
 
     PERMISSIVE = "permissive"
     FATAL = "fatal"
@@ -98,7 +98,7 @@ class Claim(StrEnum):
 
 
 class NotStarted(StrEnum):
-    """ZERO of a page whose shootdown is outstanding."""
+    """What ZERO does with a page whose shootdown is outstanding."""
 
     #: the issue's order (step 4, third case)
     ZERO_THEN_REPERMIT = "zero-then-repermit"
@@ -115,99 +115,99 @@ class Grant(StrEnum):
 
 
 class Regrant(StrEnum):
-    """How cores that know a page as no-access learn that ZERO gave it back (step 4, first case)."""
+    """How cores that cache a no-access entry learn of a ZERO (issue, step 4, first case)."""
 
-    #: they need not: who still has the old entry faults once, and fetches the new one
+    #: not at all: a core that still has the old entry faults once and fetches the new one
     FAULT = "fault"
     #: every core that runs the address space is interrupted
     IPI = "ipi"
-    #: those that run it and have invalidated the page are; the others flush when they switch in
+    #: those that run it and have invalidated the page are; others flush when they switch in
     IPI_DEFERRED = "ipi-deferred"
 
 
 class ReadFill(StrEnum):
-    """What a load of private memory that nobody has stored to is given."""
+    """What a load of private memory that nobody has stored to gets."""
 
     #: a zeroed page of its own (FreeBSD)
     OWN_PAGE = "own-page"
-    #: the zero page that all share, until the first store (Linux)
+    #: the shared zero page, until the first store (Linux)
     ZERO_PAGE = "zero-page"
 
 
 class Errors(StrEnum):
-    """What an operation on a range with gaps answers."""
+    """What a call on a range with gaps, or with wired pages, returns."""
 
-    #: gaps are skipped, always 0
+    #: gaps and wired pages are skipped, always 0
     FREEBSD = "freebsd"
-    #: the mapped parts are done, then ENOMEM; EINVAL where something is wired
+    #: the mapped parts are done, then ENOMEM; EINVAL if something is wired
     LINUX = "linux"
-    #: EINVAL at the first gap, what comes before it stays done; EPERM where it is not writable
+    #: EINVAL at the first gap, what precedes it stays done; EPERM where it is not writable
     XNU = "xnu"
-    #: EINVAL and nothing done, unless all of it can be
+    #: EINVAL and nothing done, unless all of it can be done
     STRICT = "strict"
 
 
 class TrackClean(StrEnum):
-    """Whether a page that ZERO left zero, and nobody stored to since, is known to be that."""
+    """Whether the kernel knows a page that ZERO left zero, and nobody stored to since, as zero."""
 
     OFF = "off"
-    #: dirty bits are cleared and flushed before the zeroing; such a page is not zeroed again
+    #: HOLE clears and flushes dirty bits; a page still clean at the next HOLE is not zeroed again
     ON = "on"
 
 
 class Reclaim(StrEnum):
-    """What ZERO makes of pages that were reclaimed out of the hole."""
+    """What ZERO does about pages that were reclaimed while in the hole."""
 
-    #: nothing: the next touch makes a new page
+    #: nothing: the next touch gets a new page
     DROP = "drop"
-    #: an entry for the zero page that all share, copied at the first store (davidchisnall)
+    #: an entry for the shared zero page, copied at the first store (davidchisnall)
     ZERO_PAGE = "zero-page"
 
 
 class ShadowAnon(StrEnum):
-    """What HOLE, ZERO and MADV_FREE do where an older copy lies below, of anonymous memory."""
+    """What HOLE, ZERO and MADV_FREE do to anonymous memory with an older copy below."""
 
-    #: as if there was none: a page that goes shows the older one again (FreeBSD bug 240061)
+    #: as if there were none: when a page goes, the older one shows again (FreeBSD bug 240061)
     REWIND = "rewind"
     #: nothing, silently (FreeBSD's workaround for MADV_FREE)
     IGNORE = "ignore"
-    #: a new anonymous object takes the place of all (nwf, markjdb)
+    #: a new anonymous object replaces the chain (nwf, markjdb)
     PUNCH = "punch"
 
 
 class ForkHole(StrEnum):
     """What fork makes of a hole."""
 
-    #: the child has the same hole, and shares its pages until one of the two does ZERO
+    #: the child has the same hole and shares its pages until one of the two does ZERO
     COW_SHARE = "cow-share"
-    #: the pages go; parent and child have a hole each with an object of its own (nwf)
+    #: the pages go; parent and child each have a hole with an object of its own (nwf)
     PUNCH_BOTH = "punch-both"
     #: fork does the ZERO: neither has a hole
     ZERO_FIRST = "zero-first"
-    #: the child has no hole but fresh zero memory, as with INHERIT_ZERO
+    #: the child has no hole there but fresh zero memory, as with INHERIT_ZERO
     CHILD_ZERO = "child-zero"
 
 
 class Shared(StrEnum):
-    """HOLE and ZERO of MAP_SHARED memory."""
+    """What HOLE and ZERO do to MAP_SHARED memory."""
 
-    #: the advice is about the object, for every mapping of it (nwf)
+    #: the advice applies to the object, for every mapping of it (nwf)
     OBJECT = "object"
     #: EINVAL
     REJECT = "reject"
 
 
 class ShadowNamed(StrEnum):
-    """HOLE and ZERO of a private mapping of a file."""
+    """What HOLE and ZERO do to a private mapping of a file."""
 
     #: nwf: "I think -EINVAL might be fine"
     EINVAL = "einval"
-    #: an anonymous object takes the place of the file: it reads zero
+    #: an anonymous object replaces the file: it reads zero
     PUNCH = "punch"
 
 
 class CommitChecks(StrEnum):
-    """Whether the allocator takes access away itself, beside the advice (snmalloc's option)."""
+    """Whether the allocator takes access away itself, besides the advice (snmalloc's option)."""
 
     OFF = "off"
     #: mprotect(PROT_NONE) after each release, mprotect(PROT_READ|PROT_WRITE) before each reuse
@@ -230,8 +230,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     )
     grant: Grant = Grant.LAZY
     regrant: Regrant = Regrant.FAULT
-    #: after so long the zeroing thread interrupts the cores that have not invalidated yet: a core
-    #: that never switches would hold pages back for ever; 0: it may
+    #: after so long the zeroing thread interrupts the cores that have not invalidated yet, as one
+    #: that never switches would hold pages back for ever; 0: never
     deadline_ns: Annotated[int, Meta(ge=0, le=10**12)] = msgspec.field(
         default=1_000_000, name="deadline_ns"
     )
@@ -250,7 +250,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 #: keys that mean something whatever the advice is
 _ALWAYS_MEANT = frozenset({"advice", "errors", "commit_checks", "read_fill", "daemon_batch"})
-#: keys of the other advices that have holes or older copies
+#: more keys of the other advices that have holes or mind older copies
 _MEANT = {
     AdviceKind.REUSABLE_REUSE: frozenset({"shadow_anon", "shared", "rogue"}),
     AdviceKind.FREE: frozenset({"shadow_anon"}),
@@ -258,10 +258,10 @@ _MEANT = {
 
 
 def concerned(policy: Policy) -> frozenset[str]:
-    """Give the keys that have an effect under this policy's advice."""
+    """Return the keys that have an effect under this policy's advice."""
     if policy.advice is AdviceKind.HOLE_ZERO:
         return frozenset(Policy.__struct_fields__)
-    # how shootdowns of munmap and the like reach other cores: only broadcast changes that
+    # shootdowns of munmap and the like: only broadcast changes how they reach other cores
     shootdowns = {"invalidate"} if policy.invalidate is Invalidate.BROADCAST else set[str]()
     return _ALWAYS_MEANT | _MEANT.get(policy.advice, frozenset()) | shootdowns
 
@@ -270,14 +270,14 @@ _DEFERRED = frozenset({Invalidate.DEFERRED_AT_SWITCH, Invalidate.DEFERRED_AT_KER
 
 
 def defers(policy: Policy) -> bool:
-    """Say whether HOLE leaves the invalidation to the other cores' next occasion."""
+    """Say whether HOLE leaves it to the other cores to invalidate at their next occasion."""
     return policy.invalidate in _DEFERRED
 
 
 def zero_may_skip(policy: Policy) -> bool:
     """Say whether ZERO may trust a page zeroed in the background without looking at it.
 
-    Needs every way for a store to reach the page since to be closed: entries gone from page table
-    and TLBs before the zeroing, and no fault that would bring them back unseen.
+    No store may have been able to reach the page since: its entries are out of page table and TLBs
+    before the zeroing, and no fault brings them back unseen.
     """
     return policy.no_access is not NoAccess.NONE and policy.invalidate is not Invalidate.NONE

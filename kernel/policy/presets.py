@@ -1,4 +1,4 @@
-"""Presets: the designs of issue 1318's discussion, and what there is today, by name."""
+"""Presets by name: the designs in issue 1318's discussion, and what exists today."""
 
 from msgspec import structs
 
@@ -70,22 +70,22 @@ PRESET_ABOUT: dict[str, str] = {
     "apple": "MADV_FREE_REUSABLE and MADV_FREE_REUSE as XNU has them: no zero guarantee",
     "flag-only": "a flag on each resident page, page tables untouched (markjdb's sketch)",
     "fatal-hole": "map entries clipped, entries removed and shot down, any access kills (nwf)",
-    "deferred-tlb": "ranges recorded, others invalidate when they switch (davidchisnall's list)",
+    "deferred-tlb": "ranges recorded, cores invalidate when they switch (davidchisnall's list)",
     "deferred-tlb-strict": "the same, but ZERO waits for the invalidation before it zeroes",
     "broadcast-tlb": "ranges recorded, the hardware tells all cores (TLBI, INVLPGB)",
     "madv-free": "today's MADV_FREE: no zero guarantee, old contents until reclaimed",
-    "madv-free-rewind": "MADV_FREE before the workaround: after a fork time may go backwards",
+    "madv-free-rewind": "MADV_FREE before the workaround: after a fork, time may run backwards",
     "madv-free-punched": "MADV_FREE with markjdb's fix: a new object takes the place of the chain",
     "dontneed-linux": "Linux's MADV_DONTNEED: discard at once, zero-fill by refault",
     "dontneed-freebsd": "FreeBSD's MADV_DONTNEED: pages deactivated, contents kept",
     "unmap": "munmap and mmap again: what allocators do without better advice",
 }
 
-#: what a design leaves open, for `holezero policies NAME`
+#: what users of a design should know, for `holezero policies NAME`
 PRESET_OPEN: dict[str, tuple[str, ...]] = {
     "apple": (
         (
-            "a page that is touched again counts as used only when a fault or scan notices it: "
+            "a page that is touched again counts as used only once a fault or scan notices it: "
             "until then the resident set is too small"
         ),
         "contents after REUSE are the old ones, or zero where the page was reclaimed",
@@ -93,20 +93,20 @@ PRESET_OPEN: dict[str, tuple[str, ...]] = {
     "flag-only": (
         (
             "an access to the range goes unnoticed; ZERO must look at every page that could have "
-            "been stored to behind the zeroing thread (nwf)"
+            "been stored to after the zeroing thread (nwf)"
         ),
-        "after a fork the pages of a hole are shared until somebody's ZERO",
+        "after a fork, parent and child share the pages of a hole until one of them does ZERO",
     ),
     "fatal-hole": (
         (
             "HOLE and ZERO take the map write lock, and HOLE waits for its shootdown: whether that "
-            "is cheaper than zeroing is what `holezero compare` measures"
+            "is cheaper than zeroing, `holezero compare` measures"
         ),
     ),
     "deferred-tlb": (
         (
-            "a store through an entry that some core has not invalidated yet may land behind the "
-            "zeroing: zero or a store made after ZERO was called, no more"
+            "a store through an entry that some core has not invalidated yet may land after the "
+            "zeroing: loads give 0 or a store made after ZERO was called, no better"
         ),
         "a core that never switches holds the pages back until deadline_ns",
     ),
@@ -114,11 +114,9 @@ PRESET_OPEN: dict[str, tuple[str, ...]] = {
         "ZERO soon after HOLE pays the shootdown that HOLE saved",
         "a core that never switches holds the pages back until deadline_ns",
     ),
-    "broadcast-tlb": ("every shootdown goes to every TLB of the machine, whoever runs there",),
-    "madv-free": (
-        "memory that a fork has touched is left alone: it never goes back to the system",
-    ),
-    "madv-free-rewind": ("bug 240061: where a page is dropped the older one below it shows again",),
-    "madv-free-punched": ("memory that a fork has touched is discarded at once, not lazily",),
-    "dontneed-freebsd": ("pages are written to swap before their frames are free",),
+    "broadcast-tlb": ("every shootdown goes to every TLB of the machine, whatever runs there",),
+    "madv-free": ("memory that a fork has shared is left alone: it never goes back to the system",),
+    "madv-free-rewind": ("bug 240061: when a page is dropped, the older one below it shows again",),
+    "madv-free-punched": ("memory that a fork has shared is discarded at once, not lazily",),
+    "dontneed-freebsd": ("pages are written to swap before their frames are freed",),
 }

@@ -1,7 +1,7 @@
-"""What a policy promises: one function.
+"""What a policy promises.
 
-Properties are those of `cluster/properties`. A broken promise is a violation; a property that the
-policy does not promise is reported, if broken, as "not promised, broken N times".
+The properties are those of `cluster/properties`. A broken promise is a violation; a broken property
+that the policy does not promise is reported as "not promised, broken N times".
 """
 
 from enum import StrEnum
@@ -21,10 +21,10 @@ from kernel.policy.keys import (
 class Property(StrEnum):
     """Names of the properties, as in violations and summaries."""
 
-    #: a load after ZERO returned gives 0, or a store made after the grant
+    #: a load after ZERO has returned gives 0, or a store made after the grant
     ZERO_STRONG = "zero-strong"
-    #: a load after ZERO (or a MADV_DONTNEED that discards) returned gives 0, or a store performed
-    #: after it was called
+    #: a load after ZERO (or a MADV_DONTNEED that discards) has returned gives 0, or a store made
+    #: after the call
     ZERO_WEAK = "zero-weak"
     KEEP = "keep"
     ISOLATE = "isolate"
@@ -34,7 +34,7 @@ class Property(StrEnum):
     ACCOUNT = "account"
     FATAL = "fatal"
     PROGRESS = "progress"
-    #: a child sees memory as it was at the fork; nothing older than was overwritten comes back
+    #: a child sees memory as it was at the fork; what was overwritten does not come back
     FORK = "fork"
     #: no page of a hole is written to swap
     PAGE_OUT = "page-out"
@@ -55,12 +55,12 @@ ALWAYS = frozenset(
 
 
 def promises(policy: Policy) -> frozenset[Property]:
-    """Say which properties a correct machine under `policy` keeps."""
+    """Return the properties that a correct machine under `policy` keeps."""
     kept = set(ALWAYS)
     rewinds = policy.shadow_anon is ShadowAnon.REWIND and "shadow_anon" in concerned(policy)
     if rewinds:
         kept.remove(Property.FORK)
-        return frozenset(kept)  # what shows again is neither zero nor a store made since
+        return frozenset(kept)  # what shows again is neither zero nor a later store
     if policy.advice in (AdviceKind.HOLE_ZERO, AdviceKind.DONTNEED_LINUX):
         kept.add(Property.ZERO_WEAK)
     if policy.advice is not AdviceKind.HOLE_ZERO:

@@ -33,7 +33,7 @@ _REFUSED: tuple[tuple[Callable[[Policy], bool], str], ...] = (
         lambda p: p.hole_access is HoleAccess.FATAL and p.rogue is not Rogue.STAY_HOLE,
         (
             "rogue={p.rogue} says what becomes of a page that is touched in a hole, but with "
-            "hole_access=fatal none is: set hole_access=permissive"
+            "hole_access=fatal no touch survives: set hole_access=permissive"
         ),
     ),
     (
@@ -41,8 +41,8 @@ _REFUSED: tuple[tuple[Callable[[Policy], bool], str], ...] = (
             p.zero_not_started is NotStarted.ZERO_THEN_REPERMIT and p.invalidate is Invalidate.NONE
         ),
         (
-            "zero_not_started=zero-then-repermit is about a ZERO that meets a shootdown that is "
-            "outstanding, and invalidate=none has none"
+            "zero_not_started=zero-then-repermit is about a ZERO that meets an outstanding "
+            "shootdown, and invalidate=none has none"
         ),
     ),
     (
@@ -86,8 +86,8 @@ _REFUSED: tuple[tuple[Callable[[Policy], bool], str], ...] = (
     (
         lambda p: p.regrant is not Regrant.FAULT and p.grant is Grant.LAZY,
         (
-            "regrant={p.regrant} tells cores of entries that ZERO has opened, and grant=lazy opens "
-            "none: set grant=eager"
+            "regrant={p.regrant} tells cores about entries that ZERO has opened, and grant=lazy "
+            "opens none: set grant=eager"
         ),
     ),
     (
@@ -100,8 +100,8 @@ _REFUSED: tuple[tuple[Callable[[Policy], bool], str], ...] = (
     (
         lambda p: p.claim is Claim.DEKKER and p.zeroing is not Zeroing.BACKGROUND_STEAL,
         (
-            "claim=dekker is about a ZERO that takes pages from the zeroing thread, and "
-            "zeroing={p.zeroing} takes none: set zeroing=background-steal"
+            "claim=dekker is about a ZERO that takes pages from the zeroing thread, and with "
+            "zeroing={p.zeroing} it takes none: set zeroing=background-steal"
         ),
     ),
     (
@@ -135,7 +135,7 @@ def _commit_checks(p: Policy) -> list[str]:
 def refusals(policy: Policy) -> list[str]:
     """List why this combination makes no sense; empty if it does.
 
-    Keys that the advice does not concern are not looked at: one setting may serve a comparison of
+    Keys that have no meaning under the advice are ignored: one setting may serve a comparison of
     several policies.
     """
     found = _commit_checks(policy)

@@ -38,7 +38,10 @@ from kernel.policy.texts import KEY_ABOUT, VALUE_ABOUT
             },
             "invalidate=none has none",
         ),
-        ({"rogue": "reuse-page", "hole_access": "fatal"}, "none is: set hole_access=permissive"),
+        (
+            {"rogue": "reuse-page", "hole_access": "fatal"},
+            "no touch survives: set hole_access=permissive",
+        ),
         ({"regrant": "ipi"}, "set no_access=keep-pte"),
         ({"regrant": "ipi", "no_access": "keep-pte"}, "set grant=eager"),
         (

@@ -146,7 +146,7 @@ class Words:
     def _page(self, page: Page) -> str:
         frame = f"f{page.pfn}" if page.pfn >= 0 else "no frame yet"
         busy = f", busy for {self.lane(page.busy)}" if page.busy != NOBODY else ""
-        flags = f", pinned {page.wired}" if page.wired else ""
+        flags = f", pinned {page.pins}" if page.pins else ""
         flags += ", free" if page.flags & LAZY_FREE else ""
         flags += ", dirty" if page.flags & DIRTY else ""
         return f"{frame} {page.hole.name}{busy}{flags}"

@@ -7,7 +7,7 @@ import msgspec
 from kernel.intervals import IntervalMap
 from kernel.units import VPN_LIMIT
 
-#: Memory that no traced call mapped is taken to be mapped in aligned blocks of so many pages.
+#: memory that no traced call mapped is taken to be mapped in aligned blocks of so many pages
 IMPLIED_PAGES = 16
 
 
@@ -23,12 +23,12 @@ class Kind(IntEnum):
     SHARED = 4
 
 
-#: Kinds that a release gives back; what it does to the others is not modelled.
+#: kinds whose contents a release gives back; what it does to others is not modelled
 RELEASABLE = frozenset({Kind.ANONYMOUS, Kind.STACK, Kind.IMPLIED})
 
 
 class Mapping(msgspec.Struct, frozen=True, gc=False):
-    """What is known of a range of pages."""
+    """What is known about a range of pages."""
 
     prot: int
     kind: Kind
@@ -41,7 +41,7 @@ class AddressSpace(IntervalMap[Mapping]):
 
     def __init__(self) -> None:
         super().__init__()
-        #: the page behind the heap, once a brk told
+        #: the page after the heap, once a brk has said where that is
         self.break_page: int | None = None
 
     def copy(self) -> "AddressSpace":
@@ -53,7 +53,7 @@ class AddressSpace(IntervalMap[Mapping]):
         return twin
 
     def implied_block(self, page: int) -> tuple[int, int]:
-        """Give the unmapped pages around an unmapped `page` that are taken to be mapped."""
+        """Return the pages around an unmapped `page` that are taken to be mapped with it."""
         low = page - page % IMPLIED_PAGES
         high = min(low + IMPLIED_PAGES, VPN_LIMIT)
         for start, end in self.gaps(low, high):

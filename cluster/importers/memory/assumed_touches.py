@@ -6,7 +6,7 @@ from actors.guest.program import Prot
 from cluster.importers.memory.address_space import RELEASABLE, Kind, Mapping
 from cluster.importers.options import AssumedTouch, ImportOptions
 
-#: Of a thread's stack hardly anything is ever touched: so many pages at its upper end.
+#: hardly any of a thread's stack is ever touched: so many pages at its upper end
 STACK_PAGES = 4
 
 _WRITE = int(Prot.WRITE)
@@ -15,7 +15,7 @@ Runs = list[tuple[int, int]]
 
 
 class AssumedTouches:
-    """Choose pages, as `(first, end)` runs, that the program is taken to have written."""
+    """Choose the pages that the program is taken to have written, as runs `(first, end)`."""
 
     def __init__(self, options: ImportOptions) -> None:
         self._rule = options.touch
@@ -24,7 +24,7 @@ class AssumedTouches:
 
     @property
     def any(self) -> bool:
-        """Whether touches are made up at all."""
+        """Say whether touches are made up at all."""
         return self._rule is not AssumedTouch.NONE
 
     def describe(self) -> str:
@@ -47,15 +47,15 @@ class AssumedTouches:
                 )
 
     def before_release(self, mappings: list[tuple[int, int, Mapping]]) -> Runs:
-        """Choose pages to write before a range, mapped as given, is given back."""
+        """Choose pages to write before a range, mapped like this, is released or unmapped."""
         return self._first_pages(mappings) if self._rule is AssumedTouch.RELEASE else []
 
     def before_second_release(self, mappings: list[tuple[int, int, Mapping]]) -> Runs:
-        """Choose pages to write when a released range is released again as before."""
+        """Choose pages to write before a released range is released again."""
         return self._first_pages(mappings) if self.any else []
 
     def after_grant(self, mappings: list[tuple[int, int, Mapping]]) -> Runs:
-        """Choose pages to write when a range has become writable."""
+        """Choose pages to write once a range has become writable."""
         return self._first_pages(mappings) if self._rule is AssumedTouch.FIRST else []
 
     def _first_pages(self, mappings: list[tuple[int, int, Mapping]]) -> Runs:

@@ -10,13 +10,13 @@ from cluster.importers.recording import linux
 from cluster.importers.recording.recorded import Call
 from kernel.units import PAGE_SHIFT, VPN_LIMIT, page_span
 
-#: Calls that may complete the release that the thread's call before began.
+#: calls that may complete the release that the thread's previous call began
 _JOINING = frozenset({"mprotect", "pkey_mprotect", "madvise"})
 _WRITE, _NONE = int(Prot.WRITE), int(Prot.NONE)
 
 
 def translate_call(memory: ProcessMemory, call: Call) -> None:
-    """Do what a returned call did; a failed one did nothing (or part of it, which is lost)."""
+    """Do what a returned call did; a failed one is taken to have done nothing."""
     if linux.failed(call.result):
         memory.tally.left_out[f"failed.{call.name}"] += 1
         return
@@ -26,7 +26,7 @@ def translate_call(memory: ProcessMemory, call: Call) -> None:
 
 
 def _pages(memory: ProcessMemory, call: Call, va: int, length: int) -> tuple[int, int] | None:
-    """Give the pages of a call's range; None (and counted) when there are none such."""
+    """Return the pages of a call's range; None (and counted) if there is no such range."""
     start, end = page_span(va, length)
     if start >= end or end > VPN_LIMIT:
         memory.tally.left_out[f"no_such_range.{call.name}"] += 1
@@ -35,7 +35,7 @@ def _pages(memory: ProcessMemory, call: Call, va: int, length: int) -> tuple[int
 
 
 def x86_rights(prot: int) -> int:
-    """Give the rights that a page table can express: whatever may be touched may be read."""
+    """Return the rights that a page table can express: whatever may be touched may be read."""
     rights = prot & linux.PROT_BITS
     return rights | linux.PROT_READ if rights else rights
 
@@ -75,7 +75,7 @@ def _unmap(memory: ProcessMemory, call: Call, start: int, end: int) -> None:
 
 def _brk(memory: ProcessMemory, call: Call) -> None:
     asked, space = call.args[0], memory.space
-    # brk(2) tells its failure by giving the break that was there.
+    # brk(2) fails by returning the break as it was
     if asked and asked != call.result:
         memory.tally.left_out["failed.brk"] += 1
     before, after = space.break_page, page_span(call.result, 0)[1]
@@ -108,7 +108,7 @@ def _mremap(memory: ProcessMemory, call: Call) -> None:
         return
     memory.tally.left_out["contents.mremap_moved"] += 1
     if start < old_end and flags & linux.MREMAP_DONTUNMAP:
-        # The old range stays mapped and is empty from now on.
+        # the old range stays mapped and is empty from now on
         memory.map(call, start, old_end, mapping)
     elif start < old_end:
         _unmap(memory, call, start, old_end)
@@ -138,7 +138,7 @@ def _madvise(memory: ProcessMemory, call: Call) -> None:
 
 
 def _stretches(memory: ProcessMemory, start: int, end: int) -> list[tuple[int, int, Kind | None]]:
-    """Cut a mapped range into stretches that can be released (None) and those that can not."""
+    """Cut a mapped range into stretches that can be released (kind None) and others."""
     found: list[tuple[int, int, Kind | None]] = []
     for low, high, mapping in memory.space.pieces(start, end):
         kind = None if mapping.kind in RELEASABLE else mapping.kind
@@ -162,7 +162,7 @@ def _mprotect(memory: ProcessMemory, call: Call) -> None:
 
 
 def _open(memory: ProcessMemory, call: Call, pages: tuple[int, int], prot: int) -> None:
-    """Give rights: what was released with PROT_NONE is reused, the rest is a plain mprotect."""
+    """Grant rights: what was released by PROT_NONE is reused, the rest is a plain mprotect."""
     at = pages[0]
     for start, end in memory.releases.closed(*pages):
         if at < start:
@@ -179,7 +179,7 @@ def _open(memory: ProcessMemory, call: Call, pages: tuple[int, int], prot: int) 
 
 
 def _close(memory: ProcessMemory, call: Call, pages: tuple[int, int]) -> None:
-    """Take all rights away: of writable anonymous memory that is a release."""
+    """Take all rights away: for writable anonymous memory that is a release."""
     stretches: list[tuple[int, int, bool]] = []
     for low, high, mapping in memory.space.pieces(*pages):
         released = bool(mapping.prot & _WRITE) and mapping.kind in RELEASABLE

@@ -1,11 +1,11 @@
-"""A set of page numbers in 64 bytes for each 2 MiB that holds one."""
+"""A set of page numbers that takes 64 bytes for each 2 MiB with a member."""
 
 _SHIFT = 9
 _MASK = (1 << _SHIFT) - 1
 
 
 class PageSet:
-    """Distinct pages, counted."""
+    """Distinct pages."""
 
     def __init__(self) -> None:
         self._bits: dict[int, int] = {}
@@ -14,12 +14,12 @@ class PageSet:
         return sum(bits.bit_count() for bits in self._bits.values())
 
     def add(self, page: int) -> None:
-        """Put in one page."""
+        """Add one page."""
         chunk = page >> _SHIFT
         self._bits[chunk] = self._bits.get(chunk, 0) | 1 << (page & _MASK)
 
     def add_range(self, start: int, end: int) -> None:
-        """Put in the pages `[start, end)`; the cost is by 512 pages."""
+        """Add the pages `[start, end)`, 512 at a time."""
         at = start
         while at < end:
             stop = min(end, (at | _MASK) + 1)

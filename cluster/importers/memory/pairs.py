@@ -1,9 +1,9 @@
 """Find the releases and reuses of memory in the calls of a recorded program.
 
 A release is madvise(FREE or DONTNEED), mprotect(PROT_NONE) of writable memory, or both on one
-range by one thread with no other memory call between. A reuse is mprotect back, or the first
-touch where no protection stood in the way. What remains released is an interval map: a range
-is remembered with the release that it belongs to, so that reusing a part leaves the rest.
+range by one thread with no other memory call in between. A reuse is the mprotect back, or, where
+access was never taken away, the first touch. What is released is kept in an interval map, each
+range with the release that it belongs to, so that reusing a part leaves the rest released.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from actors.guest.program import How
 from kernel.intervals import IntervalMap
 
-# `How` as plain numbers: an operation on an IntFlag costs a microsecond.
+# `How` as plain numbers: an operation on an IntFlag costs a microsecond
 FREE = int(How.FREE)
 DONTNEED = int(How.DONTNEED)
 CLOSED = int(How.NONE)
@@ -41,7 +41,7 @@ class Releases:
     def __init__(self) -> None:
         self._map: IntervalMap[Released] = IntervalMap()
         self._serial = 0
-        #: by thread: the release that its last memory call made
+        #: thread -> the release that its last memory call made
         self._latest: dict[int, Stretch] = {}
 
     def copy(self) -> "Releases":
@@ -54,7 +54,7 @@ class Releases:
     def release(self, thread: int, index: int, start: int, end: int, how: int) -> None:
         """Note the release that became instruction `index` of `thread`.
 
-        A range that is PROT_NONE stays so when its content is given back once more.
+        A range that is PROT_NONE stays so when its content is released once more.
         """
         self._serial += 1
         closed = [piece for piece in self._map.pieces(start, end) if piece[2].how & CLOSED]
@@ -66,7 +66,7 @@ class Releases:
         self._latest[thread] = Stretch(index, start, end, state)
 
     def joinable(self, thread: int, start: int, end: int, how: int) -> Stretch | None:
-        """Give the thread's last release if this call completes it: advice and PROT_NONE meet."""
+        """Return the thread's last release if this call completes it: advice and PROT_NONE meet."""
         latest = self._latest.get(thread)
         if latest is None or (latest.start, latest.end) != (start, end):
             return None
@@ -77,7 +77,7 @@ class Releases:
         return latest
 
     def join(self, thread: int, latest: Stretch, how: int) -> int:
-        """Make one release of two calls; give the joint `how`."""
+        """Make two calls one release; return the joint `how`."""
         del self._latest[thread]
         joint = latest.state.how | how
         state = Released(latest.state.serial, joint)
@@ -85,7 +85,7 @@ class Releases:
         return joint
 
     def next_call(self, thread: int) -> None:
-        """Note that the thread made another memory call: its last release stands alone."""
+        """Note that the thread made another memory call: its last release is complete."""
         self._latest.pop(thread, None)
 
     def end(self, start: int, end: int) -> None:
@@ -93,7 +93,7 @@ class Releases:
         self._map.remove(start, end)
 
     def closed(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Give the parts that are released and PROT_NONE, neighbours joined."""
+        """Return the parts that are released and PROT_NONE, adjacent ones joined."""
         found: list[tuple[int, int]] = []
         for low, high, state in self._map.pieces(start, end):
             if not state.how & CLOSED:
@@ -105,11 +105,11 @@ class Releases:
         return found
 
     def states(self, start: int, end: int) -> list[tuple[int, int, Released]]:
-        """Give the released parts of a range."""
+        """Return the released parts of a range, with their states."""
         return self._map.pieces(start, end)
 
     def open_at(self, page: int) -> tuple[int, int] | None:
-        """Give what is left of the release that holds `page`, if a touch alone ends it."""
+        """Return what is left of the release that holds `page`, if a touch alone ends it."""
         found = self._map.find(page)
         if found is None or found[2].how & CLOSED:
             return None

@@ -1,7 +1,7 @@
-"""The memory of the recorded process while it is imported: what operations do to it.
+"""The memory of the recorded process during the import: what its operations do to it.
 
-Addresses stay as recorded. The recorded address space is followed alongside, because what a call
-or a touch means depends on it.
+Addresses stay as recorded. The recorded address space is tracked alongside, because what a call or
+a touch means depends on it.
 """
 
 from actors.guest.program import Access, Instruction, Map, Prot, Release, Reuse
@@ -18,12 +18,12 @@ from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 _READ, _WRITE = int(Prot.READ), int(Prot.WRITE)
 READ_WRITE = _READ | _WRITE
-#: Capabilities make a granule of 16 bytes the unit of an access.
+#: capabilities make a granule of 16 bytes the unit of an access
 _GRANULE_MASK = ~15
 
 
 class ProcessMemory:
-    """Streams, address space and released ranges; every operation keeps the three in step."""
+    """Keep streams, address space and released ranges in step at every operation."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ProcessMemory:
         self._witness = witness
 
     def fork(self, process: int, *, empty: bool) -> "ProcessMemory":
-        """Give the memory of a process that begins with a copy of this one, or with nothing."""
+        """Return the memory of a process that begins with a copy of this one (or empty)."""
         child = ProcessMemory(self.streams, self.tally, self._options, self._witness, process)
         if not empty:
             child.space = self.space.copy()
@@ -54,21 +54,21 @@ class ProcessMemory:
         return child
 
     def operate(self, call: Call, instruction: Instruction, start: int, end: int) -> int:
-        """Add an operation of `call` on the pages `[start, end)`; give its index."""
+        """Add an operation of `call` on the pages `[start, end)`; return its index."""
         thread = self.streams.thread(call.tid)
         return self.streams.call(thread, instruction, (start, end), call.start_ns, call.end_ns)
 
     def map(self, call: Call, start: int, end: int, mapping: Mapping) -> None:
-        """Map zero-filled memory, whatever was there."""
+        """Map zero-filled memory over whatever was there."""
         va, length = start << PAGE_SHIFT, (end - start) << PAGE_SHIFT
-        # alone, a process can not tell what others would see
+        # without its children a process cannot tell what others would see
         shared = mapping.kind is Kind.SHARED and self._options.children
         self.operate(call, Map(va, length, mapping.prot, shared), start, end)
         self.space.assign(start, end, mapping)
         self.releases.end(start, end)
 
     def imply(self, call: Call | Touch, start: int, end: int) -> None:
-        """Map what is in use in `[start, end)` although no traced call mapped it."""
+        """Map the parts of `[start, end)` that are in use although no traced call mapped them."""
         thread = self.streams.thread(call.tid)
         for low, high in self.space.gaps(start, end):
             self.tally.approximated["implied_map"] += 1
@@ -77,7 +77,7 @@ class ProcessMemory:
             self.space.assign(low, high, Mapping(READ_WRITE, Kind.IMPLIED))
 
     def release(self, call: Call, start: int, end: int, how: int) -> None:
-        """Give the content of `[start, end)` back, or complete the thread's last release."""
+        """Release the content of `[start, end)`, or complete the thread's last release."""
         thread = self.streams.thread(call.tid)
         va, length = start << PAGE_SHIFT, (end - start) << PAGE_SHIFT
         latest = self.releases.joinable(thread, start, end, how)
@@ -93,7 +93,7 @@ class ProcessMemory:
         self.space.set_given_back(start, end)
 
     def reuse(self, call: Call | Touch, start: int, end: int, how: int) -> None:
-        """Take released pages `[start, end)` into use again."""
+        """Take the released pages `[start, end)` back into use."""
         thread = self.streams.thread(call.tid)
         instruction = Reuse(start << PAGE_SHIFT, (end - start) << PAGE_SHIFT, how)
         end_ns = call.end_ns if isinstance(call, Call) else call.start_ns
@@ -108,7 +108,7 @@ class ProcessMemory:
         for low, high, state in self.releases.states(start, end):
             self._write(call, self.assumed.before_release(self.space.pieces(at, low)))
             at = high
-            # DONTNEED after FREE is an allocator's second stage, not a second life of the range.
+            # DONTNEED after FREE is an allocator's second stage, not a second life of the range
             purge = how == DONTNEED and not state.how & DONTNEED
             if not (state.how & CLOSED or how & CLOSED or purge):
                 self.reuse(call, low, high, TOUCHED)
@@ -124,7 +124,7 @@ class ProcessMemory:
         self._write(call, self.assumed.before_release(self.space.pieces(at, end)))
 
     def touch_after_grant(self, call: Call, start: int, end: int) -> None:
-        """Write the pages that the program is taken to write as soon as it may."""
+        """Write the pages that the program is taken to write as soon as it can."""
         self._write(call, self.assumed.after_grant(self.space.pieces(start, end)))
 
     def write_all(self, call: Call, start: int, end: int) -> None:
@@ -154,7 +154,7 @@ class ProcessMemory:
             self._witness.touched(touch, mapping, (thread, index), self)
 
     def _touched_mapping(self, touch: Touch) -> Mapping | None:
-        """Give what is mapped at a touch; None (and counted) where the program got a signal."""
+        """Return what is mapped at a touch; None (and counted) if the program got a signal."""
         if touch.va >= USER_VA_LIMIT:
             self.tally.left_out["fault_outside_user_memory"] += 1
             return None

@@ -15,16 +15,16 @@ class Tally(msgspec.Struct):
     #: recorded page faults by cause
     faults: Counter[str] = msgspec.field(default_factory=Counter)
     touched: PageSet = msgspec.field(default_factory=PageSet)
-    #: from the first event of the process to the last
+    #: time of the first event of the process (-1: none yet), and of the last
     begin_ns: int = -1
     end_ns: int = 0
 
     @property
     def duration_ns(self) -> int:
-        """Recorded time that the workload covers."""
+        """Return the recorded time that the workload covers."""
         return max(0, self.end_ns - max(0, self.begin_ns))
 
 
 def ordered(counts: Counter[str]) -> dict[str, int]:
-    """Give the counts as a plain map in the order of kinds."""
+    """Return the counts above 0, sorted by kind."""
     return {kind: counts[kind] for kind in sorted(counts) if counts[kind]}

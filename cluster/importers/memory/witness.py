@@ -1,4 +1,4 @@
-"""Who listens to an import: hears what was recorded, and as which access a fault goes on."""
+"""Who listens to an import: hears each recorded event, and which access a fault became."""
 
 from typing import Protocol
 
@@ -8,38 +8,38 @@ from cluster.importers.threads.thread_streams import ThreadStreams
 
 
 class RecordedMemory(Protocol):
-    """What a witness may look at, and add to, of the imported process."""
+    """What a witness may look at in the imported process, and add to."""
 
     @property
     def streams(self) -> ThreadStreams:
-        """Give the streams of instructions that are written."""
+        """Return the streams of instructions that are being written."""
         ...
 
     @property
     def process(self) -> int:
-        """Give the number of the process among those that are imported; the main one's is 0."""
+        """Return the number of the process among those imported; the main one is 0."""
         ...
 
     @property
     def space(self) -> AddressSpace:
-        """Give the mappings as recorded so far."""
+        """Return the mappings as recorded so far."""
         ...
 
 
 class Witness(Protocol):
-    """Hears the events of the imported process in the order in which they are translated."""
+    """Hears the events of the imported process in the order of translation."""
 
     def event(self, event: Event, memory: RecordedMemory) -> None:
-        """`event` is about to be translated; `memory` is as it was before."""
+        """Hear that `event` is about to be translated; `memory` is still as it was before."""
         ...
 
     def forked(self, parent: int, child: int) -> None:
-        """Process `child` begins with what `parent` has (its number if it has nothing: an exec)."""
+        """Hear that process `child` begins as a copy of `parent` (an exec: empty, both equal)."""
 
     def touched(
         self, touch: Touch, mapping: Mapping, place: tuple[int, int], memory: RecordedMemory
     ) -> None:
-        """`touch` became the access at `place` (thread, index) of the workload.
+        """Hear that `touch` became the access at `place` (thread, index) of the workload.
 
         More accesses may be added to the streams of `memory` here (`ThreadStreams.touch_again`).
         """

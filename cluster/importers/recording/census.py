@@ -1,4 +1,4 @@
-"""The first reading of a recording: which process is imported, and from where on."""
+"""The first reading of a recording: which process is imported, and from which line on."""
 
 from collections import Counter
 from collections.abc import Hashable
@@ -17,30 +17,30 @@ class Process(msgspec.Struct):
     pid: int
     #: memory events since its last exec
     events: int = 0
-    #: the line of its last successful exec: what comes before belongs to another address space
+    #: the line of its last successful exec: earlier lines belong to another address space
     exec_line: int = 0
-    #: when that exec, or else its first event, was
+    #: time of that exec, or else of its first event; -1: none yet
     begin_ns: int = -1
     program: str = ""
     execs: int = 0
     forked: bool = False
-    #: key of the process that forked it, and the line
+    #: key of the process that forked it, and the line of the fork
     parent: Hashable = None
     born_line: int = 0
-    #: lines on which it forked a process: the child's tid
+    #: line on which it forked a process -> the child's tid
     forks: dict[int, int] = {}
-    #: ... those of which the child lived in its memory until it did an exec, or ended (vfork)
+    #: those of them whose child lived in its memory until an exec or its end (vfork)
     lends: set[int] = set()
-    #: threads that it created in all its life, as `births`
+    #: line on which it created a thread -> the new tid, over all its life
     all_births: dict[int, int] = {}
-    #: lines on which it created a thread, with the new tid
+    #: the same since the last exec
     births: dict[int, int] = {}
     #: distinct threads with events since the last exec
     threads: set[Hashable] = set()
 
     @property
     def inherits(self) -> bool:
-        """Whether it still lives in the memory that a fork gave it."""
+        """Say whether it still lives in the memory that a fork gave it."""
         return self.forked and not self.execs
 
     def exec(self, line: int, now_ns: int, program: str) -> None:
@@ -60,25 +60,25 @@ class Process(msgspec.Struct):
 
 
 class Census(Generic[K]):
-    """The processes of a recording by key (a pid can be that of two processes)."""
+    """The processes of a recording by key (two processes can have the same pid)."""
 
     def __init__(self) -> None:
         self.processes: dict[K, Process] = {}
         self.recognised = 0
 
     def process(self, key: K, pid: int) -> Process:
-        """Give the process of a key, a new one the first time."""
+        """Return the process of a key; the first time, a new one."""
         found = self.processes.get(key)
         if found is None:
             found = self.processes[key] = Process(pid)
         return found
 
     def choose(self, name: str, wanted: int | None) -> K:
-        """Give the process to import: the wanted one, or the main one.
+        """Return the process to import: the wanted one, or the main one.
 
-        The main process is the one with most memory events of those that began in the recording's
-        own way or by an exec. A forked child that never did an exec is left to `wanted`, however
-        busy it is (a save child, a test's worker): what it inherited is not in its own events.
+        The main process is the one with most memory events among those that were not forked, or
+        have done an exec. Any other forked child (a save child, a test's worker) has to be asked
+        for, however busy it is: what it inherited is not in its own events.
 
         Raises:
             InputError: there is no such process, or nothing to import.
@@ -90,9 +90,9 @@ class Census(Generic[K]):
         ]
         if wanted is None:
             own = [key for key in chosen if not self.processes[key].inherits]
-            chosen = own or chosen  # a recording that shows nothing but children
+            chosen = own or chosen  # if there are only such children, one of them
         if chosen:
-            # The first of equals: dicts keep the order of the recording.
+            # the first of equals: dicts keep the order of the recording
             return max(chosen, key=lambda key: self.processes[key].events)
         if wanted is None:
             raise InputError(f"{name}: a recording without a single memory call or page fault.")
@@ -103,7 +103,7 @@ class Census(Generic[K]):
         raise InputError(f"{name}: no process {wanted} with memory events. It has {listed}.")
 
     def descendants(self, main: K) -> set[K]:
-        """Give a process, the children that it forked since its last exec, theirs, and so on."""
+        """Return the process, children that it forked since its last exec, theirs, and so on."""
         found = {main}
         first_line = self.processes[main].exec_line
         for key, process in self.processes.items():  # a parent comes before its children
@@ -112,7 +112,7 @@ class Census(Generic[K]):
         return found
 
     def warnings(self, main: K, *, children: bool = False) -> list[str]:
-        """Say what the choice of a process leaves out; `children` if theirs are imported, too."""
+        """List what the choice of a process leaves out; `children`: theirs are imported, too."""
         process, said = self.processes[main], []
         imported = self.descendants(main) if children else {main}
         others = [one for key, one in self.processes.items() if key not in imported and one.events]

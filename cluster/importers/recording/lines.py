@@ -1,6 +1,6 @@
-"""Lines of a recording, plain or compressed, streamed with a bound on everything.
+"""Lines of a recording, plain or compressed, streamed within bounded memory.
 
-A damaged or cut gzip or zstd file gives what can be read of it, and `truncated` tells.
+A damaged or cut gzip or zstd file yields what can be read of it, and sets `truncated`.
 """
 
 import zlib
@@ -12,10 +12,10 @@ import zstandard
 
 from cluster.input_error import InputError
 
-#: Longer lines are no line of a recording; they are skipped and counted in `overlong`.
+#: longer lines are not of a recording: they are skipped and counted in `overlong`
 MAX_LINE_BYTES = 64 * 1024
 _CHUNK_BYTES = 16 * 1024
-#: zstd can not be told to stop in the middle of its input; 1 kB grows to 32 MB at the worst.
+#: zstd cannot be told to stop in the middle of its input; 1 kB grows to 32 MB at worst
 _ZSTD_CHUNK_BYTES = 1024
 _OUTPUT_BYTES = 64 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -23,7 +23,7 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 class ForeignLineError(Exception):
-    """A line of something else, such as the recorded program's own output."""
+    """A line from elsewhere, such as the recorded program's own output."""
 
 
 #: called with bytes read so far and bytes to read in all
@@ -38,7 +38,7 @@ class RecordingLines:
     """Iterate over the lines of one recording, without their newlines.
 
     Attributes:
-        lines: lines given so far, the skipped ones included.
+        lines: lines so far, the skipped ones included.
         bytes: uncompressed bytes read so far.
         overlong: lines skipped because they were too long.
         truncated: the file ended or broke inside a compressed stream.
@@ -59,7 +59,7 @@ class RecordingLines:
             whole = (rest + piece).split(b"\n")
             rest = whole.pop()
             if skipping and whole:
-                # The end of an overlong line, counted when it was found to be one.
+                # the end of an overlong line, which has been counted already
                 whole.pop(0)
                 skipping = False
             for line in whole:
@@ -88,7 +88,7 @@ class RecordingLines:
                 else:
                     yield from self._chunks(source, _OUTPUT_BYTES)
         except OSError as error:
-            raise InputError(f"{self._path}: can not be read: {error.strerror}.") from error
+            raise InputError(f"{self._path}: cannot be read: {error.strerror}.") from error
 
     def _chunks(self, source: BinaryIO, size: int) -> Iterator[bytes]:
         done = 0
@@ -98,7 +98,7 @@ class RecordingLines:
             yield chunk
 
     def _gunzip(self, source: BinaryIO) -> Iterator[bytes]:
-        """Decompress all members; padding or rubbish behind the last one is left alone."""
+        """Decompress all members; zero padding after the last one is ignored."""
         member = zlib.decompressobj(wbits=31)
         fresh = True
         for chunk in self._chunks(source, _CHUNK_BYTES):
@@ -138,15 +138,15 @@ class RecordingLines:
 
 
 def open_recording(path: Path) -> int:
-    """Check that a recording can be read; give its size on disk in bytes.
+    """Check that a recording can be read; return its size on disk in bytes.
 
     Raises:
-        InputError: it is missing, empty or no regular file.
+        InputError: it is missing, empty or not a regular file.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file.")
     if not path.is_file():
-        raise InputError(f"{path}: is no regular file; recordings are read twice.")
+        raise InputError(f"{path}: is not a regular file; recordings are read twice.")
     size = path.stat().st_size
     if not size:
         raise InputError(f"{path}: is empty.")

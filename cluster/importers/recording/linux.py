@@ -1,10 +1,10 @@
-"""The numbers and names of Linux x86-64 that recordings of memory calls use."""
+"""Numbers and names of Linux x86-64 in recordings of memory calls."""
 
 from actors.guest.program import Prot
 
-#: The lowest byte address that a program may map (vm.mmap_min_addr).
+#: the lowest address that a program may map (vm.mmap_min_addr)
 LOWEST_VA = 0x10000
-#: One past the highest byte address of user memory.
+#: one past the highest address of user memory
 USER_VA_LIMIT = 1 << 47
 
 PROT_READ = int(Prot.READ)
@@ -24,7 +24,7 @@ MADV_DONTNEED = 4
 MADV_FREE = 8
 MADV_POPULATE_WRITE = 23
 
-#: The size of a failing return value: -4095 to -1, read as unsigned 64 bits.
+#: failing return values are -4095 to -1, read as unsigned 64 bits
 _ERRNO_LIMIT = 4096
 
 NAMES = {
@@ -86,7 +86,7 @@ ADVICE_NAMES = {
     if name.startswith("MADV_")
 }
 
-#: System calls that a recording of memory traces, and how many arguments their effect needs.
+#: memory system calls that are imported, and how many arguments their effect needs
 ARGUMENTS = {
     "mmap": 4,
     "munmap": 2,
@@ -97,7 +97,7 @@ ARGUMENTS = {
     "mremap": 4,
 }
 
-#: Calls that change no mapping that is modelled: counted, never followed.
+#: calls whose effect is not modelled: counted only
 UNSUPPORTED = frozenset(
     {
         "fallocate",
@@ -133,7 +133,7 @@ MEMORY_CALLS = frozenset(ARGUMENTS) | UNSUPPORTED
 
 
 def failed(value: int) -> bool:
-    """Tell whether a raw return value, read as unsigned 64 bits, is a negative errno."""
+    """Say whether a raw return value, read as unsigned 64 bits, is a negative errno."""
     return value >= (1 << 64) - _ERRNO_LIMIT
 
 

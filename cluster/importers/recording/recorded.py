@@ -1,4 +1,4 @@
-"""What a recording tells, in the words that every importer shares; times in ns from its start."""
+"""Events of a recording, in terms that all importers share; times in ns from its start."""
 
 import msgspec
 
@@ -41,10 +41,10 @@ class Death(msgspec.Struct, frozen=True, gc=False):
 
 
 class Fork(msgspec.Struct, frozen=True, gc=False):
-    """The process made a child process; from now on they share what is private, until written.
+    """The process forked a child; from now on both share private memory copy-on-write.
 
-    `borrows`: it lives in its parent's memory until it does an exec (vfork). The strace importer
-    tells of no forks.
+    `borrows`: the child lives in its parent's memory until it does an exec (vfork). The strace
+    importer reports no forks.
     """
 
     tid: int
@@ -54,14 +54,14 @@ class Fork(msgspec.Struct, frozen=True, gc=False):
 
 
 class Exec(msgspec.Struct, frozen=True, gc=False):
-    """The process goes on with nothing in its memory."""
+    """The process goes on with an empty address space."""
 
     tid: int
     start_ns: int
 
 
 class Flush(msgspec.Struct, frozen=True, gc=False):
-    """The kernel flushed a TLB for the thread; `context` is the call that it is in, or a fault."""
+    """The kernel flushed a TLB in the thread; `context` is the call that it is in, or `fault`."""
 
     tid: int
     start_ns: int

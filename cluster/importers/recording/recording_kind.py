@@ -6,9 +6,9 @@ from pathlib import Path
 from cluster.importers.recording.lines import RecordingLines
 from cluster.input_error import InputError
 
-#: A file none of whose first lines is understood is no recording of that kind.
+#: a file of whose first lines none is understood is not a recording of that kind ...
 SAMPLE_LINES = 1000
-#: ... and neither is one where so few lines in a hundred are.
+#: ... nor is one of which fewer lines in a hundred are understood
 _LEAST_PERCENT = 1
 
 _LOOKS = {
@@ -25,7 +25,7 @@ def require_recording(path: Path, kind: str, recognised: int, read: RecordingLin
     """Check that enough of the lines read so far were understood.
 
     Raises:
-        InputError: the file is no recording of this kind; the message guesses what it is.
+        InputError: the file is not a recording of this kind; the message guesses what it is.
     """
     if recognised and recognised * 100 >= read.lines * _LEAST_PERCENT:
         return
@@ -41,10 +41,10 @@ def require_recording(path: Path, kind: str, recognised: int, read: RecordingLin
 
 
 def kind_of(path: Path) -> str | None:
-    """Guess by its first lines which kind of recording a file is; None: it is none.
+    """Guess from its first lines which kind of recording a file is; None: it is none.
 
     Raises:
-        InputError: it can not be read.
+        InputError: it cannot be read.
     """
     hits = dict.fromkeys(_LOOKS, 0)
     recording = RecordingLines(path, lambda _done: None)

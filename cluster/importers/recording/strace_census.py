@@ -1,4 +1,4 @@
-"""The first reading of an strace recording: which tid is which process, and which is imported."""
+"""The first reading of an strace recording: which tids belong to which process."""
 
 import re
 from pathlib import Path
@@ -9,51 +9,51 @@ from cluster.importers.recording.lines import ForeignLineError, RecordingLines
 from cluster.importers.recording.recording_kind import SAMPLE_LINES, require_recording
 from cluster.importers.recording.strace_lines import Step, StraceLine, StraceLines
 
-#: One life of a tid: (tid, how many ended before).
+#: one life of a tid: (tid, how many have ended before)
 Life = tuple[int, int]
 
 _CLONES = frozenset({"clone", "clone3", "fork", "vfork"})
 _PROGRAM = re.compile(rb'"([^"]*)"')
-#: A command line is cut to so many bytes.
+#: a command line is cut to so many bytes
 _PROGRAM_BYTES = 200
 
 
 class Lives:
-    """Number the lives of tids; the same in every reading."""
+    """Number the lives of tids; the same in both readings."""
 
     def __init__(self) -> None:
         self._ended: dict[int, int] = {}
 
     def of(self, tid: int) -> Life:
-        """Give the life that the tid leads now."""
+        """Return the current life of a tid."""
         return tid, self._ended.get(tid, 0)
 
     def end(self, tid: int) -> None:
-        """Take in that the tid is free."""
+        """Note that the tid's thread has ended: it is free for another."""
         self._ended[tid] = self._ended.get(tid, 0) + 1
 
 
 class StraceCensus(Census[Life]):
     """Processes by the life of their first thread.
 
-    A child's lines may come before the clone that made it returns, so every life is a process of
-    its own until a clone tells that it is a thread.
+    A child's lines may precede the return of the clone that made it, so every life is a process of
+    its own until a clone says that it is a thread.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._lives = Lives()
-        #: by life of a thread: that of its creator
+        #: life of a thread -> that of its process or creator
         self._creator: dict[Life, Life] = {}
         self._first_line: dict[Life, int] = {}
 
     def process_of(self, life: Life) -> Life:
-        """Give the process that a thread belongs to."""
+        """Return the process that a thread belongs to."""
         path = []
         while life in self._creator:
             path.append(life)
             life = self._creator[life]
-        # Threads that create threads make long chains; the next search finds them short.
+        # threads that create threads make long chains: shorten them for the next search
         for one in path:
             self._creator[one] = life
         return life
@@ -72,7 +72,7 @@ class StraceCensus(Census[Life]):
                 self._created(life, line)
             elif line.name == "execve" and line.result == 0:
                 key = self.process_of(life)
-                # The return is what counts: until then the old address space is there.
+                # the return is what counts: until then the old address space is there
                 self.process(key, key[0]).exec(line.number, line.end_ns, _program(line.args))
 
     def _created(self, parent: Life, line: StraceLine) -> None:
@@ -95,7 +95,7 @@ class StraceCensus(Census[Life]):
             maker.threads.add(child)
 
     def _child(self, tid: int, clone_line: int) -> Life:
-        """Give the life that a clone began; a short one can be over before the clone returns."""
+        """Return the life that a clone began; a short one may end before the clone returns."""
         life = self._lives.of(tid)
         before = (tid, life[1] - 1)
         if life not in self._first_line and self._first_line.get(before, 0) > clone_line:
@@ -105,7 +105,7 @@ class StraceCensus(Census[Life]):
 
 
 def _program(args: bytes) -> str:
-    """Give the words of a command line that strace printed."""
+    """Return a command line (path and arguments) from the arguments of an execve."""
     words = _PROGRAM.findall(args)
     path, arguments = words[:1], words[2:]
     return b" ".join(path + arguments)[:_PROGRAM_BYTES].decode("utf-8", "replace")
@@ -115,7 +115,7 @@ def take_strace_census(source: Path, recording: RecordingLines) -> StraceCensus:
     """Read a recording for the first time.
 
     Raises:
-        InputError: it is no strace recording.
+        InputError: it is not an strace recording.
     """
     census, lines = StraceCensus(), StraceLines()
     for line in recording:

@@ -1,7 +1,8 @@
 """Read the lines of an strace recording, as `strace -f -ttt -T` prints them.
 
-The thread id (`-f`), the time (`-ttt` or `-tt`) and the time in the call (`-T`) may be missing. A
-call that another thread's line cut in two (`<unfinished ...>`, `<... name resumed>`) is joined.
+The thread id (`-f`), the time (`-ttt` or `-tt`) and the duration (`-T`) may be missing. The two
+halves of a call that another thread's line interrupted (`<unfinished ...>`, `<... name resumed>`)
+are joined.
 """
 
 import re
@@ -22,16 +23,16 @@ _RESUMED = re.compile(rb"<\.\.\. ([a-z_][a-z0-9_]*) resumed> ?")
 _ENDED = re.compile(rb"\+\+\+ (exited|killed|superseded) .*\+\+\+$")
 _SIGNAL = re.compile(rb"--- .*---$")
 _NUMBER_LIMIT = 1 << 64
-#: What a recording without thread ids calls its only thread.
+#: the only thread of a recording without thread ids
 LONE_TID = 1
 
 
 class Step(Enum):
-    """What a line tells of its thread."""
+    """What a line says about its thread."""
 
     #: a whole call
     CALL = "call"
-    #: a call is entered, and another line interrupts
+    #: a call is entered, and another thread's line interrupts
     ENTRY = "entry"
     #: the rest of an interrupted call
     RETURN = "return"
@@ -40,32 +41,32 @@ class Step(Enum):
 
 
 class StraceLine(msgspec.Struct, frozen=True, gc=False):
-    """One line, an interrupted call's parts put together; times in ns."""
+    """One line, with the parts of an interrupted call put together; times in ns."""
 
     step: Step
     tid: int
-    #: of the line's own first character
+    #: number of the line; of a RETURN, that of its entry
     number: int
     start_ns: int
     end_ns: int = 0
     name: str = ""
     args: bytes = b""
-    #: None: strace saw none (`?`)
+    #: None: strace saw none (`?`), or the call is only entered
     result: int | None = None
 
     @property
     def failed(self) -> bool:
-        """Whether the call gave an error, or nothing that strace saw."""
+        """Say whether the call failed, or strace saw no result."""
         return self.result is None or self.result < 0
 
 
 class StraceLines:
-    """Parse line by line; what is kept is one open call a thread."""
+    """Parse line by line; keep at most one open call per thread."""
 
     def __init__(self) -> None:
         self._open: dict[int, StraceLine] = {}
         self._origin_ns: int | None = None
-        #: whether the recording has times at all
+        #: the recording has times
         self.timed = False
 
     def parse(self, number: int, line: bytes) -> StraceLine:
@@ -73,7 +74,7 @@ class StraceLines:
 
         Raises:
             ForeignLineError: strace did not print this line.
-            ValueError: it is the rest of a call without a beginning, or breaks off.
+            ValueError: it is the rest of a call that never began, or breaks off.
         """
         head = _HEAD.match(line)
         assert head is not None  # every part of it may be missing
@@ -100,7 +101,7 @@ class StraceLines:
             self._open[tid] = entry
             return entry
         args, result, duration_ns = _outcome(args)
-        # A call in one line ends a call that never came back.
+        # a whole call ends an open one, which will never return
         self._open.pop(tid, None)
         return StraceLine(
             Step.CALL, tid, number, now_ns, now_ns + duration_ns, name.decode(), args, result
@@ -126,7 +127,7 @@ class StraceLines:
         )
 
     def _now_ns(self, head: re.Match[bytes]) -> int:
-        """Give the time of a line since the first one."""
+        """Return the time of a line since the first line that has one."""
         if head[3] is not None:
             seconds, fraction = int(head[3]), head[4]
         elif head[5] is not None:
@@ -145,7 +146,7 @@ def _fraction_ns(digits: bytes) -> int:
 
 
 def _outcome(text: bytes) -> tuple[bytes, int | None, int]:
-    """Cut `args) = result <duration>` into arguments, result and duration in ns."""
+    """Split `args) = result <duration>` into arguments, result and duration in ns."""
     before, equals, after = text.rpartition(b" = ")
     before = before.rstrip()
     if not equals or not before.endswith(b")"):

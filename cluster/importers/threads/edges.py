@@ -1,14 +1,14 @@
-"""Find which operations of other threads a recorded operation came after.
+"""Find which operations of other threads a recorded operation has to come after.
 
-Replayed threads run at speeds of their own. What keeps a thread from touching memory before
-another thread has mapped it is an `Await`. A call waits for the last earlier call, and for the
-touches since, of other threads on any of its pages; a touch waits for the last earlier call only.
-Calls are remembered by interval, touches by touched page, both until the next call covers them.
+Guest threads run at their own speed; an `Await` keeps one from touching memory before another has
+mapped it. A call waits for the last earlier call of other threads on each of its pages and for
+their touches since; a touch waits for the last earlier call only. Calls are remembered by interval,
+touches by page, both until a later call covers them.
 """
 
 from kernel.intervals import IntervalMap
 
-#: Ranges of calls remembered at most; beyond it they are forgotten, and waits with them.
+#: most ranges of calls remembered; beyond that all are forgotten, and their waits with them
 REMEMBERED_RANGES = 1 << 18
 _INDEX_BITS = 40
 _INDEX_MASK = (1 << _INDEX_BITS) - 1
@@ -22,29 +22,29 @@ class Edges:
 
     def __init__(self) -> None:
         self._calls: IntervalMap[int] = IntervalMap()
-        #: by chunk of 512 pages, by page: who touched it since the last call on it
+        #: chunk of 512 pages -> page -> last touch of each thread since the last call on it
         self._touches: dict[int, dict[int, tuple[int, ...]]] = {}
-        #: by (waiter, thread): the largest index that the waiter is known to be behind
-        self._behind: dict[tuple[int, int], int] = {}
+        #: (waiter, thread) -> the largest index that the waiter is known to come after
+        self._after: dict[tuple[int, int], int] = {}
         self.forgotten = 0
 
     def follows(self, waiter: int, thread: int, index: int) -> None:
-        """Note that `waiter` runs behind an instruction without an `Await` (it was created)."""
-        self._behind[waiter, thread] = index
+        """Note that `waiter` follows an instruction without an `Await` (which created it)."""
+        self._after[waiter, thread] = index
 
     def before_touch(self, waiter: int, page: int) -> Waits:
-        """Give what `waiter` must await before it touches `page`."""
+        """Return what `waiter` must await before it touches `page`."""
         call = self._calls.value(page)
         if call is None or call >> _INDEX_BITS == waiter:
             return []
         return self._new(waiter, {call >> _INDEX_BITS: call & _INDEX_MASK})
 
-    def behind(self, waiter: int, thread: int, index: int) -> Waits:
-        """Give what `waiter` must await to be behind one operation."""
+    def after(self, waiter: int, thread: int, index: int) -> Waits:
+        """Return what `waiter` must await to come after one operation."""
         return [] if thread == waiter else self._new(waiter, {thread: index})
 
     def before_call(self, waiter: int, start: int, end: int) -> Waits:
-        """Give what `waiter` must await before a call on the pages `[start, end)`."""
+        """Return what `waiter` must await before a call on the pages `[start, end)`."""
         latest: dict[int, int] = {}
         for _, _, call in self._calls.pieces(start, end):
             _keep_latest(latest, call)
@@ -66,7 +66,7 @@ class Edges:
             pages[page] = (*others, operation)
 
     def called(self, thread: int, index: int, start: int, end: int) -> None:
-        """Note a call; it stands for every earlier operation on its pages."""
+        """Note a call: whoever waits for it has waited for all earlier operations on its pages."""
         for pages, page in self._touched_in(start, end):
             del pages[page]
         for chunk in self._chunks(start, end):
@@ -78,12 +78,12 @@ class Edges:
         self._calls.assign(start, end, thread << _INDEX_BITS | index)
 
     def _new(self, waiter: int, latest: dict[int, int]) -> Waits:
-        """Leave out what an earlier wait of the same thread implies."""
+        """Return the waits that no earlier wait of the same thread implies."""
         waits = []
         for thread in sorted(latest):
             index = latest[thread]
-            if self._behind.get((waiter, thread), -1) < index:
-                self._behind[waiter, thread] = index
+            if self._after.get((waiter, thread), -1) < index:
+                self._after[waiter, thread] = index
                 waits.append((thread, index))
         return waits
 

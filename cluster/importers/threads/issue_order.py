@@ -1,9 +1,9 @@
-"""Put events into the order in which the kernel took them up.
+"""Put events into the order in which the kernel handled them.
 
-A call has an effect somewhere between its entry and its return. What takes memory away (munmap,
+A call takes effect somewhere between its entry and its return. One that takes memory away (munmap,
 madvise, mprotect(PROT_NONE)) counts from its entry: another thread may be handed the range before
-the call returns. What gives memory counts from its return: nobody has it earlier. Whether a call
-worked is known at its return only, so events behind an entry are held back until then.
+the call returns. One that gives memory counts from its return: nobody has it earlier. Whether a
+call worked is only known at its return, so events after an entry are held back until then.
 """
 
 from collections import deque
@@ -11,17 +11,17 @@ from collections.abc import Callable
 
 from cluster.importers.recording.recorded import Call, Event
 
-#: Events held back at most; a call that is still open behind so many is taken to have worked.
+#: most events held back; a call still open after so many is taken to have worked
 HELD_EVENTS = 4096
 
 
 def counts_from_entry(name: str, args: tuple[int, ...]) -> bool:
-    """Tell whether a call takes effect in the order of entries (else of returns)."""
+    """Say whether a call is ordered by its entry (otherwise by its return)."""
     return name in ("munmap", "madvise") or (name == "mprotect" and args[2] == 0)
 
 
 class _Held:
-    """A place in the order: an event, or a call that has not returned."""
+    """A place in the order: an event, or a call that has not returned yet."""
 
     __slots__ = ("event", "open")
 
@@ -39,7 +39,7 @@ class IssueOrder:
         self._entered: dict[int, _Held] = {}
 
     def put(self, event: Event) -> None:
-        """Take an event whose place is here and now."""
+        """Take an event whose place in the order is here."""
         if self._held:
             self._held.append(_Held(event, is_open=False))
             self._hand_over()
@@ -57,12 +57,12 @@ class IssueOrder:
         """Complete the call that the thread entered last."""
         held = self._entered.pop(call.tid, None)
         if held is None or not held.open:
-            return  # it was taken to have worked, long ago
+            return  # taken to have worked, long ago
         held.event, held.open = call, False
         self._hand_over()
 
     def abandon(self, tid: int) -> bool:
-        """Drop a call that will never return; tell whether there was one."""
+        """Drop a call that will never return; say whether there was one."""
         held = self._entered.pop(tid, None)
         if held is None or not held.open:
             return False
@@ -71,7 +71,7 @@ class IssueOrder:
         return True
 
     def close(self) -> int:
-        """Drop calls that never returned, hand over what waits; give how many were dropped."""
+        """Drop calls that never returned and hand over the rest; return how many were dropped."""
         return sum(self.abandon(tid) for tid in list(self._entered))
 
     def _hand_over(self) -> None:

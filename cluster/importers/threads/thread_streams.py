@@ -20,40 +20,40 @@ from kernel.units import VPN_LIMIT
 class ThreadStreams:
     """Turn operations of recorded threads into instructions of guest threads, in order.
 
-    One guest thread stands for one life of a tid: a tid that ended and comes back is another one.
+    A guest thread is one life of a tid: a tid that ends and is used again is another one.
     """
 
     def __init__(self, writer: WorkloadWriter, *, concurrent: bool) -> None:
         self._writer = writer
         self._thread_of: dict[int, int] = {}
-        #: when the thread's last operation ended; thinking begins there
+        #: by thread: when its last operation ended; from then on it thinks
         self._idle_since_ns: list[int] = []
         self._program = ""
         self._begin_ns = 0
-        # A single thread waits for nobody, and most recordings have a single one.
+        # a single thread waits for nobody, and most recordings have only one
         self._concurrent = concurrent
         self._edges_of: list[Edges | None] = [Edges() if concurrent else None]
-        #: by thread: its process; by process: threads that have not ended
+        #: by thread: its process; below, by process: threads that have not ended
         self._process_of: list[int] = []
         self._alive: list[set[int]] = [set()]
 
     @property
     def waits_forgotten(self) -> int:
-        """Ranges whose last operation was forgotten for lack of room."""
+        """Return how many ranges lost their last operation for lack of room."""
         return sum(edges.forgotten for edges in self._edges_of if edges)
 
     def process(self, tid: int) -> int:
-        """Give the process that a tid's thread belongs to; a tid not seen yet is the main one's."""
+        """Return the process of a tid's thread; a tid not seen yet belongs to the main one."""
         thread = self._thread_of.get(tid)
         return 0 if thread is None else self._process_of[thread]
 
     def start(self, tid: int, program: str, start_ns: int) -> None:
-        """Begin with the thread that the process begins with."""
+        """Add the first thread of the process."""
         self._program, self._begin_ns = program, start_ns
         self._thread_of[tid] = self._add(tid, start_ns, 0, initial=True)
 
     def thread(self, tid: int) -> int:
-        """Give the guest thread of a tid; one whose creation was not seen runs from the start."""
+        """Return the guest thread of a tid; one with no recorded creation runs from the start."""
         thread = self._thread_of.get(tid)
         if thread is None:
             thread = self._thread_of[tid] = self._add(tid, self._begin_ns, 0, initial=True)
@@ -72,10 +72,10 @@ class ThreadStreams:
             edges.follows(number, parent, index)
 
     def forked(self, tid: int, child: int, start_ns: int) -> int:
-        """Add the `Fork` of a process to the stream of its parent; give the process.
+        """Add the `Fork` of a process to the stream of its parent; return the process.
 
-        It is behind all that other threads of the parent have done, and before all that they do
-        after it.
+        It comes after all that other threads of the parent have done, and before all that they do
+        later.
         """
         parent = self.thread(tid)
         process = self._new_process()
@@ -84,9 +84,9 @@ class ThreadStreams:
         return process
 
     def begins_anew(self, tid: int, start_ns: int, *, borrowed: bool) -> int:
-        """Let a thread go on in an empty address space; give its process.
+        """Let a thread go on in an empty address space (an exec); return its process.
 
-        borrowed: it has lived in its parent's, which goes on without it.
+        borrowed: it has lived in the memory of its parent, which goes on without it.
         """
         thread = self.thread(tid)
         if not borrowed:
@@ -102,7 +102,7 @@ class ThreadStreams:
         return process
 
     def died(self, tid: int, start_ns: int) -> None:
-        """End the stream of a thread, if it has one; the last of a forked process ends that."""
+        """End the stream of a thread, if it has one; the last one of a forked process ends that."""
         thread = self._thread_of.pop(tid, None)
         if thread is None:
             return
@@ -126,13 +126,13 @@ class ThreadStreams:
         self.call(thread, instruction, (0, VPN_LIMIT), start_ns, start_ns)
 
     def rename(self, tid: int, name: str) -> None:
-        """Call a thread by its command name as recorded last."""
+        """Name a thread after its command, as recorded last."""
         thread = self._thread_of.get(tid)
         if thread is not None:
             self._writer.rename_thread(thread, f"{name}/{tid}")
 
     def touch(self, thread: int, access: Access, page: int, start_ns: int, end_ns: int) -> int:
-        """Add an access to one page; give its index."""
+        """Add an access to one page; return its index."""
         edges = self._edges_of[self._process_of[thread]]
         if edges is None:
             return self._append(thread, access, start_ns, end_ns, [])
@@ -141,12 +141,12 @@ class ThreadStreams:
         edges.touched(thread, index, page)
         return index
 
-    def touch_again(self, thread: int, access: Access, page: int, behind: tuple[int, int]) -> int:
-        """Add an access that takes no time, behind operation `behind` of any thread."""
+    def touch_again(self, thread: int, access: Access, page: int, after: tuple[int, int]) -> int:
+        """Add an access that takes no time, after the operation `after` (thread, index)."""
         edges = self._edges_of[self._process_of[thread]]
         if edges is None:
             return self._append(thread, access, 0, 0, [])
-        waits = edges.before_touch(thread, page) + edges.behind(thread, *behind)
+        waits = edges.before_touch(thread, page) + edges.after(thread, *after)
         index = self._append(thread, access, 0, 0, waits)
         edges.touched(thread, index, page)
         return index
@@ -159,7 +159,7 @@ class ThreadStreams:
         start_ns: int,
         end_ns: int,
     ) -> int:
-        """Add an operation on a range of pages; give its index."""
+        """Add an operation on a range of pages; return its index."""
         edges = self._edges_of[self._process_of[thread]]
         if edges is None:
             return self._append(thread, instruction, start_ns, end_ns, [])
@@ -169,7 +169,7 @@ class ThreadStreams:
         return index
 
     def amend(self, thread: int, index: int, instruction: Instruction, end_ns: int) -> bool:
-        """Replace a recent instruction by one that ends at `end_ns`; False when it is too late."""
+        """Replace a recent instruction by one that ends at `end_ns`; False: it is too late."""
         if not self._writer.amend(thread, index, instruction):
             return False
         self._idle_since_ns[thread] = max(self._idle_since_ns[thread], end_ns)
@@ -191,7 +191,7 @@ class ThreadStreams:
         idle_since = self._idle_since_ns[thread]
         if start_ns > idle_since:
             append(thread, Think(start_ns - idle_since))
-        # Faults inside a call end before it does: time never runs backwards.
+        # faults inside a call end before it does: time never runs backwards
         self._idle_since_ns[thread] = max(idle_since, start_ns, end_ns)
         for other, index in waits:
             append(thread, Await(other, index))

@@ -1,4 +1,4 @@
-"""Imported threads may run at any speed: waits alone keep touches behind the maps they need."""
+"""Imported threads may run at any speed: only waits keep touches after the maps that they need."""
 
 import random
 from itertools import pairwise

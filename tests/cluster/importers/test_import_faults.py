@@ -249,7 +249,7 @@ def test_threads_wait_for_each_other_where_they_meet(imported: Import) -> None:
         *mmap(A, 0x4000),
         "1 10 P 11",
         "1 11 N 10 worker",
-        *write(A, tid=11),  # behind the Create already
+        *write(A, tid=11),  # the Create comes before it anyway
         *mmap(B, 0x1000),
         *write(B, tid=11),
         *write(B, tid=11),

@@ -198,7 +198,7 @@ RELEASES: list[Instruction] = [
 def test_touches_are_assumed_by_a_stated_rule(
     imported: Import, touch: str, extra: dict[int, list[Instruction]]
 ) -> None:
-    """A second FREE means a second life of the range; DONTNEED or munmap behind it do not."""
+    """A second FREE means a second life of the range; a DONTNEED or munmap after it does not."""
     _, (stream,) = imported(*LIFE, touch=touch)
     expected: list[Instruction] = [Map(A, 0x8000, 3)]
     for place, release in enumerate(RELEASES, start=1):

@@ -127,7 +127,7 @@ import_faults(Path(sys.argv[1]), Path(sys.argv[2]), ImportOptions(), no_progress
 
 
 def peak_bytes(tmp_path: Path, rounds: int) -> int:
-    """Import `rounds` rounds of touching and releasing; give the peak of Python's memory."""
+    """Import `rounds` rounds of touching and releasing; return the peak of Python's memory."""
     round_lines = [line for page in range(64) for line in write(A + (page << 12))]
     round_lines += advise(A, 0x40000, 4)
     recording = recording_bytes([*mmap(A, 0x40000), *round_lines * rounds])

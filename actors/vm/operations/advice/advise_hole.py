@@ -48,7 +48,7 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
     """
     vm, op, found = scene.vm, scene.op, scene.found
     if vm.objects.is_wired(key, page) and not vm.settings.hazards & Hazard.HOLE_IGNORES_PINS:
-        if page.wired:
+        if page.pins:
             scene.out.append(Note(PinMet(op.op, "hole")))
         if page.hole is HoleState.LIVE:
             vm.holes.mark(scene.space, scene.vpn, scene.vpn + 1, hole=False)

@@ -225,7 +225,7 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
             continue
         key = vm.pages.frames[pte_bits.pfn_of(pte)]
         page = vm.objects.by_oid[key[0]].pages[key[1]]
-        if page.wired:
+        if page.pins:
             continue  # the child gets a copy
         vm.entries.enter(base | vpn, key, page, pte & (pte_bits.P | pte_bits.U))
     return replace(op, ns=op.ns + len(mapped) * vm.settings.costs.pte_ns)

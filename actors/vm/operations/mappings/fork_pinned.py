@@ -46,7 +46,7 @@ def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, in
         if oid == NONE:
             continue
         for index, page in vm.objects.by_oid[oid].pages.items():
-            if page.wired and 0 <= index - first < entry.end - entry.start:
+            if page.pins and 0 <= index - first < entry.end - entry.start:
                 yield entry, (oid, index), index - first
 
 
@@ -59,7 +59,7 @@ def missing(vm: VmState, space: VmSpace, op: Op) -> int:
         for entry in space.map.entries
         if not entry.flags & _NOT_COPIED
         for index, page in vm.objects.by_oid[entry.oid].pages.items()
-        if page.wired and entry.offset <= index < entry.pindex(entry.end)
+        if page.pins and entry.offset <= index < entry.pindex(entry.end)
     }
     return len(found) - len(op.held)
 

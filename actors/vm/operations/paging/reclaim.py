@@ -71,7 +71,7 @@ def _may_take(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -
         return False
     if page.hole is not HoleState.LIVE and not vm.objects.is_wired(key, page):
         return _may_take_hole(vm, op, key, page)
-    late = page.wired and vm.settings.hazards & Hazard.PINS_SEEN_AFTER_UNMAP
+    late = page.pins and vm.settings.hazards & Hazard.PINS_SEEN_AFTER_UNMAP
     stays = not late and not page_scan.may_go(vm, key, page)
     if stays or page_scan.queue_of(op) is Queue.HOLES:
         vm.pages.activate(page)
