@@ -42,7 +42,30 @@ def whole(value: object) -> object:
 
 
 def state_of(machine: Machine) -> dict[str, object]:
-    return {k: whole(v) for k, v in vars(machine).items() if k not in _FIXED}
+    """Open a machine's fields, and those of a vm's components one by one."""
+    found: dict[str, object] = {}
+    for name, value in vars(machine).items():
+        if name == "state":
+            found |= components_of(value)
+        elif name not in _FIXED:
+            found[name] = whole(value)
+    return found
+
+
+def components_of(state: object) -> dict[str, object]:
+    """Open the fields that each component owns; what else it holds are its neighbours."""
+    parts = {name: getattr(state, name) for name in type(state).__slots__ if name not in _FIXED}
+    neighbours = {id(part) for part in parts.values()}
+    found: dict[str, object] = {}
+    for name, part in parts.items():
+        fields = getattr(type(part), "__slots__", ())
+        owned = {field: getattr(part, field) for field in fields if field not in _FIXED}
+        if not fields:
+            found[name] = whole(part)
+        for field, value in owned.items():
+            if id(value) not in neighbours and field != "_by_oid":  # the dict of `objects`
+                found[f"{name}.{field}"] = whole(value)
+    return found
 
 
 def unordered(value: object) -> object:
