@@ -9,9 +9,8 @@ Source: issue 1318 (davidchisnall's steps 3 and 4); semantics.md H-47 (late writ
 
 from collections import deque
 from collections.abc import Hashable
-from typing import ClassVar
 
-from actors.machine import Effect, Handler, Send, Spend, Timer
+from actors.machine import Effect, Send, Spend, Timer
 from actors.message import PageKey
 from actors.messages import (
     Ceded,
@@ -72,6 +71,18 @@ class Zeroer(KernelThread):
         self.armed = False
         #: vms whose late ones are to be seen to, the first is under way
         self.late: tuple[tuple[int, int], ...] = ()
+
+    def clone(self) -> "Zeroer":
+        """Copy the containers; the values in them are immutable and shared."""
+        twin = Zeroer(self.me, self.settings)
+        twin.rounds = self.rounds.clone()
+        twin.queue, twin.asking, twin.vm = self.queue.copy(), self.asking, self.vm
+        twin.hand, twin.group = self.hand.copy(), self.group
+        twin.chunk, twin.in_flight = self.chunk, self.in_flight
+        twin.take, twin.saying = self.take, self.saying.copy()
+        twin.steals = self.steals.copy()
+        twin.watched, twin.armed, twin.late = self.watched.copy(), self.armed, self.late
+        return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
@@ -248,15 +259,16 @@ class Zeroer(KernelThread):
         self.late = self.late[1:]
         return [Spend(m.ns), *self._see_to_next()]
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        **KernelThread.HANDLERS,
-        ZeroJob: _job,
-        Taken: _taken,
-        ChunkZeroed: _chunk_zeroed,
-        Steal: _steal,
-        WordsStored: _words_stored,
-        WordsLoaded: _words_loaded,
-        Watch: _watch,
-        Deadline: _deadline,
-        Return: _return,
-    }
+
+Zeroer.HANDLERS = {
+    **KernelThread.HANDLERS,
+    ZeroJob: Zeroer._job,
+    Taken: Zeroer._taken,
+    ChunkZeroed: Zeroer._chunk_zeroed,
+    Steal: Zeroer._steal,
+    WordsStored: Zeroer._words_stored,
+    WordsLoaded: Zeroer._words_loaded,
+    Watch: Zeroer._watch,
+    Deadline: Zeroer._deadline,
+    Return: Zeroer._return,
+}
