@@ -9,28 +9,14 @@ Source: FreeBSD smp_targeted_tlb_shootdown with its per-initiator scoreboard (r3
 
 from collections.abc import Hashable
 
-import msgspec
-
 from actors.facts import Shooting, Shot
 from actors.machine import Effect, Note, ProtocolError, Send, Spend
 from actors.messages import Invalidated, Ipi, IpiAck, Shoot, Tlbi, TlbiDone
+from actors.round import Round
 from actors.settings import Settings
 from kernel.policy.keys import Invalidate
 
 _BROADCAST = Invalidate.BROADCAST
-
-
-class Round(msgspec.Struct, frozen=True, gc=False):
-    """A shootdown round in flight: who asked for it, who has not acknowledged yet."""
-
-    vm: int
-    number: int
-    targets: int
-    pending: frozenset[int]
-
-    def freeze(self) -> tuple[int, int, int, tuple[int, ...]]:
-        """Return the canonical state."""
-        return self.vm, self.number, self.targets, tuple(sorted(self.pending))
 
 
 class Rounds:

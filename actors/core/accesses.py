@@ -89,9 +89,11 @@ class Accesses:
     def access(self, i: Access, out: list[Effect]) -> bool:
         """Execute the access run from the current element on."""
         running = self.running
-        if running.part >= i.count:
-            return running.advance(out)
-        return self._stretch(i, running.part, _USER_NEEDS[i.write], out)
+        if running.part < i.count:
+            goes_on = self._stretch(i, running.part, _USER_NEEDS[i.write], out)
+            if not goes_on or running.part < i.count or self.settings.fine:
+                return goes_on
+        return running.advance(out)
 
     def copy(self, i: Copy, out: list[Effect]) -> bool:
         """Enter the kernel and have it make the accesses; `part` counts the entry, too."""
@@ -258,6 +260,11 @@ class Accesses:
         costs = self.settings.costs
         each = costs.local_invalidate_page_ns * len(m.vpns)
         out.append(Spend(each if m.vpns else costs.local_flush_ns))
+
+    def evict(self, m: Evict) -> list[Effect]:
+        """Drop an entry for no reason of the kernel's: it is loaded anew when it is missed."""
+        self.tlb.evict(m.asid, m.vpn)
+        return []
 
     def catch_up(self, m: Switched, out: list[Effect]) -> None:
         """Drop all entries of the space, or those whose invalidation was left to this core."""

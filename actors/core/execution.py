@@ -27,18 +27,17 @@ from actors.guest.program import (
     Think,
 )
 from actors.machine import Effect, Send
-from actors.messages import Go
+from actors.messages import AwaitIndex, Go
 from actors.settings import Settings
 
 _EXIT = Exit()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Execution:
     """Runs threads until all must wait."""
 
     settings: Settings
-    me: int
     running: Running
     waits: Waits
     scheduler: Scheduler
@@ -69,7 +68,7 @@ class Execution:
                     return
             elif self.settings.fine:
                 running.doing = GO
-                out.append(Send(self.me, Go(running.thread)))
+                out.append(Send(running.me, Go(running.thread)))
                 return
 
     def run_if_idle(self, out: list[Effect]) -> None:
@@ -94,6 +93,10 @@ class Execution:
         if waits.must_wait(i, running.thread, done, out):
             return self.scheduler.park(EDGE)
         return running.advance(out)
+
+    def await_index(self, src: int, m: AwaitIndex) -> list[Effect]:
+        """Tell another core when a thread of this one has got so far."""
+        return self.waits.await_index(src, m, self.scheduler.finished(m.thread))
 
 
 def _system_call(e: Execution, i: Any, out: list[Effect]) -> bool:  # noqa: ANN401 - as in the table

@@ -77,7 +77,7 @@ from actors.messages import (
 from actors.settings import Settings
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Core(Machine):
     """The components, and what each message means to them."""
 
@@ -108,7 +108,6 @@ class Core(Machine):
         self.system_calls = SystemCalls(self.settings, self.running, self.buffer, self.scheduler)
         self.execution = Execution(
             self.settings,
-            self.me,
             self.running,
             self.waits,
             self.scheduler,
@@ -304,18 +303,6 @@ class Core(Machine):
             self.execution.run_if_idle(out)
         return out
 
-    def _tick(self, _src: int, _m: Tick) -> list[Effect]:
-        self.scheduler.tick()
-        return []
-
-    def _evict(self, _src: int, m: Evict) -> list[Effect]:
-        """Drop an entry for no reason of the kernel's: it is loaded anew when it is missed."""
-        self.accesses.tlb.evict(m.asid, m.vpn)
-        return []
-
-    def _await_index(self, src: int, m: AwaitIndex) -> list[Effect]:
-        return self.waits.await_index(src, m, self.scheduler.finished(m.thread))
-
 
 Core.HANDLERS = {
     Go: Core._go,
@@ -349,11 +336,11 @@ Core.HANDLERS = {
     Switched: Core._switched,
     Spawn: Core._spawn,
     Die: Core._die,
-    AwaitIndex: Core._await_index,
+    AwaitIndex: lambda core, src, m: core.execution.await_index(src, m),
     Reached: Core._reached,
     Wake: Core._wake,
-    Tick: Core._tick,
-    Evict: Core._evict,
+    Tick: lambda core, _src, _m: core.scheduler.tick(),
+    Evict: lambda core, _, m: core.accesses.evict(m),
     CatchUp: lambda core, src, m: core.accesses.catch_up_in_kernel(src, m),
     Tlbi: lambda core, src, m: core.interrupts.take_broadcast(src, m),
     StartTransfer: Core._start_transfer,

@@ -222,10 +222,11 @@ class Scheduler:
             self.ticking = True
             out.append(Timer(self._slice_ns(), Tick(self.lane)))
 
-    def tick(self) -> None:
+    def tick(self) -> list[Effect]:
         """Have who runs while another waits give way when it is back in user mode."""
         self.ticking = False
         self.expired = bool(self.run_queue) and self.running.thread != NO_THREAD
+        return []
 
     def preempt(self) -> None:
         """Put the running thread after the others."""
