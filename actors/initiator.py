@@ -25,7 +25,7 @@ class Rounds:
     __slots__ = ("in_flight", "me", "settings")
 
     def __init__(self, me: int, settings: Settings) -> None:
-        """Make one with none in flight."""
+        """Begin with none in flight."""
         self.me = me
         self.settings = settings
         self.in_flight: dict[int, Round] = {}

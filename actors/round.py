@@ -4,7 +4,7 @@ import msgspec
 
 
 class Round(msgspec.Struct, frozen=True, gc=False):
-    """A shootdown round in flight: who asked for it, who has not acknowledged yet."""
+    """A round in flight: the vm that asked for it, and the cores that have not acknowledged."""
 
     vm: int
     number: int

@@ -63,7 +63,7 @@ class Accesses:
     __slots__ = ("buffer", "running", "settings", "stretch_max", "tlb", "walk_killed", "walk_vpn")
 
     def __init__(self, settings: Settings, running: Running, buffer: StoreBuffer, tlb: Tlb) -> None:
-        """Make one with no walk in flight."""
+        """Begin with no walk in flight."""
         self.settings = settings
         self.running = running
         self.buffer = buffer
@@ -194,7 +194,7 @@ class Accesses:
     def translated(self, m: Translation) -> Timer | None:
         """Load the entry, unless an invalidation has killed the walk, and have the thread go on.
 
-        Returns the end of the entry's time in the TLB, if it has one.
+        Return the timer with which the entry leaves the TLB, if its time is limited.
         """
         running = self.running
         if m.op != running.thread or running.doing is not WALK:
@@ -241,7 +241,7 @@ class Accesses:
         self.walk_vpn = -1
 
     def walk_again(self) -> None:
-        """Take what comes for a thread that was woken for dead: it walks again."""
+        """Have whatever walk was in flight walked again: the thread slept meanwhile."""
         self.walk_vpn, self.walk_killed = -1, True
 
     # Entries that go.

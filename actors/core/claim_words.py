@@ -25,12 +25,12 @@ _ZEROER = Side.ZEROER
 
 
 class ClaimWords:
-    """The thief's half."""
+    """The thief's half of every claim."""
 
     __slots__ = ("buffer", "chunk_ns", "chunks", "running", "settings", "under_way")
 
     def __init__(self, settings: Settings, running: Running, buffer: StoreBuffer) -> None:
-        """Make one that claims nothing."""
+        """Begin with nothing claimed."""
         self.settings = settings
         self.running = running
         self.buffer = buffer

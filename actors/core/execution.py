@@ -1,6 +1,6 @@
 """The loop of a core: interrupts that are held, the next thread, its next instruction.
 
-Owns nothing. Touches `running`, and hands each instruction to the component that executes it.
+Owns nothing. Touches `running`; hands each instruction to the component that executes it.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _EXIT = Exit()
 
 @dataclass(eq=False, repr=False)
 class Execution:
-    """Runs threads until all must wait."""
+    """Runs threads until all of them must wait."""
 
     settings: Settings
     running: Running
@@ -88,7 +88,7 @@ class Execution:
         running, waits = self.running, self.waits
         done = None
         if waits.is_home(i.thread):
-            own = i.thread == running.thread  # its own place counts: it is there
+            own = i.thread == running.thread  # it has come as far as this await
             done = running.pc if own else self.scheduler.finished(i.thread)
         if waits.must_wait(i, running.thread, done, out):
             return self.scheduler.park(EDGE)

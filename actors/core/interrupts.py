@@ -36,7 +36,7 @@ class Interrupts:
         accesses: Accesses,
         rounds: Rounds,
     ) -> None:
-        """Make one that holds none."""
+        """Begin with none held."""
         self.me = me
         self.settings = settings
         self.running = running

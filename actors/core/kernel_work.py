@@ -1,7 +1,7 @@
 """What a core does in the kernel for an operation: shootdowns, zeroing, copying, time, files.
 
-Owns the frames that are zeroed and copied, by operation. Touches `rounds`, of interrupts that it
-sends, and has `accesses` drop the core's own entries.
+Owns the frames that are zeroed and copied, by operation. Touches `rounds`, the interrupts that it
+sends; has `accesses` drop the core's own entries.
 """
 
 from collections.abc import Hashable
@@ -46,7 +46,7 @@ class KernelWork:
     )
 
     def __init__(self, settings: Settings, accesses: Accesses, rounds: Rounds) -> None:
-        """Make one with nothing to do."""
+        """Begin with nothing to do."""
         self.settings = settings
         self.accesses = accesses
         self.rounds = rounds
@@ -91,14 +91,15 @@ class KernelWork:
 
     def zero_frames(self, src: int, m: ZeroFrames) -> list[Effect]:
         """Zero frames chunk by chunk, in groups that keep within the interrupt quantum."""
-        if len(m.frames) == self.chunks == 1:  # a zero-fill fault: one group, nothing after it
-            pfn, _ = m.frames[0]
-            self.zeroing[m.op] = Zeroing(src, ())
-            zero = ZeroChunk(m.op, (pfn,), 0)
+        op, frames = m.op, m.frames
+        if len(frames) == self.chunks == 1:  # a zero-fill fault: one group, nothing after it
+            pfn, _ = frames[0]
+            self.zeroing[op] = Zeroing(src, ())
+            zero = ZeroChunk(op, (pfn,), 0)
             return [Spend(m.ns + self.chunk_ns), Send(self.settings.memory_of(pfn), zero)]
-        todo = tuple((p, c) for p, done in m.frames for c in range(done, self.chunks))
-        self.zeroing[m.op] = Zeroing(src, todo)
-        return [Spend(m.ns), *self.zero_some(m.op)]
+        todo = tuple((p, c) for p, done in frames for c in range(done, self.chunks))
+        self.zeroing[op] = Zeroing(src, todo)
+        return [Spend(m.ns), *self.zero_some(op)]
 
     def zero_some(self, op: int) -> list[Effect]:
         """Zero the next group of an operation's frames; after the last its vm goes on."""

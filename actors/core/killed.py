@@ -1,11 +1,11 @@
 """How threads of a killed process end: each at its next instruction boundary.
 
-A sleeper in the kernel is woken by its vm or by what it waits for, and ends when it is back. Who
-waits for an instruction of a dead thread goes on: it will not be executed any more.
-Source: FreeBSD killproc, thread_suspend_check; who is in vm_waitpfault leaves when P_KILLED is set.
+A thread asleep in the kernel is woken by its vm or by what it waits for, and ends when it is back
+in user mode. A thread that waits for an instruction of a dead one goes on: nobody will execute it.
+Source: FreeBSD killproc, thread_suspend_check; vm_waitpfault returns once P_KILLED is set.
 
-Owns which threads are to end. Touches `running`, has `scheduler` park and bury them, and `waits`
-tell who waits for one.
+Owns which threads are to end. Touches `running`; has `scheduler` park and bury them, and `waits`
+tell the threads that wait for them.
 """
 
 from collections.abc import Hashable
@@ -24,7 +24,7 @@ class Killed:
     __slots__ = ("dying", "running", "scheduler", "waits")
 
     def __init__(self, running: Running, scheduler: Scheduler, waits: Waits) -> None:
-        """Make one where nobody was killed."""
+        """Begin with nobody killed."""
         self.running = running
         self.scheduler = scheduler
         self.waits = waits
@@ -42,7 +42,7 @@ class Killed:
         return tuple(self.dying)
 
     def die(self, m: Die, out: list[Effect]) -> bool:
-        """Have a thread end; True: it has, as it only computes, waits, or was not started."""
+        """Have a thread end; True if it has at once: it thinks, waits, or was not started."""
         thread = m.op
         self.dying[thread] = None
         if not self.scheduler.is_thinking_or_unborn(thread):
@@ -64,7 +64,7 @@ class Killed:
         self.waits.finished(thread, NEVER, out)
 
     def ignores(self, m: Wake) -> bool:
-        """Say whether a thread's time to wake comes too late; who still computes stops at once."""
+        """Say whether a thread to wake is dead; one that computes on the core stops at once."""
         if m.op not in self.dying:
             return False
         if m.op != self.running.thread:

@@ -269,7 +269,7 @@ class Core(Machine):
 
     def _wake(self, _src: int, m: Wake) -> list[Effect]:
         """A thread has thought enough, or its time slice is over."""
-        if self.killed.ignores(m):
+        if self.killed.dying and self.killed.ignores(m):
             return []
         out: list[Effect] = []
         if self.running.doing is not COMPUTE or m.op != self.running.thread:

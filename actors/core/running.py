@@ -1,7 +1,7 @@
 """The thread on the core, if there is one, and the address space that is current (`curpmap`).
 
 Owns the running thread's place in its program, what it does, and what is left of its computation.
-Touches `waits`, to tell who waits for an instruction that it has finished.
+Touches `waits`, which tells the threads that wait for an instruction that it has finished.
 """
 
 from collections.abc import Hashable
@@ -20,7 +20,7 @@ class Running:
     __slots__ = ("asid", "doing", "guest", "left_ns", "me", "part", "pc", "thread", "waits")
 
     def __init__(self, me: int, guest: Guest, waits: Waits) -> None:
-        """Make one with no thread, and no address space loaded."""
+        """Begin with no thread, and no address space loaded."""
         self.me = me
         self.guest = guest
         self.waits = waits
@@ -49,13 +49,13 @@ class Running:
         return [f"thread {self.thread} is in {self.doing.name} at instruction {self.pc}"]
 
     def take(self, thread: int, state: Thread) -> None:
-        """Put a thread on the core."""
+        """Put a thread on the core, with the state that was kept of it."""
         self.thread = thread
         self.pc, self.part = state.pc, state.part
         self.doing, self.left_ns = state.doing, state.left_ns
 
     def leave(self, doing: Doing, resume: Doing = RUN) -> Thread:
-        """Take the thread off the core; return what is to be kept of it."""
+        """Take the thread off the core; return the state to keep."""
         state = Thread(self.pc, self.part, doing, resume, self.left_ns)
         self.left_ns = 0
         self.thread, self.doing = NO_THREAD, DONE
@@ -66,7 +66,7 @@ class Running:
         return self.guest.at(self.thread, self.pc)
 
     def advance(self, out: list[Effect]) -> bool:
-        """Go to the next instruction and tell who waits for that; True: the thread goes on."""
+        """Go to the next instruction and tell those who wait for that; True: the thread goes on."""
         done = self.pc
         self.pc = done + 1
         self.part = 0

@@ -7,7 +7,7 @@ Source: amd64 pmap_activate_sw; sched_ule.c.
 
 Owns the threads that do not run, the run queue, the clock and what a switch has begun. Touches
 `running`, which it fills and empties; reads whether `buffer` is empty; has `accesses` forget a walk
-and catch up with invalidations that were left to the core.
+and catch up with invalidations that were left to this core.
 """
 
 from collections import deque
@@ -58,7 +58,7 @@ _LEAST_PART = 6
 
 
 class Scheduler:
-    """Threads of this core, and who of them is next."""
+    """The threads of this core, and which of them is next."""
 
     __slots__ = (
         "accesses",
@@ -86,7 +86,7 @@ class Scheduler:
         buffer: StoreBuffer,
         accesses: Accesses,
     ) -> None:
-        """Make one with these threads, none of which is to run yet."""
+        """Begin with these threads, none of which is to run yet."""
         #: of context switches: a thread may have an operation in flight, asleep
         self.me = me
         self.lane = KERNEL_LANE + me
@@ -150,7 +150,8 @@ class Scheduler:
         if self.buffer.entries or self.idling:
             return False
         if not self.run_queue:
-            self._go_idle(out)
+            if self.left:
+                self._go_idle(out)
             return False
         running, settings = self.running, self.settings
         thread = self.run_queue.popleft()
@@ -166,14 +167,13 @@ class Scheduler:
         return True
 
     def _go_idle(self, out: list[Effect]) -> None:
-        """Switch to the idle thread: an occasion for what was left to this core.
+        """Switch to the idle thread: an occasion for invalidations that were left to this core.
 
-        Not where the thread only thinks: it computes.
+        A thread that thinks computes, so the core does not go idle then.
         """
-        if self.left:
-            self.left, self.idling = False, True
-            asid = self.running.asid
-            out.append(Send(self.settings.vm_of[asid], SwitchIn(self.lane, asid)))
+        self.left, self.idling = False, True
+        asid = self.running.asid
+        out.append(Send(self.settings.vm_of[asid], SwitchIn(self.lane, asid)))
 
     def _resume(self, out: list[Effect]) -> None:
         """Go on with a thread that has just got the core."""
@@ -223,7 +223,7 @@ class Scheduler:
             out.append(Timer(self._slice_ns(), Tick(self.lane)))
 
     def tick(self) -> list[Effect]:
-        """Have who runs while another waits give way when it is back in user mode."""
+        """Have the running thread give way, if another waits, when it is back in user mode."""
         self.ticking = False
         self.expired = bool(self.run_queue) and self.running.thread != NO_THREAD
         return []
@@ -261,7 +261,7 @@ class Scheduler:
         out.append(Timer(ns, Wake(running.thread)))
 
     def computed(self, out: list[Effect]) -> bool:
-        """End a part of a computation; True: whoever is next may run."""
+        """End a part of a computation; True if the next thread may run."""
         running = self.running
         running.doing = RUN
         if running.left_ns and not self.run_queue:
@@ -282,7 +282,7 @@ class Scheduler:
         return False
 
     def _leave_for_good(self) -> None:
-        """Note that nobody computes off the core: if it stays idle, it is an occasion."""
+        """Note that no thread computes off the core: if none comes, the core goes idle."""
         self.last, self.left = NO_THREAD, self.defers
 
     def sleep(self, m: Sleep | ReadPage) -> None:
@@ -302,14 +302,14 @@ class Scheduler:
             self._tick(out)
 
     def pass_await(self, thread: int) -> int:
-        """Have a parked thread go past the instruction with which it waits; return that."""
+        """Have a parked thread go past its await; return the index of that instruction."""
         state = self.threads[thread]
         assert state.doing is EDGE
         self.threads[thread] = Thread(state.pc + 1, 0, EDGE)
         return state.pc
 
     def is_thinking_or_unborn(self, thread: int) -> bool:
-        """Say whether a thread is off the core and has nothing in flight that comes back to it.
+        """Say whether a thread is off the core with nothing in flight in the kernel.
 
         It thinks, waits for another thread, or was not started.
         """

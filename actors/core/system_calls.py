@@ -1,6 +1,6 @@
 """Entering the kernel for a system call, and coming back.
 
-Owns nothing: which call of its instruction a thread is at is in `running`. Touches `running`; reads
+Owns nothing: `running` knows at which call of its instruction a thread is. Touches `running`; reads
 whether `buffer` is empty; has `scheduler` park a thread that has ended.
 """
 
@@ -18,14 +18,14 @@ from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
 class SystemCalls:
-    """Calls of the running thread; what starts and ends threads besides."""
+    """System calls of the running thread, and the instructions that start and end threads."""
 
     __slots__ = ("advice", "buffer", "checks", "running", "scheduler", "settings")
 
     def __init__(
         self, settings: Settings, running: Running, buffer: StoreBuffer, scheduler: Scheduler
     ) -> None:
-        """Make the way into the kernel."""
+        """Make the way into the kernel for these neighbours."""
         self.settings = settings
         self.running = running
         self.buffer = buffer
@@ -62,7 +62,7 @@ class SystemCalls:
         return self.running.advance(out)
 
     def returned(self, m: Return) -> list[Effect]:
-        """Come back from a call: the thread goes on with the instruction's next, or after it."""
+        """Come back from a call: the thread goes on with the instruction's next call, if any."""
         running = self.running
         running.expect(m, CALL)
         i = running.instruction()

@@ -1,7 +1,7 @@
 """Transfers of devices that a core's threads have asked for: begun, awaited, complete.
 
-Owns how many of each thread are under way. Touches `running`, whose call returns when a transfer
-is handed over, and has `scheduler` park who waits for its own.
+Owns how many of each thread are under way. Touches `running`, whose call returns once a transfer is
+handed over; has `scheduler` park a thread that waits for its transfers.
 """
 
 from collections.abc import Hashable
@@ -26,7 +26,7 @@ class Transfers:
     __slots__ = ("running", "scheduler", "settings", "under_way")
 
     def __init__(self, settings: Settings, running: Running, scheduler: Scheduler) -> None:
-        """Make one that waits for no device."""
+        """Begin with none under way."""
         self.settings = settings
         self.running = running
         self.scheduler = scheduler
@@ -73,7 +73,7 @@ class Transfers:
         return self.scheduler.park(TRANSFER)
 
     def end(self, m: TransferDone) -> bool:
-        """Count a transfer that is complete; True: its thread has waited for it, the last."""
+        """Count a transfer that is complete; True if its thread waits and this was the last."""
         left = self.under_way.pop(m.op) - 1
         if left:
             self.under_way[m.op] = left

@@ -1,7 +1,7 @@
 """Threads that wait for instructions of other threads, here or on other cores.
 
-Owns who waits for threads of this core (`watchers`), and how far threads of other cores are known
-to be (`reached`). Touches nothing else: how far a thread of this core is, it is told.
+Owns which threads wait for those of this core (`watchers`), and how far threads of other cores are
+known to be (`reached`). Touches nothing else; it is told how far a thread of this core is.
 """
 
 from collections.abc import Hashable
@@ -13,12 +13,12 @@ from actors.settings import Settings
 
 
 class Waits:
-    """Both ends of every wait: the core of who waits, and the core of whom it waits for."""
+    """Both ends of a wait: on the core of the thread that waits, and on the core of the other."""
 
     __slots__ = ("me", "reached", "settings", "watchers")
 
     def __init__(self, me: int, settings: Settings) -> None:
-        """Make one where nobody waits."""
+        """Begin with nobody waiting."""
         self.me = me
         self.settings = settings
         #: (thread, index) of ours -> (core, thread) that wait for it, oldest first
@@ -42,7 +42,7 @@ class Waits:
         return self.settings.core_of[thread] == self.me
 
     def must_wait(self, i: Await, thread: int, done: int | None, out: list[Effect]) -> bool:
-        """Say whether `thread` must wait for another; note who waits, or ask the other's core.
+        """Say whether `thread` must wait for another; if so note it, or ask the other's core.
 
         done: the last instruction that the other has finished, if it is bound to this core.
         """
@@ -75,7 +75,7 @@ class Waits:
         self.reached[m.thread] = max(m.index, self.reached.get(m.thread, -1))
 
     def finished(self, thread: int, index: int, out: list[Effect]) -> None:
-        """Tell who waits for an instruction up to `index` of a thread of this core."""
+        """Tell all that wait for an instruction up to `index` of a thread of this core."""
         for key in sorted(self.watchers):
             if key[0] == thread and key[1] <= index:
                 for core, waiter in self.watchers.pop(key):

@@ -1,13 +1,13 @@
 """The page daemon of one memory domain: passes over the queues until enough frames are free.
 
     Pressure -> a pass: HOLES, NOREUSE, INACTIVE, LAUNDRY as far as frames are short, then ACTIVE;
-    PassEnded -> Pressure: how short now?   enough: idle;   the pass brought something: the next;
-    it did not, and somebody waits: a pause, then the next; too often: the largest process goes
+    PassEnded -> Pressure: how short now?   enough: idle;   the pass freed something: the next one;
+    it did not, and somebody waits: a pause, then the next; too often: the largest process dies
 
 The queues are with the vms, as they are with the pages in the kernel: the page daemon has each scan
 its own and is the initiator of that operation. Nothing is sent to it while frames are plentiful.
 Source: FreeBSD vm_pageout_worker, vm_pageout_mightbe_oom; one worker a domain. Its laundry thread
-is a part of it here, and of its controller (pidctrl) the shortage itself.
+is a part of it here; of its controller (pidctrl) only the shortage itself is.
 """
 
 from collections.abc import Hashable
@@ -98,7 +98,7 @@ class PageDaemon(KernelThread):
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return (
             (self.stage, self.shortage, self.freed, self.laundered),
             (self.at, self.first, self.vain, self.free),
@@ -185,7 +185,8 @@ class PageDaemon(KernelThread):
     def _tried_enough(self, free: int) -> list[Effect]:
         """Have a process killed, if this is the first domain; else leave that to it, and sleep.
 
-        Who sleeps for frames waits at all domains, so the first one's page daemon has failed, too.
+        An operation that sleeps for frames waits at all domains, so the first one's page daemon has
+        failed, too.
         FreeBSD has them vote (vm_pageout_mightbe_oom).
         """
         if self.settings.daemons[0] == self.me:
@@ -194,7 +195,7 @@ class PageDaemon(KernelThread):
         return [Send(self.memory, PassEnded(self.lane, in_vain=True, gives_up=True))]
 
     def _out_of_memory(self, free: int) -> list[Effect]:
-        """Ask who is largest."""
+        """Ask the vms which process is largest."""
         self.stage, self.vain, self.free = Stage.CENSUS, 0, free
         self.sizes, self.asked = (), self.vms
         self.held = self.kept = 0
@@ -218,7 +219,7 @@ class PageDaemon(KernelThread):
             self.stage = Stage.KILL
             return [Send(vm, Kill(self.lane, asid, free))]
         if held or free + kept < self.settings.frames:
-            # holes that somebody works on, frames on their way
+            # holes that an operation works on, or frames on their way
             self.stage = Stage.PAUSE
             return [Timer(_PAUSE_NS, Rescan(self.lane))]
         self.stage = Stage.IDLE
