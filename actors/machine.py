@@ -3,8 +3,9 @@
     on(src, message) -> effects        Send | Spend | Timer | Note
 
 No clock, randomness, I/O, threads or Ray in here or in any machine: hosts own time, order and
-transport. A machine's fields are dicts, lists and deques of immutable values; handlers replace
-values and never mutate them, so `clone` copies containers only and `freeze` is canonical.
+transport. A machine's fields, and those of the components that it is made of, are dicts, lists and
+deques of immutable values; handlers replace values and never mutate them, so `clone` copies
+containers only and `freeze` is canonical.
 """
 
 from abc import ABC, abstractmethod
@@ -78,20 +79,9 @@ class Machine(ABC):
         """Give the effects with which the run begins."""
         return []
 
+    @abstractmethod
     def clone(self) -> Self:
         """Copy the containers; the values in them are immutable and shared."""
-        twin = object.__new__(type(self))
-        mine = twin.__dict__
-        mine.update(self.__dict__)
-        for name, value in self.__dict__.items():
-            kind = value.__class__
-            if kind in _PLAIN:
-                continue
-            if kind is dict and value and _is_nested(value):
-                mine[name] = {k: v.copy() for k, v in value.items()}
-            elif (copy := getattr(value, "copy", None)) is not None:
-                mine[name] = copy()
-        return twin
 
     @abstractmethod
     def freeze(self) -> Hashable:
@@ -100,12 +90,3 @@ class Machine(ABC):
     def waiting(self) -> list[str]:
         """Name what the machine still waits for; a quiescent run has nothing here."""
         return []
-
-
-#: have nothing to copy, and are asked first, as there are many
-_PLAIN = frozenset({int, bool, str, tuple})
-
-
-def _is_nested(value: dict[Any, Any]) -> bool:
-    first = next(iter(value.values()))
-    return first.__class__ in (dict, list)

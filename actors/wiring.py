@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from actors.core.machine import Core
+from actors.core.assembly import idle_core
 from actors.guest.program import Guest
 from actors.hardware.device import Device
 from actors.hardware.memory import Memory
@@ -118,7 +118,8 @@ def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> M
     """Make the machine of one actor in its initial state."""
     role = wiring.roles[actor]
     if role == "core":
-        return Core(actor, settings, guest)
+        bound = (t for t, core in enumerate(settings.core_of) if core == actor)
+        return idle_core(actor, settings, guest, bound)
     made: dict[str, type[Vm | Memory | PageDaemon | Zeroer | Swap | Device]] = {
         "vm": Vm,
         "memory": Memory,
@@ -132,7 +133,15 @@ def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> M
 
 def build(wiring: Wiring, settings: Settings, guest: Guest) -> list[Machine]:
     """Make all machines, in order of their ids."""
-    return [build_one(wiring, a, settings, guest) for a in range(len(wiring.names))]
+    bound: dict[int, list[int]] = {}
+    for thread, core in enumerate(settings.core_of):
+        bound.setdefault(core, []).append(thread)
+    return [
+        idle_core(actor, settings, guest, bound.get(actor, ()))
+        if role == "core"
+        else build_one(wiring, actor, settings, guest)
+        for actor, role in enumerate(wiring.roles)
+    ]
 
 
 _PAIRS = {

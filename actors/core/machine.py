@@ -3,34 +3,37 @@
 Threads are scheduled cooperatively: a thread runs until it thinks, waits for another thread, sleeps
 in the kernel or ends. While a thread thinks, its address space stays current on the core, as it
 does on an idle core: interrupts for it keep coming.
+
+This module makes a core of its components and routes messages to them. Each component owns its
+fields and says what it may touch; none knows the core:
+
+    waits <- running <- accesses <- scheduler <- system calls, transfers, killed <- execution
+             store buffer <- accesses, interrupts, claim words, scheduler, system calls
+             rounds <- interrupts, kernel work
+
+Whatever lets a thread go on ends with `execution.run`.
 """
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Hashable
+from dataclasses import dataclass
 
-from actors.core.killing import CoreKill
-from actors.core.scheduler import CoreSchedule
-from actors.core.state import NO_THREAD, Phase
-from actors.core.transfers import CoreTransfers
-from actors.facts import CallEnded, CallStarted
-from actors.guest.calls import calls, is_call
-from actors.guest.program import (
-    Access,
-    Await,
-    Copy,
-    Create,
-    DmaWait,
-    Exit,
-    Fence,
-    Fork,
-    Instruction,
-    Quit,
-    Think,
-)
-from actors.machine import Effect, Handler, Note, Send, Spend, Timer
+from actors.core.accesses import Accesses
+from actors.core.claim_words import ClaimWords
+from actors.core.execution import Execution
+from actors.core.interrupts import Interrupts
+from actors.core.kernel_work import KernelWork
+from actors.core.killed import Killed
+from actors.core.running import Running
+from actors.core.scheduler import Scheduler
+from actors.core.store_buffer import StoreBuffer
+from actors.core.system_calls import SystemCalls
+from actors.core.transfers import Transfers
+from actors.core.values import COMPUTE, DRAIN, FAULT, GO, LOAD, RUN, WOKEN
+from actors.core.waits import Waits
+from actors.initiator import Rounds
+from actors.machine import Effect, Machine, Spend
 from actors.messages import (
     AwaitIndex,
-    Call,
     CatchUp,
     ChunkCopied,
     ChunkZeroed,
@@ -39,7 +42,6 @@ from actors.messages import (
     Die,
     Drain,
     Evict,
-    Fault,
     Flush,
     FrameFilled,
     Go,
@@ -72,14 +74,14 @@ from actors.messages import (
     Work,
     ZeroFrames,
 )
-from actors.settings import TLB_LANE
-from kernel.errors import Errno
-from kernel.units import ASID_SHIFT, PAGE_SHIFT, PAGE_SIZE
+from actors.settings import Settings
 
 
-class Core(CoreTransfers):
-    """Behaviour: scheduling and the kernel's entry and exit."""
+@dataclass(eq=False, repr=False)
+class Core(Machine):
+    """The components, and what each message means to them."""
 
+    ROLE = "core"
     RECEIVES = (
         Go | Translation | PageFault | Loaded | Stored | Drain | Resolved | Signal | Return | Work
         | Sleep | Wakeup | Shoot | Ipi | IpiAck | Flush | ZeroFrames | ChunkZeroed | CopyFrame
@@ -88,227 +90,259 @@ class Core(CoreTransfers):
         | Claim | WordsStored | WordsLoaded | Poll | StartTransfer | TransferDone
     )  # fmt: skip
 
+    me: int
+    settings: Settings
+    waits: Waits
+    running: Running
+    buffer: StoreBuffer
+    accesses: Accesses
+    rounds: Rounds
+    interrupts: Interrupts
+    kernel_work: KernelWork
+    claim_words: ClaimWords
+    scheduler: Scheduler
+    transfers: Transfers
+    killed: Killed
+
+    def __post_init__(self) -> None:
+        self.system_calls = SystemCalls(self.settings, self.running, self.buffer, self.scheduler)
+        self.execution = Execution(
+            self.settings,
+            self.running,
+            self.waits,
+            self.scheduler,
+            self.interrupts,
+            self.killed,
+            self.accesses,
+            self.system_calls,
+            self.transfers,
+        )
+
+    def clone(self) -> "Core":
+        """Copy the components and wire the copies to one another."""
+        waits, buffer, rounds = self.waits.clone(), self.buffer.clone(), self.rounds.clone()
+        running = self.running.clone(waits)
+        accesses = self.accesses.clone(running, buffer)
+        scheduler = self.scheduler.clone(running, buffer, accesses)
+        return Core(
+            self.me,
+            self.settings,
+            waits,
+            running,
+            buffer,
+            accesses,
+            rounds,
+            self.interrupts.clone(running, buffer, accesses, rounds),
+            self.kernel_work.clone(accesses, rounds),
+            self.claim_words.clone(running, buffer),
+            scheduler,
+            self.transfers.clone(running, scheduler),
+            self.killed.clone(running, scheduler, waits),
+        )
+
+    def freeze(self) -> Hashable:
+        """Return the canonical state."""
+        return (
+            self.waits.freeze(),
+            self.running.freeze(),
+            self.buffer.freeze(),
+            self.accesses.freeze(),
+            self.rounds.freeze(),
+            self.interrupts.freeze(),
+            self.kernel_work.freeze(),
+            self.claim_words.freeze(),
+            self.scheduler.freeze(),
+            self.transfers.freeze(),
+            self.killed.freeze(),
+        )
+
+    def waiting(self) -> list[str]:
+        """Name threads that have not ended, and whatever is under way."""
+        return [
+            *self.scheduler.waiting(),
+            *self.running.waiting(),
+            *self.rounds.waiting(),
+            *self.buffer.waiting(),
+            *self.interrupts.waiting(),
+            *self.transfers.waiting(),
+        ]
+
     def start(self) -> list[Effect]:
         """Begin with the threads that are there from the start."""
         out: list[Effect] = []
-        for thread in sorted(self.threads):
-            if self.guest.threads[thread].initial:
-                self.run_queue.append(thread)
-        self.run(out)
+        threads = self.running.guest.threads
+        self.scheduler.begin(t for t in sorted(self.scheduler.threads) if threads[t].initial)
+        self.execution.run(out)
         return out
 
-    # Running.
-
-    def run(self, out: list[Effect]) -> None:
-        """Run the current thread, or the next that can, until it must wait."""
-        if self.held and self.phase not in (Phase.LOAD, Phase.SWITCH):
-            self.take_held(out)
-        while True:
-            if self.thread == NO_THREAD and not self.dispatch(out):
-                return
-            if self.phase is not Phase.RUN:
-                return
-            if self.dying and self.end_killed(out):
-                continue
-            if self.expired and self.run_queue:
-                self.preempt()
-                continue
-            i = self.guest.at(self.thread, self.pc) or _EXIT
-            execute = self.EXECUTE.get(i.__class__, Core._system_call)
-            if not execute(self, i, out):
-                if self.thread != NO_THREAD:
-                    return
-            elif self.settings.fine:
-                self.phase = Phase.GO
-                out.append(Send(self.me, Go(self.thread)))
-                return
-
-    # Instructions: each says whether the thread goes on.
-
-    def _fence(self, _i: Fence, out: list[Effect]) -> bool:
-        if self.buffer:
-            self.phase = Phase.DRAIN
-            return False
-        return self._next(out)
-
-    def _system_call(self, i: Instruction, out: list[Effect]) -> bool:
-        """Enter the kernel; its locked instructions drain the store buffer first."""
-        assert is_call(i)
-        if self.buffer:
-            self.phase = Phase.DRAIN
-            return False
-        settings = self.settings
-        todo = calls(i, settings.mapped_advice, checks=settings.commit_checks)
-        if self.part >= len(todo):
-            return self._called(i, out)
-        kind, va, length, args = todo[self.part]
-        self.phase = Phase.CALL
-        out.append(Note(CallStarted(self.thread, kind, length + PAGE_SIZE - 1 >> PAGE_SHIFT)))
-        out.append(Spend(self.settings.costs.syscall_ns))
-        vm = self.settings.vm_of[self.asid]
-        out.append(Send(vm, Call(self.thread, self.pc, kind, self.asid, va, length, args)))
-        return False
-
-    def _called(self, i: Instruction, out: list[Effect]) -> bool:
-        """Go on behind a system call, in two processes after a fork, in none after an exit."""
-        if isinstance(i, Quit):
-            return self.exit_thread(i, out)
-        if isinstance(i, Fork):
-            out.append(Send(self.settings.core_of[i.thread], Spawn(self.thread, i.thread)))
-        return self._next(out)
-
-    EXECUTE: ClassVar[dict[type, Callable[..., bool]]] = {
-        Access: CoreSchedule.access,
-        Copy: CoreSchedule.copy,
-        Think: CoreSchedule.think,
-        Await: CoreSchedule.wait_for,
-        Create: CoreSchedule.create,
-        Exit: CoreSchedule.exit_thread,
-        Fence: _fence,
-        DmaWait: CoreTransfers.wait_for_transfers,
-    }
-
-    # Answers.
-
-    def _goes_on(self, out: list[Effect]) -> list[Effect]:
-        self.phase = Phase.RUN
-        self.run(out)
-        return out
+    # Messages to the running thread.
 
     def _go(self, _src: int, m: Go) -> list[Effect]:
-        self.expect(m, Phase.GO)
+        self.running.expect(m, GO)
         return self._goes_on([])
-
-    def _translation(self, _src: int, m: Translation) -> list[Effect]:
-        """Load the entry and make the access, unless an invalidation has killed the walk."""
-        if m.op != self.thread or self.phase is not Phase.WALK:
-            self.expect(m, Phase.WALK)
-        killed, self.walk_vpn = self.walk_killed, -1
-        asid = self.asid
-        if not killed:
-            self.tlb.load(asid, m.vpn, m.pte)
-        out = self._goes_on([Spend(m.ns)] if m.ns else [])
-        life = self.settings.tlb_life_ns
-        if life and not killed:  # behind what the thread does next, which goes on with its walk
-            lane = TLB_LANE + (asid << ASID_SHIFT | m.vpn)
-            out.append(Timer(life, Evict(lane, asid, m.vpn)))
-        return out
-
-    def _evict(self, _src: int, m: Evict) -> list[Effect]:
-        """Drop an entry for no reason of the kernel's: it is loaded anew when it is missed."""
-        self.tlb.evict(m.asid, m.vpn)
-        return []
-
-    def _page_fault(self, _src: int, m: PageFault) -> list[Effect]:
-        self.expect(m, Phase.WALK)
-        self.walk_vpn = -1
-        # a cached entry that no longer permits what the page table does not permit is dropped
-        self.tlb.invalidate(self.asid, (m.vpn,))
-        i = self.guest.at(self.thread, self.pc)
-        assert isinstance(i, Access | Copy)
-        self.phase = Phase.FAULT
-        vm = self.settings.vm_of[self.asid]
-        return [Send(vm, Fault(m.op, self.asid, m.vpn, i.write, isinstance(i, Copy)))]
-
-    def _resolved(self, _src: int, m: Resolved) -> list[Effect]:
-        self.expect(m, Phase.FAULT)
-        return self._goes_on([Spend(m.ns)])
-
-    def _signal(self, _src: int, m: Signal) -> list[Effect]:
-        """SIGSEGV: the guest's handler skips the access. In the kernel, the call gives EFAULT."""
-        self.expect(m, Phase.FAULT, Phase.WALK)
-        self.walk_vpn = -1
-        out: list[Effect] = [Spend(m.ns)]
-        i = self.guest.at(self.thread, self.pc)
-        if isinstance(i, Copy):
-            self.copied(i, Errno.EFAULT, out)
-        else:
-            self.part += 1
-        return self._goes_on(out)
 
     def _loaded(self, _src: int, m: Loaded) -> list[Effect]:
-        self.expect(m, Phase.LOAD)
+        self.running.expect(m, LOAD)
         return self._goes_on([])
 
-    def _stored(self, _src: int, _m: Stored | WordsStored) -> list[Effect]:
-        out: list[Effect] = []
-        self.buffer.popleft()
-        self.store_in_flight = False
-        if self.settings.fine and self.buffer:
-            out.append(Send(self.me, Drain(self.buffer[0].op)))
-        else:
-            self.drain(out)
-        return self._drained(out)
+    def _resolved(self, _src: int, m: Resolved) -> list[Effect]:
+        self.running.expect(m, FAULT)
+        return self._goes_on([Spend(m.ns)])
 
-    def _drain(self, _src: int, _m: Drain) -> list[Effect]:
-        out: list[Effect] = []
-        self.drain(out)
-        return self._drained(out)
+    def _goes_on(self, out: list[Effect]) -> list[Effect]:
+        self.running.doing = RUN
+        self.execution.run(out)
+        return out
 
-    def _drained(self, out: list[Effect]) -> list[Effect]:
-        """Go on if what waited for the store buffer to be empty can."""
-        if self.buffer:
-            return out
-        if self.claiming:
-            self.claim_fence(out)
-        if self.phase is Phase.DRAIN:
-            return self._goes_on(out)
-        if self.thread == NO_THREAD:
-            self.run(out)
+    def _translation(self, _src: int, m: Translation) -> list[Effect]:
+        """Load the entry and make the access; its end comes after what the thread does next."""
+        leaves = self.accesses.translated(m)
+        out: list[Effect] = [Spend(m.ns)] if m.ns else []
+        self.execution.run(out)
+        if leaves is not None:
+            out.append(leaves)
+        return out
+
+    def _signal(self, _src: int, m: Signal) -> list[Effect]:
+        out: list[Effect] = [Spend(m.ns)]
+        self.accesses.signalled(m, out)
+        self.execution.run(out)
         return out
 
     def _return(self, _src: int, m: Return) -> list[Effect]:
-        self.expect(m, Phase.CALL)
-        i = self.guest.at(self.thread, self.pc)
-        assert i is not None
-        settings = self.settings
-        todo = calls(i, settings.mapped_advice, checks=settings.commit_checks)
-        kind = todo[self.part][0]
-        self.part += 1
-        return self._goes_on([Spend(m.ns), Note(CallEnded(m.op, kind, m.error))])
+        out = self.system_calls.returned(m)
+        self.execution.run(out)
+        return out
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        Go: _go,
-        Translation: _translation,
-        PageFault: _page_fault,
-        Loaded: _loaded,
-        Stored: _stored,
-        WordsStored: _stored,
-        Claim: CoreSchedule.claim,
-        WordsLoaded: CoreSchedule.words_loaded,
-        Poll: CoreSchedule.poll,
-        Drain: _drain,
-        Resolved: _resolved,
-        Signal: _signal,
-        Return: _return,
-        Work: CoreSchedule.work,
-        Sleep: CoreSchedule.sleep,
-        Wakeup: CoreSchedule.wakeup,
-        Shoot: CoreSchedule.shoot_down,
-        Ipi: CoreSchedule.take_ipi,
-        IpiAck: CoreSchedule.count_ack,
-        Flush: CoreSchedule.flush_late,
-        ZeroFrames: CoreSchedule.zero_frames,
-        ChunkZeroed: CoreSchedule.chunk_zeroed,
-        CopyFrame: CoreSchedule.copy_frame,
-        ChunkCopied: CoreSchedule.chunk_copied,
-        ReadPage: CoreSchedule.read_page,
-        PageRead: CoreSchedule.page_read,
-        FrameFilled: CoreSchedule.frame_filled,
-        Switched: CoreSchedule.switched,
-        Spawn: CoreKill.spawn,
-        Die: CoreKill.die,
-        AwaitIndex: CoreSchedule.await_index,
-        Reached: CoreKill.reached_index,
-        Wake: CoreKill.wake,
-        Tick: CoreSchedule.tick,
-        Evict: _evict,
-        CatchUp: CoreSchedule.in_kernel,
-        Tlbi: CoreSchedule.take_tlbi,
-        TlbiDone: CoreSchedule.count_ack,
-        StartTransfer: CoreTransfers.start_transfer,
-        TransferDone: CoreTransfers.transfer_done,
-    }
+    def _sleep(self, _src: int, m: Sleep) -> list[Effect]:
+        self.scheduler.sleep(m)
+        out: list[Effect] = [Spend(m.ns)]
+        self.execution.run(out)
+        return out
+
+    def _read_page(self, _src: int, m: ReadPage) -> list[Effect]:
+        self.scheduler.sleep(m)
+        out = self.kernel_work.read_page(m)
+        self.execution.run(out)
+        return out
+
+    def _start_transfer(self, _src: int, m: StartTransfer) -> list[Effect]:
+        out = self.transfers.start(m)
+        self.execution.run(out)
+        return out
+
+    # The store buffer.
+
+    def _stored(self, _src: int, _m: Stored | WordsStored) -> list[Effect]:
+        out: list[Effect] = []
+        self.buffer.performed(out)
+        if not self.buffer.entries:
+            self._drained(out)
+        return out
+
+    def _drain(self, _src: int, _m: Drain) -> list[Effect]:
+        out: list[Effect] = []
+        self.buffer.drain(out)
+        if not self.buffer.entries:
+            self._drained(out)
+        return out
+
+    def _drained(self, out: list[Effect]) -> None:
+        """Go on with what has waited for the store buffer to be empty."""
+        if self.claim_words.under_way:
+            self.claim_words.fence(out)
+        if self.running.doing is DRAIN:
+            self._goes_on(out)
+        else:
+            self.execution.run_if_idle(out)
+
+    # Threads that come to the run queue, or never will again.
+
+    def _switched(self, _src: int, m: Switched) -> list[Effect]:
+        out: list[Effect] = []
+        self.scheduler.switched(m, out)
+        self.execution.run(out)
+        return out
+
+    def _woken(self, _src: int, m: Wakeup | FrameFilled) -> list[Effect]:
+        return self.execution.ready(m.op, WOKEN, [])
+
+    def _wake(self, _src: int, m: Wake) -> list[Effect]:
+        """A thread has thought enough, or its time slice is over."""
+        if self.killed.dying and self.killed.ignores(m):
+            return []
+        out: list[Effect] = []
+        if self.running.doing is not COMPUTE or m.op != self.running.thread:
+            return self.execution.ready(m.op, RUN, out)
+        if self.scheduler.computed(out):
+            self.execution.run(out)
+        return out
+
+    def _spawn(self, _src: int, m: Spawn) -> list[Effect]:
+        if m.thread in self.killed.dying:
+            return []
+        return self.execution.ready(m.thread, RUN, [])
+
+    def _reached(self, _src: int, m: Reached) -> list[Effect]:
+        """Note how far a thread is that one of ours waits for; ours goes past its await."""
+        if m.op in self.killed.dying:
+            return []
+        out: list[Effect] = []
+        self.waits.learn(m)
+        self.waits.finished(m.op, self.scheduler.pass_await(m.op), out)
+        return self.execution.ready(m.op, RUN, out)
+
+    def _transfer_done(self, _src: int, m: TransferDone) -> list[Effect]:
+        """A device interrupts: a transfer of a thread of this core is complete."""
+        out: list[Effect] = [Spend(self.settings.costs.dma_done_ns)]
+        return self.execution.ready(m.op, RUN, out) if self.transfers.end(m) else out
+
+    def _die(self, _src: int, m: Die) -> list[Effect]:
+        out: list[Effect] = []
+        if self.killed.die(m, out):
+            self.execution.run_if_idle(out)
+        return out
 
 
-_EXIT = Exit()
+Core.HANDLERS = {
+    Go: Core._go,
+    Translation: Core._translation,
+    PageFault: lambda core, _, m: core.accesses.faulted(m),
+    Loaded: Core._loaded,
+    Stored: Core._stored,
+    WordsStored: Core._stored,
+    Claim: lambda core, src, m: core.claim_words.begin(src, m),
+    WordsLoaded: lambda core, _, m: core.claim_words.words_loaded(m),
+    Poll: lambda core, _, m: core.claim_words.poll(m),
+    Drain: Core._drain,
+    Resolved: Core._resolved,
+    Signal: Core._signal,
+    Return: Core._return,
+    Work: lambda core, src, m: core.kernel_work.work(src, m),
+    Sleep: Core._sleep,
+    Wakeup: Core._woken,
+    Shoot: lambda core, src, m: core.kernel_work.shoot_down(src, m),
+    Ipi: lambda core, src, m: core.interrupts.take(src, m),
+    IpiAck: lambda core, src, m: core.kernel_work.count_ack(src, m),
+    TlbiDone: lambda core, src, m: core.kernel_work.count_ack(src, m),
+    Flush: lambda core, _, m: core.interrupts.flush_late(m),
+    ZeroFrames: lambda core, src, m: core.kernel_work.zero_frames(src, m),
+    ChunkZeroed: lambda core, _, m: core.kernel_work.zero_some(m.op),
+    CopyFrame: lambda core, src, m: core.kernel_work.copy_frame(src, m),
+    ChunkCopied: lambda core, _, m: core.kernel_work.chunk_copied(m),
+    ReadPage: Core._read_page,
+    PageRead: lambda core, _, m: core.kernel_work.page_read(m),
+    FrameFilled: Core._woken,
+    Switched: Core._switched,
+    Spawn: Core._spawn,
+    Die: Core._die,
+    AwaitIndex: lambda core, src, m: core.execution.await_index(src, m),
+    Reached: Core._reached,
+    Wake: Core._wake,
+    Tick: lambda core, _src, _m: core.scheduler.tick(),
+    Evict: lambda core, _, m: core.accesses.evict(m),
+    CatchUp: lambda core, src, m: core.accesses.catch_up_in_kernel(src, m),
+    Tlbi: lambda core, src, m: core.interrupts.take_broadcast(src, m),
+    StartTransfer: Core._start_transfer,
+    TransferDone: Core._transfer_done,
+}

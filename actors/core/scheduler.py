@@ -1,51 +1,145 @@
-"""Which thread runs: run queue, context switches, threads that wait for others.
+"""Which thread runs: run queue, time slices, computing, context switches, parking.
 
 A thread keeps the core until it waits for another, sleeps in the kernel, ends, thinks (unless
 thinking is computing), or its time slice is over while another waits. A switch to another address
 space is a chain of deliveries with interrupts off; a switch within one returns early.
 Source: amd64 pmap_activate_sw; sched_ule.c.
+
+Owns the threads that do not run, the run queue, the clock and what a switch has begun. Touches
+`running`, which it fills and empties; reads whether `buffer` is empty; has `accesses` forget a walk
+and catch up with invalidations that were left to this core.
 """
 
-from abc import abstractmethod
+from collections import deque
+from collections.abc import Hashable, Iterable
 
-from actors.core.claims import CoreClaim
-from actors.core.state import NO_SPACE, NO_THREAD, Phase, Thread
-from actors.guest.program import Await, Create, Exit, Quit, Think
-from actors.machine import Effect, ProtocolError, Send, Spend, Timer
-from actors.message import Message
+from actors.core.accesses import Accesses
+from actors.core.running import Running
+from actors.core.store_buffer import StoreBuffer
+from actors.core.values import (
+    CALL,
+    COMPUTE,
+    DONE,
+    EDGE,
+    FAULT,
+    NEVER,
+    NO_SPACE,
+    NO_THREAD,
+    RUN,
+    SLEEP,
+    SWITCH,
+    THINK,
+    WALK,
+    WOKEN,
+    Doing,
+    Thread,
+)
+from actors.guest.program import Think
+from actors.machine import Effect, Send, Spend, Timer
 from actors.messages import (
-    AwaitIndex,
-    CatchUp,
     CaughtUp,
-    FillFrame,
-    FrameFilled,
-    PageRead,
-    Reached,
     ReadPage,
     Sleep,
-    Spawn,
     Step,
     Switched,
     SwitchIn,
     SwitchOut,
     Tick,
     Wake,
-    Wakeup,
 )
+from actors.settings import KERNEL_LANE, Settings
 from kernel.hazards.switches import Hazard
+from kernel.policy.keys import defers
 
-#: stands for the running thread among the others: its state is in the core's own fields
+#: stands for the running thread among the others: its state is in `running`
 _ON_CORE = Thread()
 #: a time slice is divided by the load, by this at most (SCHED_SLICE_MIN_DIVISOR)
 _LEAST_PART = 6
 
 
-class CoreSchedule(CoreClaim):
-    """Scheduling."""
+class Scheduler:
+    """The threads of this core, and which of them is next."""
 
-    @abstractmethod
-    def run(self, out: list[Effect]) -> None:
-        """Run the current thread, or the next that can, until it must wait."""
+    __slots__ = (
+        "accesses",
+        "buffer",
+        "defers",
+        "expired",
+        "idling",
+        "lane",
+        "last",
+        "left",
+        "me",
+        "run_queue",
+        "running",
+        "settings",
+        "threads",
+        "ticking",
+    )
+
+    def __init__(
+        self,
+        me: int,
+        settings: Settings,
+        threads: dict[int, Thread],
+        running: Running,
+        buffer: StoreBuffer,
+        accesses: Accesses,
+    ) -> None:
+        """Begin with these threads, none of which is to run yet."""
+        #: of context switches: a thread may have an operation in flight, asleep
+        self.me = me
+        self.lane = KERNEL_LANE + me
+        self.settings = settings
+        self.running = running
+        self.buffer = buffer
+        self.accesses = accesses
+        self.threads = threads
+        self.run_queue: deque[int] = deque()
+        #: invalidations are left to switches: even one within an address space asks the vm
+        self.defers = defers(settings.policy)
+        #: a thread has left the core and none has come; a switch to the idle thread is under way
+        self.left = self.idling = False
+        #: a tick of the clock is armed; the time slice is over
+        self.ticking = self.expired = False
+        #: the thread that ran last, and computes if it is off the core
+        self.last: int = NO_THREAD
+
+    def clone(self, running: Running, buffer: StoreBuffer, accesses: Accesses) -> "Scheduler":
+        """Copy the containers; the arguments are the twin's."""
+        twin = Scheduler(self.me, self.settings, self.threads.copy(), running, buffer, accesses)
+        twin.run_queue = self.run_queue.copy()
+        twin.left, twin.idling = self.left, self.idling
+        twin.ticking, twin.expired = self.ticking, self.expired
+        twin.last = self.last
+        return twin
+
+    def freeze(self) -> Hashable:
+        """Return the canonical state."""
+        return (
+            tuple(sorted(self.threads.items())),
+            tuple(self.run_queue),
+            (self.left, self.idling, self.ticking, self.expired, self.last),
+        )
+
+    def waiting(self) -> list[str]:
+        """Name the threads that have begun and not ended."""
+        return [
+            f"thread {t} is in {s.doing.name} at instruction {s.pc}"
+            for t, s in self.threads.items()
+            if s.doing is not DONE and (s.pc or s.doing is not RUN)
+        ]
+
+    def finished(self, thread: int) -> int:
+        """Return the last instruction that a thread has finished, or -1."""
+        running = self.running
+        return (running.pc if thread == running.thread else self.threads[thread].pc) - 1
+
+    # The next thread.
+
+    def begin(self, threads: Iterable[int]) -> None:
+        """Put the threads that are there from the start on the run queue."""
+        self.run_queue.extend(threads)
 
     def dispatch(self, out: list[Effect]) -> bool:
         """Take the next thread off the run queue; switch the address space if it has another.
@@ -53,54 +147,74 @@ class CoreSchedule(CoreClaim):
         Not before the store buffer is empty: what the thread does next in the kernel (free a frame,
         say) comes after the stores of the thread before it.
         """
-        if self.buffer or self.idling:
+        if self.buffer.entries or self.idling:
             return False
         if not self.run_queue:
-            self.goes_idle(out)
+            if self.left:
+                self._go_idle(out)
             return False
-        self.thread = self.run_queue.popleft()
-        state = self.threads[self.thread]
-        self.pc, self.part, self.phase = state.pc, state.part, state.phase
-        self.left_ns = state.left_ns
+        running, settings = self.running, self.settings
+        thread = self.run_queue.popleft()
+        running.take(thread, self.threads[thread])
         self.left = False
-        asid = self.settings.process_of[self.thread]
-        thinks_on, self.last = self.thread == self.last, self.thread
-        if asid != self.asid or (self.hooks and not thinks_on):
-            self.phase = Phase.SWITCH
-            out.append(Send(self.settings.vm_of[asid], SwitchIn(self.lane, asid)))
+        asid = settings.process_of[thread]
+        thinks_on, self.last = thread == self.last, thread
+        if asid != running.asid or (self.defers and not thinks_on):
+            running.doing = SWITCH
+            out.append(Send(settings.vm_of[asid], SwitchIn(self.lane, asid)))
             return True
         self._resume(out)
         return True
 
-    def goes_idle(self, out: list[Effect]) -> None:
-        """Switch to the idle thread: an occasion for what was left to this core.
+    def _go_idle(self, out: list[Effect]) -> None:
+        """Switch to the idle thread: an occasion for invalidations that were left to this core.
 
-        Not where the thread only thinks: it computes.
+        A thread that thinks computes, so the core does not go idle then.
         """
-        if self.left and not self.buffer:
-            self.left, self.idling = False, True
-            out.append(Send(self.settings.vm_of[self.asid], SwitchIn(self.lane, self.asid)))
+        self.left, self.idling = False, True
+        asid = self.running.asid
+        out.append(Send(self.settings.vm_of[asid], SwitchIn(self.lane, asid)))
 
     def _resume(self, out: list[Effect]) -> None:
         """Go on with a thread that has just got the core."""
-        state = self.threads[self.thread]
-        if state.phase is Phase.WOKEN:
-            self.phase = state.resume
-            self.walk_vpn, self.walk_killed = -1, True  # whatever it had found, it walks again
-            vm = self.settings.vm_of[self.settings.process_of[self.thread]]
-            out.append(Send(vm, Step(self.thread)))
+        running = self.running
+        thread = running.thread
+        state = self.threads[thread]
+        if state.doing is WOKEN:
+            running.doing = state.resume
+            self.accesses.walk_again()
+            vm = self.settings.vm_of[self.settings.process_of[thread]]
+            out.append(Send(vm, Step(thread)))
         else:
-            self.phase = Phase.RUN
-        self.threads[self.thread] = _ON_CORE
-        if self.left_ns:
+            running.doing = RUN
+        self.threads[thread] = _ON_CORE
+        if running.left_ns:
             self._compute(out)
         elif self.run_queue:
             self._tick(out)
 
+    def switched(self, m: Switched, out: list[Effect]) -> None:
+        """Load the root, set curpmap, clear the own bit in the old pm_active."""
+        running, settings = self.running, self.settings
+        old, running.asid = running.asid, m.asid
+        if old != m.asid:
+            out.append(Spend(settings.costs.context_switch_ns))
+        early = old == m.asid and settings.hazards & Hazard.HOOK_AFTER_EARLY_RETURN
+        if not early:
+            self.accesses.catch_up(m, out)
+        if m.upto:
+            out.append(Send(settings.vm_of[m.asid], CaughtUp(self.lane, m.asid, m.upto)))
+        if old not in (NO_SPACE, m.asid):
+            out.append(Send(settings.vm_of[old], SwitchOut(self.lane, old)))
+        if running.thread == NO_THREAD:
+            self.idling = False
+        else:
+            self._resume(out)
+
     # Time slices: while another thread waits for the core, the clock ticks.
 
     def _slice_ns(self) -> int:
-        """Give the time slice: by load, at least a sixth. Source: FreeBSD tdq_slice (ULE)."""
+        """Return the time slice: by load, at least a sixth. Source: FreeBSD tdq_slice (ULE)."""
         return self.settings.slice_ns // min(len(self.run_queue) or 1, _LEAST_PART)
 
     def _tick(self, out: list[Effect]) -> None:
@@ -108,222 +222,104 @@ class CoreSchedule(CoreClaim):
             self.ticking = True
             out.append(Timer(self._slice_ns(), Tick(self.lane)))
 
-    def tick(self, _src: int, _m: Tick) -> list[Effect]:
-        """The clock ticks: who runs while another waits gives way, back in user mode."""
+    def tick(self) -> list[Effect]:
+        """Have the running thread give way, if another waits, when it is back in user mode."""
         self.ticking = False
-        self.expired = bool(self.run_queue) and self.thread != NO_THREAD
+        self.expired = bool(self.run_queue) and self.running.thread != NO_THREAD
         return []
 
     def preempt(self) -> None:
-        """Put the running thread behind the others."""
-        thread = self.thread
+        """Put the running thread after the others."""
+        thread = self.running.thread
         self.expired = False
-        self.park(Phase.RUN)
+        self.park(RUN)
         self.run_queue.append(thread)
 
-    def _compute(self, out: list[Effect]) -> None:
-        """Compute for what is left, a slice at a time, as another thread may come to wait."""
-        self.phase = Phase.COMPUTE
-        ns = min(self.left_ns, self._slice_ns() or self.left_ns)
-        self.left_ns -= ns
-        out.append(Timer(ns, Wake(self.thread)))
-
-    def _computed(self, out: list[Effect]) -> list[Effect]:
-        self.phase = Phase.RUN
-        if self.left_ns and not self.run_queue:
-            self._compute(out)
-            return out
-        if self.left_ns:
-            self.preempt()
-        self.run(out)
-        return out
-
-    def switched(self, _src: int, m: Switched) -> list[Effect]:
-        """Load the root, set curpmap, clear the own bit in the old pm_active."""
-        out: list[Effect] = []
-        old, self.asid = self.asid, m.asid
-        if old != m.asid:
-            out.append(Spend(self.settings.costs.context_switch_ns))
-        early = old == m.asid and self.settings.hazards & Hazard.HOOK_AFTER_EARLY_RETURN
-        if not early:
-            self.catch_up(m, out)
-        if m.upto:
-            out.append(Send(self.settings.vm_of[m.asid], CaughtUp(self.lane, m.asid, m.upto)))
-        if old not in (NO_SPACE, m.asid):
-            out.append(Send(self.settings.vm_of[old], SwitchOut(self.lane, old)))
-        if self.thread == NO_THREAD:
-            self.idling = False
-        else:
-            self._resume(out)
-        self.run(out)
-        return out
-
-    def catch_up(self, m: Switched, out: list[Effect]) -> None:
-        """Drop all entries of the space, or those whose invalidation was left to this core."""
-        if not m.keep:
-            self.tlb.invalidate_all(m.asid)
-        elif m.vpns:
-            self.drop(m.op, m.asid, m.vpns, out)
-            out.append(Spend(self.settings.costs.local_invalidate_page_ns * len(m.vpns)))
-
-    def in_kernel(self, src: int, m: CatchUp) -> list[Effect]:
-        """Invalidate what was left to this core; a later occasion serves if one is not clear now.
-
-        What it has in flight (a load, buffered stores) went through entries from before.
-        """
-        if self.buffer or self.phase is Phase.LOAD or m.asid != self.asid:
-            return []
-        out: list[Effect] = []
-        self.drop(m.op, m.asid, m.vpns, out)
-        costs = self.settings.costs
-        each = costs.local_invalidate_page_ns * len(m.vpns)
-        out.append(Spend(each if m.vpns else costs.local_flush_ns))
-        out.append(Send(src, CaughtUp(m.op, m.asid, m.upto)))
-        return out
-
-    def park(self, phase: Phase, resume: Phase = Phase.RUN) -> bool:
-        """Take the current thread off the core."""
-        if phase is not Phase.THINK:
-            self.last, self.left = NO_THREAD, self.hooks
-        self.threads[self.thread] = Thread(self.pc, self.part, phase, resume, self.left_ns)
-        self.left_ns = 0
-        self.thread, self.phase = NO_THREAD, Phase.DONE
-        return False
-
-    def ready(self, thread: int, phase: Phase, out: list[Effect]) -> list[Effect]:
-        """Put a parked thread on the run queue."""
-        state = self.threads[thread]
-        self.threads[thread] = Thread(state.pc, state.part, phase, state.resume, state.left_ns)
-        self.run_queue.append(thread)
-        if self.thread == NO_THREAD:
-            self.run(out)
-        elif self.phase is not Phase.SWITCH:
-            self._tick(out)
-        return out
-
-    def _next(self, out: list[Effect]) -> bool:
-        """Go to the next instruction and tell who waits for that."""
-        done = self.pc
-        self.pc += 1
-        self.part = 0
-        if self.watchers:
-            self._tell_watchers(self.thread, done, out)
-        return True
-
-    def _tell_watchers(self, thread: int, done: int, out: list[Effect]) -> None:
-        """Tell who waits for an instruction that a thread has finished by now."""
-        for key in sorted(self.watchers):
-            if key[0] == thread and key[1] <= done:
-                for core, op in self.watchers.pop(key):
-                    out.append(Send(core, Reached(op, thread, done)))
+    # Thinking.
 
     def think(self, i: Think, out: list[Effect]) -> bool:
         """Compute for a while: on the core, or off it, and the address space stays current."""
+        running = self.running
         times, parts = self.settings.think_scale
         ns = i.ns * times // parts
-        self._next(out)
+        running.advance(out)
         if ns <= 0:
             return True
         if self.settings.computes:
-            self.left_ns = ns
+            running.left_ns = ns
             self._compute(out)
             return False
-        out.append(Timer(ns, Wake(self.thread)))
-        return self.park(Phase.THINK)
+        out.append(Timer(ns, Wake(running.thread)))
+        return self.park(THINK)
 
-    def wait_for(self, i: Await, out: list[Effect]) -> bool:
-        """Go on only when another thread has got so far; ask its core if it is not this one."""
-        home = self.settings.core_of[i.thread]
-        at = self.pc
-        if home == self.me:
-            reached = self.threads[i.thread].pc - 1
-            if i.thread == self.thread:
-                reached = at
-        else:
-            reached = self.reached.get(i.thread, -1)
-        if reached >= i.index:
-            return self._next(out)
-        if home == self.me:
-            key = (i.thread, i.index)
-            self.watchers[key] = (*self.watchers.get(key, ()), (self.me, self.thread))
-        else:
-            out.append(Send(home, AwaitIndex(self.thread, i.thread, i.index)))
-        return self.park(Phase.EDGE)
+    def _compute(self, out: list[Effect]) -> None:
+        """Compute for what is left, a slice at a time, as another thread may come to wait."""
+        running = self.running
+        running.doing = COMPUTE
+        ns = min(running.left_ns, self._slice_ns() or running.left_ns)
+        running.left_ns -= ns
+        out.append(Timer(ns, Wake(running.thread)))
 
-    def await_index(self, src: int, m: AwaitIndex) -> list[Effect]:
-        """Say when a thread of this core has finished an instruction, now or later."""
-        current = m.thread == self.thread
-        done = (self.pc if current else self.threads[m.thread].pc) - 1
-        if done >= m.index:
-            return [Send(src, Reached(m.op, m.thread, done))]
-        key = (m.thread, m.index)
-        self.watchers[key] = (*self.watchers.get(key, ()), (src, m.op))
-        return []
+    def computed(self, out: list[Effect]) -> bool:
+        """End a part of a computation; True if the next thread may run."""
+        running = self.running
+        running.doing = RUN
+        if running.left_ns and not self.run_queue:
+            self._compute(out)
+            return False
+        if running.left_ns:
+            self.preempt()
+        return True
 
-    def reached_index(self, _src: int, m: Reached) -> list[Effect]:
-        """A thread that one of ours waits for has got so far."""
-        self.reached[m.thread] = max(m.index, self.reached.get(m.thread, -1))
-        state = self.threads[m.op]
-        assert state.phase is Phase.EDGE
-        self.threads[m.op] = Thread(state.pc + 1, 0, state.phase)
-        out: list[Effect] = []
-        self._tell_watchers(m.op, state.pc, out)
-        return self.ready(m.op, Phase.RUN, out)
+    # Threads that leave the core, and come back to the run queue.
 
-    def create(self, i: Create, out: list[Effect]) -> bool:
-        """Start another thread, on the core that it is bound to."""
-        out.append(Send(self.settings.core_of[i.thread], Spawn(self.thread, i.thread)))
-        return self._next(out)
+    def park(self, doing: Doing, resume: Doing = RUN) -> bool:
+        """Take the running thread off the core; False: it does not go on."""
+        if doing is not THINK:
+            self._leave_for_good()
+        thread = self.running.thread
+        self.threads[thread] = self.running.leave(doing, resume)
+        return False
 
-    def spawn(self, _src: int, m: Spawn) -> list[Effect]:
-        """Start a thread that is bound to this core."""
-        return self.ready(m.thread, Phase.RUN, [])
+    def _leave_for_good(self) -> None:
+        """Note that no thread computes off the core: if none comes, the core goes idle."""
+        self.last, self.left = NO_THREAD, self.defers
 
-    def exit_thread(self, _i: Exit | Quit, out: list[Effect]) -> bool:
-        """End the thread."""
-        self._next(out)
-        return self.park(Phase.DONE)
+    def sleep(self, m: Sleep | ReadPage) -> None:
+        """Park the running thread, whose operation the kernel has put to sleep."""
+        running = self.running
+        running.expect(m, CALL, FAULT, WALK)
+        self.accesses.forget_walk()
+        self.park(SLEEP, running.doing)
 
-    def sleep(self, _src: int, m: Sleep) -> list[Effect]:
-        """The kernel has put the thread's operation to sleep: run another."""
-        out: list[Effect] = [Spend(m.ns)]
-        self.expect(m, Phase.CALL, Phase.FAULT, Phase.WALK)
-        self.walk_vpn = -1
-        self.park(Phase.SLEEP, self.phase)
-        self.run(out)
-        return out
+    def ready(self, thread: int, doing: Doing, out: list[Effect]) -> None:
+        """Put a parked thread on the run queue."""
+        state = self.threads[thread]
+        self.threads[thread] = Thread(state.pc, state.part, doing, state.resume, state.left_ns)
+        self.run_queue.append(thread)
+        running = self.running
+        if running.thread != NO_THREAD and running.doing is not SWITCH:
+            self._tick(out)
 
-    def read_page(self, _src: int, m: ReadPage) -> list[Effect]:
-        """Have the device read a page of a file; the thread sleeps meanwhile."""
-        out: list[Effect] = [Spend(m.ns)]
-        self.expect(m, Phase.CALL, Phase.FAULT, Phase.WALK)
-        out.append(Timer(self.settings.costs.file_read_ns, PageRead(m.op, m.pfn, m.contents)))
-        self.walk_vpn = -1
-        self.park(Phase.SLEEP, self.phase)
-        self.run(out)
-        return out
+    def pass_await(self, thread: int) -> int:
+        """Have a parked thread go past its await; return the index of that instruction."""
+        state = self.threads[thread]
+        assert state.doing is EDGE
+        self.threads[thread] = Thread(state.pc + 1, 0, EDGE)
+        return state.pc
 
-    def page_read(self, _src: int, m: PageRead) -> list[Effect]:
-        """The device writes the page to memory."""
-        return [Send(self.settings.memory_of(m.pfn), FillFrame(m.op, m.pfn, m.contents))]
+    def is_thinking_or_unborn(self, thread: int) -> bool:
+        """Say whether a thread is off the core with nothing in flight in the kernel.
 
-    def frame_filled(self, _src: int, m: FrameFilled) -> list[Effect]:
-        """The thread that waited for a page of a file may go on."""
-        return self.ready(m.op, Phase.WOKEN, [])
+        It thinks, waits for another thread, or was not started.
+        """
+        doing = self.threads[thread].doing
+        if thread == self.running.thread:
+            return False
+        return doing in (THINK, EDGE) or (doing is RUN and thread not in self.run_queue)
 
-    def wakeup(self, _src: int, m: Wakeup) -> list[Effect]:
-        """A sleeper in the kernel may go on when it gets the core."""
-        return self.ready(m.op, Phase.WOKEN, [])
-
-    def wake(self, _src: int, m: Wake) -> list[Effect]:
-        """A thread has thought enough, or its time slice is over."""
-        if self.phase is Phase.COMPUTE and m.op == self.thread:
-            return self._computed([])
-        return self.ready(m.op, Phase.RUN, [])
-
-    def expect(self, m: Message, *phases: Phase) -> None:
-        """Require that the message is for the running thread, in one of these phases."""
-        if m.op != self.thread or self.phase not in phases:
-            raise ProtocolError(
-                f"core {self.me} must not get {m!r}: thread {self.thread} is in {self.phase.name}"
-            )
+    def bury(self, thread: int) -> None:
+        """End a thread that is off the core, wherever it is in its program."""
+        self.threads[thread] = Thread(NEVER, 0, DONE)
+        if thread == self.last:  # it was computing off the core: now the core is idle
+            self._leave_for_good()

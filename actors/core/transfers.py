@@ -1,11 +1,16 @@
-"""Transfers of devices that a core's threads have asked for: begun, awaited, complete."""
+"""Transfers of devices that a core's threads have asked for: begun, awaited, complete.
+
+Owns how many of each thread are under way. Touches `running`, whose call returns once a transfer is
+handed over; has `scheduler` park a thread that waits for its transfers.
+"""
 
 from collections.abc import Hashable
 
-from actors.core.killing import CoreKill
-from actors.core.state import Phase
+from actors.core.running import Running
+from actors.core.scheduler import Scheduler
+from actors.core.values import CALL, RUN, TRANSFER
 from actors.facts import CallEnded
-from actors.guest.program import Dma, DmaWait, Guest
+from actors.guest.program import Dma, DmaWait
 from actors.machine import Effect, Note, Send, Spend
 from actors.messages import StartTransfer, Transfer, TransferDone
 from actors.operation import OpKind
@@ -15,56 +20,62 @@ from kernel.stamp import stamp
 from kernel.units import PAGE_SIZE
 
 
-class CoreTransfers(CoreKill):
+class Transfers:
     """The core's part of transfers."""
 
-    def __init__(self, me: int, settings: Settings, guest: Guest) -> None:
-        """Make an idle core that waits for no device."""
-        super().__init__(me, settings, guest)
+    __slots__ = ("running", "scheduler", "settings", "under_way")
+
+    def __init__(self, settings: Settings, running: Running, scheduler: Scheduler) -> None:
+        """Begin with none under way."""
+        self.settings = settings
+        self.running = running
+        self.scheduler = scheduler
         #: transfers of each thread that are not complete
-        self.transfers: dict[int, int] = {}
+        self.under_way: dict[int, int] = {}
+
+    def clone(self, running: Running, scheduler: Scheduler) -> "Transfers":
+        """Copy the container; the arguments are the twin's."""
+        twin = Transfers(self.settings, running, scheduler)
+        twin.under_way = self.under_way.copy()
+        return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
-        return super().freeze(), tuple(sorted(self.transfers.items()))
+        """Return the canonical state."""
+        return tuple(sorted(self.under_way.items()))
 
     def waiting(self) -> list[str]:
-        """Name transfers, too, that are not complete."""
-        found = [f"{n} transfers of thread {t} are not complete" for t, n in self.transfers.items()]
-        return super().waiting() + found
+        """Count the transfers that are not complete, thread by thread."""
+        return [f"{n} transfers of thread {t} are not complete" for t, n in self.under_way.items()]
 
-    def start_transfer(self, _src: int, m: StartTransfer) -> list[Effect]:
+    def start(self, m: StartTransfer) -> list[Effect]:
         """Hand a transfer to pages that are pinned to the device, and return from the call."""
-        self.expect(m, Phase.CALL)
-        i = self.guest.at(self.thread, self.pc)
+        running = self.running
+        running.expect(m, CALL)
+        i = running.instruction()
         assert isinstance(i, Dma)
         settings = self.settings
-        name, offset = stamp(m.op, self.pc, 0), i.va % PAGE_SIZE
-        vm = settings.vm_of[self.asid]
+        name, offset = stamp(m.op, running.pc, 0), i.va % PAGE_SIZE
+        vm = settings.vm_of[running.asid]
         transfer = Transfer(m.op, vm, name, i.write, offset, i.count, i.stride, m.pfns)
-        out: list[Effect] = [
+        self.under_way[m.op] = self.under_way.get(m.op, 0) + 1
+        running.part += 1
+        running.doing = RUN
+        return [
             Spend(m.ns + settings.costs.dma_submit_ns),
             Send(settings.devices[i.device], transfer),
             Note(CallEnded(m.op, OpKind.DMA, Errno.OK)),
         ]
-        self.transfers[m.op] = self.transfers.get(m.op, 0) + 1
-        self.part += 1
-        self.phase = Phase.RUN
-        self.run(out)
-        return out
 
-    def wait_for_transfers(self, _i: DmaWait, out: list[Effect]) -> bool:
+    def wait(self, _i: DmaWait, out: list[Effect]) -> bool:
         """Go on only when no transfer of the thread is under way."""
-        if self.thread not in self.transfers:
-            return self._next(out)
-        return self.park(Phase.TRANSFER)
+        if self.running.thread not in self.under_way:
+            return self.running.advance(out)
+        return self.scheduler.park(TRANSFER)
 
-    def transfer_done(self, _src: int, m: TransferDone) -> list[Effect]:
-        """A device interrupts: a transfer of a thread of this core is complete."""
-        out: list[Effect] = [Spend(self.settings.costs.dma_done_ns)]
-        left = self.transfers.pop(m.op) - 1
+    def end(self, m: TransferDone) -> bool:
+        """Count a transfer that is complete; True if its thread waits and this was the last."""
+        left = self.under_way.pop(m.op) - 1
         if left:
-            self.transfers[m.op] = left
-        elif self.threads[m.op].phase is Phase.TRANSFER:
-            self.ready(m.op, Phase.RUN, out)
-        return out
+            self.under_way[m.op] = left
+            return False
+        return self.scheduler.threads[m.op].doing is TRANSFER

@@ -10,10 +10,9 @@ vm_page_unhold_pages when the request is done); semantics.md H-11, H-42.
 
 from collections import deque
 from collections.abc import Hashable
-from typing import ClassVar
 
 from actors.facts import TransferEnded
-from actors.machine import Effect, Handler, Machine, Note, Send, Spend, Timer
+from actors.machine import Effect, Machine, Note, Send, Spend, Timer
 from actors.message import StoreItem
 from actors.messages import (
     BeginTransfer,
@@ -49,6 +48,14 @@ class Device(Machine):
         self.moving = 0
         self.pinned: tuple[int, ...] = ()
         self.unpinning = 0
+
+    def clone(self) -> "Device":
+        """Copy the container; the values in it are immutable and shared."""
+        twin = Device(self.me, self.settings)
+        twin.queue = self.queue.copy()
+        twin.moved, twin.moving = self.moved, self.moving
+        twin.pinned, twin.unpinning = self.pinned, self.unpinning
+        return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
@@ -127,10 +134,11 @@ class Device(Machine):
             return self._go_on()
         return self._unpin(self.queue[0][1]) if self.pinned else self._arm()
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        Transfer: _transfer,
-        BeginTransfer: _begin_transfer,
-        Loaded: _performed,
-        Stored: _performed,
-        Unpinned: _unpinned,
-    }
+
+Device.HANDLERS = {
+    Transfer: Device._transfer,
+    BeginTransfer: Device._begin_transfer,
+    Loaded: Device._performed,
+    Stored: Device._performed,
+    Unpinned: Device._unpinned,
+}

@@ -7,10 +7,9 @@ number first, then as they were freed; known-zero frames are preferred.
 
 from collections import deque
 from collections.abc import Hashable
-from typing import ClassVar
 
 from actors.facts import FramesInUse
-from actors.machine import Effect, Handler, Machine, Note, Send
+from actors.machine import Effect, Machine, Note, Send
 from actors.messages import (
     Allocate,
     AwaitFrames,
@@ -78,6 +77,17 @@ class Memory(Machine):
         self.waiters: deque[tuple[int, int]] = deque()
         #: the page daemon is awake
         self.pressing = False
+
+    def clone(self) -> "Memory":
+        """Copy the containers; the values in them are immutable and shared."""
+        twin = Memory(self.me, self.settings)
+        twin.contents = self.contents.copy()
+        twin.words = self.words.copy()
+        twin.fresh = self.fresh
+        twin.freed, twin.freed_zeroed = self.freed.copy(), self.freed_zeroed.copy()
+        twin.waiters = self.waiters.copy()
+        twin.pressing = self.pressing
+        return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
@@ -244,22 +254,23 @@ class Memory(Machine):
         values = tuple(self.words.get((m.side, pfn), 0) for pfn in m.pfns)
         return [Send(src, WordsLoaded(m.op, values))]
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        Load: _load,
-        Store: _store,
-        DmaLoad: _load,
-        DmaStore: _store,
-        ZeroChunk: _zero,
-        CopyChunk: _copy,
-        ChunkData: _data,
-        PageOut: _page_out,
-        SwapData: _swap_data,
-        PassEnded: _pass_ended,
-        GaveUp: _gave_up,
-        StoreWords: _store_words,
-        LoadWords: _load_words,
-        FillFrame: _fill,
-        Allocate: _allocate,
-        AwaitFrames: _await_frames,
-        Free: _free,
-    }
+
+Memory.HANDLERS = {
+    Load: Memory._load,
+    Store: Memory._store,
+    DmaLoad: Memory._load,
+    DmaStore: Memory._store,
+    ZeroChunk: Memory._zero,
+    CopyChunk: Memory._copy,
+    ChunkData: Memory._data,
+    PageOut: Memory._page_out,
+    SwapData: Memory._swap_data,
+    PassEnded: Memory._pass_ended,
+    GaveUp: Memory._gave_up,
+    StoreWords: Memory._store_words,
+    LoadWords: Memory._load_words,
+    FillFrame: Memory._fill,
+    Allocate: Memory._allocate,
+    AwaitFrames: Memory._await_frames,
+    Free: Memory._free,
+}

@@ -10,9 +10,8 @@ Source: FreeBSD swap_pager.c (swp_pager_getswapspace, swap_pager_putpages, swap_
 
 from collections import deque
 from collections.abc import Hashable
-from typing import ClassVar
 
-from actors.machine import Effect, Handler, Machine, Send, Timer
+from actors.machine import Effect, Machine, Send, Timer
 from actors.message import NO_SLOT
 from actors.messages import FreeSlots, PagedOut, PageIn, ReadSlot, SwapData, SwapWrite
 from actors.settings import Settings
@@ -33,6 +32,14 @@ class Swap(Machine):
         #: slots never used yet: numbers from here on
         self.fresh = 0
         self.freed: deque[int] = deque()
+
+    def clone(self) -> "Swap":
+        """Copy the containers; the values in them are immutable and shared."""
+        twin = Swap(self.me, self.settings)
+        twin.contents = self.contents.copy()
+        twin.fresh = self.fresh
+        twin.freed = self.freed.copy()
+        return twin
 
     def freeze(self) -> Hashable:
         """Give the canonical state."""
@@ -79,9 +86,10 @@ class Swap(Machine):
             self.freed.append(slot)
         return []
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        SwapWrite: _write,
-        PageIn: _page_in,
-        ReadSlot: _read,
-        FreeSlots: _free,
-    }
+
+Swap.HANDLERS = {
+    SwapWrite: Swap._write,
+    PageIn: Swap._page_in,
+    ReadSlot: Swap._read,
+    FreeSlots: Swap._free,
+}

@@ -5,10 +5,9 @@ initiates, too, but has a TLB of its own to invalidate meanwhile.
 """
 
 from collections.abc import Hashable
-from typing import ClassVar
 
-from actors.initiator import Round, acknowledge, shoot
-from actors.machine import Effect, Handler, Machine, Send, Spend
+from actors.initiator import Rounds
+from actors.machine import Effect, Machine, Send, Spend
 from actors.messages import IpiAck, Shoot, Step, TlbiDone, Work
 from actors.settings import KERNEL_LANE, Settings
 
@@ -23,28 +22,29 @@ class KernelThread(Machine):
         self.me = me
         self.settings = settings
         self.lane = KERNEL_LANE + me
-        self.rounds: dict[int, Round] = {}
+        self.rounds = Rounds(me, settings)
 
     def freeze(self) -> Hashable:
-        """Give the canonical state of the rounds."""
-        return tuple(sorted((op, r.freeze()) for op, r in self.rounds.items()))
+        """Return the canonical state of the rounds."""
+        return self.rounds.freeze()
 
     def _shoot(self, src: int, m: Shoot) -> list[Effect]:
         out: list[Effect] = [Spend(m.ns)]
-        shoot(self.rounds, src, m, self.settings, self.me, out)
+        self.rounds.shoot(src, m, out)
         return out
 
     def _acknowledged(self, src: int, m: IpiAck | TlbiDone) -> list[Effect]:
         out: list[Effect] = []
-        acknowledge(self.rounds, src, m, self.settings, out)
+        self.rounds.acknowledge(src, m, out)
         return out
 
     def _work(self, src: int, m: Work) -> list[Effect]:
         return [Spend(m.ns), Send(src, Step(m.op))]
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        Shoot: _shoot,
-        IpiAck: _acknowledged,
-        TlbiDone: _acknowledged,
-        Work: _work,
-    }
+
+KernelThread.HANDLERS = {
+    Shoot: KernelThread._shoot,
+    IpiAck: KernelThread._acknowledged,
+    TlbiDone: KernelThread._acknowledged,
+    Work: KernelThread._work,
+}

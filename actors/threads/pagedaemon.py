@@ -1,20 +1,19 @@
 """The page daemon of one memory domain: passes over the queues until enough frames are free.
 
     Pressure -> a pass: HOLES, NOREUSE, INACTIVE, LAUNDRY as far as frames are short, then ACTIVE;
-    PassEnded -> Pressure: how short now?   enough: idle;   the pass brought something: the next;
-    it did not, and somebody waits: a pause, then the next; too often: the largest process goes
+    PassEnded -> Pressure: how short now?   enough: idle;   the pass freed something: the next one;
+    it did not, and somebody waits: a pause, then the next; too often: the largest process dies
 
 The queues are with the vms, as they are with the pages in the kernel: the page daemon has each scan
 its own and is the initiator of that operation. Nothing is sent to it while frames are plentiful.
 Source: FreeBSD vm_pageout_worker, vm_pageout_mightbe_oom; one worker a domain. Its laundry thread
-is a part of it here, and of its controller (pidctrl) the shortage itself.
+is a part of it here; of its controller (pidctrl) only the shortage itself is.
 """
 
 from collections.abc import Hashable
 from enum import IntEnum
-from typing import ClassVar
 
-from actors.machine import Effect, Handler, Send, Spend, Timer
+from actors.machine import Effect, Send, Spend, Timer
 from actors.messages import (
     Census,
     Kill,
@@ -37,7 +36,7 @@ from kernel.page_queue import CLEAN_WEIGHT, QUEUES, Queue
 _PAUSE_NS = 100_000_000
 
 
-class Phase(IntEnum):
+class Stage(IntEnum):
     """What the page daemon does or waits for."""
 
     IDLE = 0
@@ -66,7 +65,7 @@ class PageDaemon(KernelThread):
         super().__init__(me, settings)
         self.memory = settings.memories[settings.daemons.index(me)]
         self.vms = tuple(sorted(set(settings.vm_of)))
-        self.phase = Phase.IDLE
+        self.stage = Stage.IDLE
         #: frames short when the pass began, and what it brought: freed, laundered
         self.shortage = 0
         self.freed = 0
@@ -86,10 +85,22 @@ class PageDaemon(KernelThread):
         #: free frames when memory was found to be out
         self.free = 0
 
+    def clone(self) -> "PageDaemon":
+        """Copy the container; the values in it are immutable and shared."""
+        twin = PageDaemon(self.me, self.settings)
+        twin.rounds = self.rounds.clone()
+        twin.stage, twin.shortage = self.stage, self.shortage
+        twin.freed, twin.laundered = self.freed, self.laundered
+        twin.at, twin.first, twin.vain = self.at, self.first, self.vain
+        twin.lengths = self.lengths.copy()
+        twin.sizes, twin.asked = self.sizes, self.asked
+        twin.held, twin.kept, twin.free = self.held, self.kept, self.free
+        return twin
+
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return (
-            (self.phase, self.shortage, self.freed, self.laundered),
+            (self.stage, self.shortage, self.freed, self.laundered),
             (self.at, self.first, self.vain, self.free),
             (self.sizes, self.asked, self.held, self.kept),
             tuple(sorted(self.lengths.items())),
@@ -98,24 +109,24 @@ class PageDaemon(KernelThread):
 
     def waiting(self) -> list[str]:
         """Name a scan in flight."""
-        return [f"it is in {self.phase.name}"] if self.phase is not Phase.IDLE else []
+        return [f"it is in {self.stage.name}"] if self.stage is not Stage.IDLE else []
 
     def _pressure(self, _src: int, m: Pressure) -> list[Effect]:
-        in_vain = self.phase is Phase.ASK_IN_VAIN
+        in_vain = self.stage is Stage.ASK_IN_VAIN
         if m.shortage <= 0:
-            self.phase, self.vain = Phase.IDLE, 0
+            self.stage, self.vain = Stage.IDLE, 0
             return []
         if in_vain:
             self.vain += 1
             if self.vain >= self.settings.pageout_oom_seq:
                 return self._tried_enough(m.free)
-            self.phase = Phase.PAUSE
+            self.stage = Stage.PAUSE
             return [Timer(_PAUSE_NS, Rescan(self.lane))]
         self.shortage = m.shortage
         self.freed = self.laundered = 0
         self.at = -1
         self.first = (self.first + 1) % len(self.vms)
-        self.phase = Phase.SCAN
+        self.stage = Stage.SCAN
         return self._next()
 
     def _next(self) -> list[Effect]:
@@ -159,14 +170,14 @@ class PageDaemon(KernelThread):
         in_vain = not self.freed and not self.laundered
         if not in_vain:
             self.vain = 0
-        self.phase = Phase.ASK_IN_VAIN if in_vain else Phase.ASK
+        self.stage = Stage.ASK_IN_VAIN if in_vain else Stage.ASK
         self.shortage = self.freed = self.laundered = self.at = 0
         self.lengths = {}
         return [Send(self.memory, PassEnded(self.lane, in_vain))]
 
     def _rescan(self, _src: int, _m: Rescan) -> list[Effect]:
         """The pause is over: ask anew, as frames may have been freed meanwhile."""
-        self.phase = Phase.ASK
+        self.stage = Stage.ASK
         return [Send(self.memory, PassEnded(self.lane, in_vain=False))]
 
     # Out of memory.
@@ -174,17 +185,18 @@ class PageDaemon(KernelThread):
     def _tried_enough(self, free: int) -> list[Effect]:
         """Have a process killed, if this is the first domain; else leave that to it, and sleep.
 
-        Who sleeps for frames waits at all domains, so the first one's page daemon has failed, too.
+        An operation that sleeps for frames waits at all domains, so the first one's page daemon has
+        failed, too.
         FreeBSD has them vote (vm_pageout_mightbe_oom).
         """
         if self.settings.daemons[0] == self.me:
             return self._out_of_memory(free)
-        self.phase, self.vain = Phase.IDLE, 0
+        self.stage, self.vain = Stage.IDLE, 0
         return [Send(self.memory, PassEnded(self.lane, in_vain=True, gives_up=True))]
 
     def _out_of_memory(self, free: int) -> list[Effect]:
-        """Ask who is largest."""
-        self.phase, self.vain, self.free = Phase.CENSUS, 0, free
+        """Ask the vms which process is largest."""
+        self.stage, self.vain, self.free = Stage.CENSUS, 0, free
         self.sizes, self.asked = (), self.vms
         self.held = self.kept = 0
         return [Send(vm, Census(self.lane)) for vm in self.vms]
@@ -204,17 +216,17 @@ class PageDaemon(KernelThread):
             found, key=lambda one: (one[2] + one[3], -one[1]), default=(-1, -1, 0, 0)
         )
         if resident + swapped:
-            self.phase = Phase.KILL
+            self.stage = Stage.KILL
             return [Send(vm, Kill(self.lane, asid, free))]
         if held or free + kept < self.settings.frames:
-            # holes that somebody works on, frames on their way
-            self.phase = Phase.PAUSE
+            # holes that an operation works on, or frames on their way
+            self.stage = Stage.PAUSE
             return [Timer(_PAUSE_NS, Rescan(self.lane))]
-        self.phase = Phase.IDLE
+        self.stage = Stage.IDLE
         return [Send(self.memory, PassEnded(self.lane, in_vain=True, gives_up=True))]
 
     def _return(self, _src: int, m: Return) -> list[Effect]:
-        self.phase = Phase.ASK
+        self.stage = Stage.ASK
         return [Spend(m.ns), Send(self.memory, PassEnded(self.lane, in_vain=False))]
 
     def _sleep(self, _src: int, m: Sleep) -> list[Effect]:
@@ -223,13 +235,14 @@ class PageDaemon(KernelThread):
     def _wakeup(self, src: int, m: Wakeup) -> list[Effect]:
         return [Send(src, Step(m.op))]
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        **KernelThread.HANDLERS,
-        Pressure: _pressure,
-        Scanned: _scanned,
-        Rescan: _rescan,
-        Sleep: _sleep,
-        Wakeup: _wakeup,
-        Sizes: _size,
-        Return: _return,
-    }
+
+PageDaemon.HANDLERS = {
+    **KernelThread.HANDLERS,
+    Pressure: PageDaemon._pressure,
+    Scanned: PageDaemon._scanned,
+    Rescan: PageDaemon._rescan,
+    Sleep: PageDaemon._sleep,
+    Wakeup: PageDaemon._wakeup,
+    Sizes: PageDaemon._size,
+    Return: PageDaemon._return,
+}

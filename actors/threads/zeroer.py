@@ -9,9 +9,8 @@ Source: issue 1318 (davidchisnall's steps 3 and 4); semantics.md H-47 (late writ
 
 from collections import deque
 from collections.abc import Hashable
-from typing import ClassVar
 
-from actors.machine import Effect, Handler, Send, Spend, Timer
+from actors.machine import Effect, Send, Spend, Timer
 from actors.message import PageKey
 from actors.messages import (
     Ceded,
@@ -70,11 +69,23 @@ class Zeroer(KernelThread):
         #: that are late when the timer fires
         self.watched: dict[int, tuple[int, int]] = {}
         self.armed = False
-        #: vms whose late ones are to be seen to, the first is under way
+        #: vms whose late invalidations are to be dealt with; the first is under way
         self.late: tuple[tuple[int, int], ...] = ()
 
+    def clone(self) -> "Zeroer":
+        """Copy the containers; the values in them are immutable and shared."""
+        twin = Zeroer(self.me, self.settings)
+        twin.rounds = self.rounds.clone()
+        twin.queue, twin.asking, twin.vm = self.queue.copy(), self.asking, self.vm
+        twin.hand, twin.group = self.hand.copy(), self.group
+        twin.chunk, twin.in_flight = self.chunk, self.in_flight
+        twin.take, twin.saying = self.take, self.saying.copy()
+        twin.steals = self.steals.copy()
+        twin.watched, twin.armed, twin.late = self.watched.copy(), self.armed, self.late
+        return twin
+
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return (
             tuple(self.queue),
             self.asking,
@@ -122,7 +133,7 @@ class Zeroer(KernelThread):
         return self._group()
 
     def _group(self) -> list[Effect]:
-        """Start the next group of pages: of one memory."""
+        """Start the next group of pages, all of one memory."""
         if self.in_flight or not self.hand:
             return self._ask()
         group = [self.hand.popleft()]
@@ -135,7 +146,7 @@ class Zeroer(KernelThread):
         return self._next_chunk()
 
     def _next_chunk(self) -> list[Effect]:
-        """Begin a chunk of the group; where pages are claimed by words, say so, and look."""
+        """Begin a chunk of the group; where words claim pages, write and read those first."""
         self.in_flight = True
         return self._say(self.group, Work.GOES_ON) if self.take else self._zero_chunk()
 
@@ -148,7 +159,7 @@ class Zeroer(KernelThread):
         return [Send(memory, StoreWords(self.lane, Side.ZEROER, words))]
 
     def _words_stored(self, _src: int, _m: WordsStored) -> list[Effect]:
-        """What the thread does is written: look who claims the pages, if it is to go on."""
+        """Look whether a ZERO claims the pages, now that the own words are written."""
         if self.saying.popleft() is not Work.GOES_ON:
             return []
         pfns = tuple(pfn for _, pfn in self.group)
@@ -156,7 +167,7 @@ class Zeroer(KernelThread):
         return [Send(memory, LoadWords(self.lane, Side.THIEF, pfns))]
 
     def _words_loaded(self, _src: int, m: WordsLoaded) -> list[Effect]:
-        """Stop with pages that a ZERO claims; it sees that, and knows how far they are."""
+        """Stop with pages that a ZERO claims, and write how far they are; it reads that."""
         wanted = thief_word(self.take)
         pairs = list(zip(self.group, m.values, strict=True))
         claimed = tuple(page for page, value in pairs if value == wanted)
@@ -192,7 +203,7 @@ class Zeroer(KernelThread):
         return out + self._group()
 
     def _steal(self, src: int, m: Steal) -> list[Effect]:
-        """Give pages up; not before the chunk in flight that touches them is acknowledged."""
+        """Give pages up, but not before a chunk in flight that touches them is acknowledged."""
         busy = {key for key, _ in self.group}
         careless = self.settings.hazards & Hazard.STEAL_WITHOUT_WAITING
         if busy.intersection(m.keys) and not careless:
@@ -203,7 +214,7 @@ class Zeroer(KernelThread):
         return out
 
     def _cede(self, src: int, op: int, keys: tuple[PageKey, ...], out: list[Effect]) -> None:
-        """Report each page's chunks done; what is not in hand any more was reported as zeroed."""
+        """Report the chunks done of each page; a page no longer in hand was reported as zeroed."""
         under_way = {key for key, _ in self.group}
         waiting = {key for key, _ in self.hand}
         done = tuple(
@@ -248,15 +259,16 @@ class Zeroer(KernelThread):
         self.late = self.late[1:]
         return [Spend(m.ns), *self._see_to_next()]
 
-    HANDLERS: ClassVar[dict[type, Handler]] = {
-        **KernelThread.HANDLERS,
-        ZeroJob: _job,
-        Taken: _taken,
-        ChunkZeroed: _chunk_zeroed,
-        Steal: _steal,
-        WordsStored: _words_stored,
-        WordsLoaded: _words_loaded,
-        Watch: _watch,
-        Deadline: _deadline,
-        Return: _return,
-    }
+
+Zeroer.HANDLERS = {
+    **KernelThread.HANDLERS,
+    ZeroJob: Zeroer._job,
+    Taken: Zeroer._taken,
+    ChunkZeroed: Zeroer._chunk_zeroed,
+    Steal: Zeroer._steal,
+    WordsStored: Zeroer._words_stored,
+    WordsLoaded: Zeroer._words_loaded,
+    Watch: Zeroer._watch,
+    Deadline: Zeroer._deadline,
+    Return: Zeroer._return,
+}

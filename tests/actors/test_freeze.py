@@ -2,8 +2,10 @@
 
 from collections import deque
 from collections.abc import Hashable
+from enum import Enum
 
 import pytest
+from msgspec import Struct
 
 from actors.machine import Machine
 from cluster.explore.world import World
@@ -29,43 +31,50 @@ def two_processes(preset: str) -> Setup:
     return prepare(parse({"machine": machine, "policy": {"preset": preset}, "thread": threads}, ""))
 
 
+def fields(owner: object) -> dict[str, object]:
+    """Give what an object of a class of ours holds by name, or nothing: it is a plain value."""
+    kind = type(owner)
+    if not kind.__module__.startswith(("actors.", "kernel.")) or isinstance(owner, Struct | Enum):
+        return {}
+    slots = {name for one in kind.__mro__ for name in getattr(one, "__slots__", ())}
+    return {**getattr(owner, "__dict__", {}), **{name: getattr(owner, name) for name in slots}}
+
+
 def whole(value: object) -> object:
     """Give all that a value holds, containers and objects opened."""
     if isinstance(value, dict):
         return tuple((k, whole(v)) for k, v in value.items())
     if isinstance(value, list | deque):
         return tuple(map(whole, value))
-    names = getattr(type(value), "__slots__", ())
-    if names and not hasattr(type(value), "__struct_fields__"):
-        return tuple(whole(getattr(value, name)) for name in names)
+    if held := fields(value):
+        return tuple(whole(held[name]) for name in sorted(held))
     return value
 
 
+def components(machine: Machine) -> dict[str, object]:
+    """Give the machine and the objects that it is made of, each once, by the way to it."""
+    found: dict[str, object] = {"": machine}
+    todo, seen = deque(found.items()), {id(machine)}
+    while todo:
+        way, one = todo.popleft()
+        for name, part in fields(one).items():
+            if name not in _FIXED and fields(part) and id(part) not in seen:
+                seen.add(id(part))
+                found[f"{way}.{name}"] = part
+                todo.append((f"{way}.{name}", part))
+    return found
+
+
 def state_of(machine: Machine) -> dict[str, object]:
-    """Open a machine's fields, and those of a vm's components one by one."""
-    found: dict[str, object] = {}
-    for name, value in vars(machine).items():
-        if name == "state":
-            found |= components_of(value)
-        elif name not in _FIXED:
-            found[name] = whole(value)
-    return found
-
-
-def components_of(state: object) -> dict[str, object]:
-    """Open the fields that each component owns; what else it holds are its neighbours."""
-    parts = {name: getattr(state, name) for name in type(state).__slots__ if name not in _FIXED}
-    neighbours = {id(part) for part in parts.values()}
-    found: dict[str, object] = {}
-    for name, part in parts.items():
-        fields = getattr(type(part), "__slots__", ())
-        owned = {field: getattr(part, field) for field in fields if field not in _FIXED}
-        if not fields:
-            found[name] = whole(part)
-        for field, value in owned.items():
-            if id(value) not in neighbours and field != "_by_oid":  # the dict of `objects`
-                found[f"{name}.{field}"] = whole(value)
-    return found
+    """Give each field of each component; who is whose neighbour is no state."""
+    parts = components(machine)
+    known = {id(part) for part in parts.values()}
+    return {
+        f"{way}.{name}": whole(value)
+        for way, part in parts.items()
+        for name, value in fields(part).items()
+        if name not in _FIXED and id(value) not in known
+    }
 
 
 def unordered(value: object) -> object:
@@ -102,3 +111,12 @@ def test_a_clone_shares_nothing_that_changes(preset: str) -> None:
         after = [world.deliver(channel) for channel in channels]
         assert [state_of(machine) for machine in world.machines] == before
         world = after[len(channels) // 2]
+
+
+@pytest.mark.parametrize("preset", ["fatal-hole", "flag-only"])
+def test_a_clone_has_components_of_its_own_wired_to_one_another(preset: str) -> None:
+    for machine in World(two_processes(preset)).machines:
+        ours, theirs = components(machine), components(machine.clone())
+        assert set(ours) == set(theirs), type(machine).__name__
+        shared = {id(part) for part in ours.values()} & {id(part) for part in theirs.values()}
+        assert shared == set(), type(machine).__name__

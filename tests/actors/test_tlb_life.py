@@ -46,11 +46,11 @@ def with_two_entries(start: World) -> World:
 )
 def test_any_of_two_may_leave_and_the_other_stay(threads: list[dict[str, object]]) -> None:
     world = with_two_entries(World(setup(*threads, tlb_life_ns=1)))
-    before = core(world).tlb.rows()
+    before = core(world).accesses.tlb.rows()
     assert len(before) == 2
     for channel in leaving(world):
-        assert len(core(world.deliver(channel)).tlb.rows()) == 1
-    left = [core(world.deliver(channel)).tlb.rows()[0] for channel in leaving(world)]
+        assert len(core(world.deliver(channel)).accesses.tlb.rows()) == 1
+    left = [core(world.deliver(channel)).accesses.tlb.rows()[0] for channel in leaving(world)]
     assert sorted(left) == before
 
 

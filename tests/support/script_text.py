@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from actors.core.machine import Core
-from actors.core.state import Buffered, Phase
+from actors.core.values import NO_THREAD, Buffered, Doing
 from actors.hardware.device import Device
 from actors.hardware.memory import Memory
 from actors.hardware.swap import Swap
@@ -163,18 +163,20 @@ class Words:
 
     def _core(self, core: Core) -> list[str]:
         rows = []
-        if core.thread >= 0:
-            rows.append(f"runs {self.lane(core.thread)} at {core.pc}: {core.phase.name}")
-        for thread, state in sorted(core.threads.items()):
-            if thread != core.thread and state.phase is not Phase.DONE:
-                rows.append(f"{self.lane(thread)} at {state.pc}: {state.phase.name}")
-        if core.walk_vpn >= 0:
-            killed = ", killed" if core.walk_killed else ""
-            rows.append(f"walks page {core.walk_vpn}{killed}")
-        if core.buffer:
-            rows.append("buffer " + " | ".join(map(self._buffered, core.buffer)))
-        rows += [f"holds back {self.message(m)} from {self.actor(s)}" for s, m in core.held]
-        for op, r in sorted(core.rounds.items()):
+        running, accesses = core.running, core.accesses
+        if running.thread != NO_THREAD:
+            rows.append(f"runs {self.lane(running.thread)} at {running.pc}: {running.doing.name}")
+        for thread, state in sorted(core.scheduler.threads.items()):
+            if thread != running.thread and state.doing is not Doing.DONE:
+                rows.append(f"{self.lane(thread)} at {state.pc}: {state.doing.name}")
+        if accesses.walk_vpn >= 0:
+            killed = ", killed" if accesses.walk_killed else ""
+            rows.append(f"walks page {accesses.walk_vpn}{killed}")
+        if core.buffer.entries:
+            rows.append("buffer " + " | ".join(map(self._buffered, core.buffer.entries)))
+        held = core.interrupts.held
+        rows += [f"holds back {self.message(m)} from {self.actor(s)}" for s, m in held]
+        for op, r in sorted(core.rounds.in_flight.items()):
             lacking = listed(self.actor(c) for c in sorted(r.pending))
             rows.append(f"shootdown of {self.lane(op)} lacks {lacking}")
         return rows or ["idle"]
@@ -195,7 +197,7 @@ class Words:
         return rows
 
     def _daemon(self, d: PageDaemon) -> list[str]:
-        return [f"{d.phase.name}, shortage {d.shortage}, freed {d.freed}, laundered {d.laundered}"]
+        return [f"{d.stage.name}, shortage {d.shortage}, freed {d.freed}, laundered {d.laundered}"]
 
     def _device(self, d: Device) -> list[str]:
         rows = []
@@ -229,5 +231,7 @@ class Words:
 
     def tlb(self, core: Core) -> list[str]:
         """Render what a core has cached."""
-        rows = [f"p{asid} page {vpn}: {pte_text(pte)}" for asid, vpn, pte in core.tlb.rows()]
+        rows = [
+            f"p{asid} page {vpn}: {pte_text(pte)}" for asid, vpn, pte in core.accesses.tlb.rows()
+        ]
         return rows or ["empty"]
