@@ -32,7 +32,7 @@ def two_processes(preset: str) -> Setup:
 
 
 def fields(owner: object) -> dict[str, object]:
-    """Give what an object of a class of ours holds by name, or nothing: it is a plain value."""
+    """Return what an object of one of our classes holds, by name; nothing for a plain value."""
     kind = type(owner)
     if not kind.__module__.startswith(("actors.", "kernel.")) or isinstance(owner, Struct | Enum):
         return {}
@@ -41,7 +41,7 @@ def fields(owner: object) -> dict[str, object]:
 
 
 def whole(value: object) -> object:
-    """Give all that a value holds, containers and objects opened."""
+    """Return all that a value holds, containers and objects opened."""
     if isinstance(value, dict):
         return tuple((k, whole(v)) for k, v in value.items())
     if isinstance(value, list | deque):
@@ -52,7 +52,7 @@ def whole(value: object) -> object:
 
 
 def components(machine: Machine) -> dict[str, object]:
-    """Give the machine and the objects that it is made of, each once, by the way to it."""
+    """Return the machine and the objects that it is made of, each once, by the path to it."""
     found: dict[str, object] = {"": machine}
     todo, seen = deque(found.items()), {id(machine)}
     while todo:
@@ -66,7 +66,7 @@ def components(machine: Machine) -> dict[str, object]:
 
 
 def state_of(machine: Machine) -> dict[str, object]:
-    """Give each field of each component; who is whose neighbour is no state."""
+    """Return each field of each component, but not its neighbours."""
     parts = components(machine)
     known = {id(part) for part in parts.values()}
     return {

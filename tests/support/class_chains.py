@@ -38,7 +38,7 @@ class Classes:
         self.made |= {names[f.id] for f in calls if isinstance(f, ast.Name) and f.id in names}
 
     def _ours(self, name: str) -> list[str]:
-        """Give what a class inherits from that is written here and does something."""
+        """Return the bases of a class that are written here and do something."""
         return [
             base
             for base in self.bases[name]
@@ -54,7 +54,7 @@ class Classes:
         return 1 + max(map(self._depth, self._ours(name)), default=0)
 
     def chains(self, longest: int) -> set[str]:
-        """Give the classes with which a chain of more than so many classes ends."""
+        """Return the classes at the end of a chain of more than so many classes."""
         heirs = {base for name in self.bases for base in self._ours(name)}
         return {
             name
@@ -63,7 +63,7 @@ class Classes:
         }
 
     def slices(self) -> set[str]:
-        """Give the classes that are a piece of another.
+        """Return the classes that are a piece of another.
 
         One class alone inherits from such a class, in another file, and nobody makes an object of
         it: what it holds belongs to the heir.
