@@ -278,7 +278,7 @@ def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> No
     shown = capsys.readouterr().err
     assert "is a search of another scenario or policy" in shown
     assert shown.count("is a search with other options") == 2
-    assert "is no checkpoint of a search, or damaged" in shown
+    assert "is not a checkpoint of a search, or is damaged" in shown
 
 
 def test_what_was_found_is_told_though_it_can_not_be_kept(

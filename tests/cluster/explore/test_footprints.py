@@ -14,12 +14,12 @@ from tests.support.contended_guests import POLICIES, contended_setup, forking_se
 
 
 def messages(world: World) -> dict[Channel, tuple[object, ...]]:
-    """Give what is in flight; a seq is the receiver's business only as far as it orders."""
+    """Return what is in flight; a seq is the receiver's business only as far as it orders."""
     return {c: tuple(m for _, m in held) for c, held in world.channels.items()}
 
 
 def compare_both_orders(world: World, footprints: Footprints) -> int:
-    """Run both orders of every pair that is called independent; give how many there were."""
+    """Run both orders of every pair that is called independent; return how many there were."""
     compared = 0
     for one, other in combinations(world.enabled(), 2):
         receiver = one[2]
