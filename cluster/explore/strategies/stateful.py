@@ -205,11 +205,7 @@ def search(
     order: Order = Order.BREADTH_FIRST,
     budget: int | None = None,
     stop_at: StopAt = at_first,
-    watch: Watch = lambda _: True,
     ended: Callable[[State], None] = lambda _: None,
 ) -> States:
     """Run a search in one go; see `StateSearch`."""
-    whole = StateSearch(
-        start, order=order, budget=budget, stop_at=stop_at, watch=watch, ended=ended
-    )
-    return whole.run()
+    return StateSearch(start, order=order, budget=budget, stop_at=stop_at, ended=ended).run()

@@ -65,7 +65,7 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def failures(pytester: pytest.Pytester, count: int, *arguments: str) -> str:
-    """Run tests that all fail; give what is said of them, which is no traceback.
+    """Run tests that all fail; return what is said of them, which is no traceback.
 
     Without the summary, which says it again at any length where the environment has CI.
     """
@@ -122,7 +122,7 @@ def test_verdicts_that_no_longer_hold(pytester: pytest.Pytester) -> None:
         ("held1", "violated", "held"),
     ):
         lines = f"  recorded: {recorded}\n  found:    {found}"
-        assert f"{name}.trace: replays, but is judged otherwise\n{lines}" in text
+        assert f"{name}.trace: replays, but is judged differently\n{lines}" in text
 
 
 def test_a_machine_that_fails_as_recorded(
@@ -177,7 +177,7 @@ def test_the_fixture_says_what_differs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makepyfile("def test_it(holezero_replay):\n    holezero_replay('kept/x.trace')")
-    assert "x.trace: can not be read: No such file or directory." in failures(pytester, 1)
+    assert "x.trace: cannot be read: No such file or directory." in failures(pytester, 1)
     write_broken(pytester.mkdir("kept") / "x.trace")
     monkeypatch.setitem(Memory.HANDLERS, Load, raises)
     text = failures(pytester, 1, "--ignore=kept")

@@ -58,7 +58,7 @@ def write(path: Path, records: list = RECORDS, end: End | None = END) -> Header:
 
 
 def blocks(data: bytes) -> list[tuple[int, bytes]]:
-    """Give (offset, tag) of each block."""
+    """Return (offset, tag) of each block."""
     found, at = [], len(MAGIC)
     while at < len(data):
         tag, _, stored, _ = BLOCK_HEAD.unpack_from(data, at)
@@ -183,7 +183,7 @@ def test_what_is_no_file_is_told_apart(tmp_path: Path) -> None:
         TraceReader(tmp_path)
     with pytest.raises(InputError, match="No such file"):
         TraceReader(tmp_path / "none.trace")
-    with pytest.raises(InputError, match="can not be written: No such file"):
+    with pytest.raises(InputError, match="cannot be written: No such file"):
         write(tmp_path / "none" / "t.trace")
 
 
@@ -298,7 +298,7 @@ def test_a_writer_that_can_not_write_says_so(
 
         trace._file.close()
         monkeypatch.setattr(trace, "_file", Full())
-        with pytest.raises(InputError, match="can not be written: No space left on device"):
+        with pytest.raises(InputError, match="cannot be written: No space left on device"):
             trace.close()
 
 
