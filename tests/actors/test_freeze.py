@@ -12,7 +12,7 @@ from cluster.explore.world import World
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
 
-#: what a machine has besides its state: it never changes
+#: fields of a machine that never change
 _FIXED = frozenset({"settings", "guest"})
 
 
@@ -41,7 +41,7 @@ def fields(owner: object) -> dict[str, object]:
 
 
 def whole(value: object) -> object:
-    """Give all that a value holds, containers and objects opened."""
+    """Return a value with all containers and objects in it turned into tuples."""
     if isinstance(value, dict):
         return tuple((k, whole(v)) for k, v in value.items())
     if isinstance(value, list | deque):

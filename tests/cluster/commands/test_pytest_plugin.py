@@ -1,4 +1,4 @@
-"""Traces as tests: the README's example, and how a trace that is not what it was fails."""
+"""Traces as tests: the README's example, and how a trace fails that no longer replays the same."""
 
 import re
 import shlex
@@ -11,8 +11,8 @@ from actors.hardware.memory import Memory
 from actors.machine import Effect
 from actors.messages import Load
 
-# All that a test of a trace imports is imported here: what a pytest within pytest imports first is
-# forgotten when it ends.
+# All that the test of a trace imports is imported here: what a pytest within pytest is first to
+# import is forgotten when it ends.
 from cluster.__main__ import main
 from cluster.explore.found.named import along
 from cluster.explore.found.witness import write_witness
@@ -65,9 +65,9 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def failures(pytester: pytest.Pytester, count: int, *arguments: str) -> str:
-    """Run tests that all fail; return what is said of them, which is no traceback.
+    """Run tests that all fail; return what is reported, which contains no traceback.
 
-    Without the summary, which says it again at any length where the environment has CI.
+    Without the summary, which repeats it in full if the environment has CI set.
     """
     result = run(pytester, "-rN", *arguments)
     result.assert_outcomes(failed=count)

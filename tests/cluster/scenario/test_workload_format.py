@@ -178,7 +178,7 @@ def test_every_damaged_byte_is_found_or_harmless(tmp_path: Path) -> None:
                 workload = Workload.from_bytes(bytes(damaged))
             except InputError:
                 continue
-            # The name of the tool, or a bit of the zstd frame that means nothing.
+            # the name of the tool, or a meaningless bit of the zstd frame
             assert workload.digest == digest
             assert read_all(workload, 0) == SMALL
 
