@@ -12,11 +12,9 @@ departs from what the calls would do, until it is mapped anew, at:
 from typing import Any
 
 _RW = "rw"
-
-
-#: operations that change neither protections nor holes
 _ACCESSES = frozenset({"r", "w", "kr", "kw"})
-_NEUTRAL = frozenset({"r", "w", "kr", "kw", "fork", "exit"})
+#: operations that change neither protections nor holes
+_NEUTRAL = _ACCESSES | {"fork", "exit"}
 
 
 class Emulation:

@@ -108,12 +108,11 @@ def check_hazards(
         tried: list[Tried] = []
         shortest: tuple[Setup, Finding] | None = None
         for chosen in STRATEGIES:
-            by_states = chosen.strategy.counts == "states"
-            found = _try(name, quick if by_states else as_is, chosen, budget)
-            tried.append(found[0])
-            finding = found[1]
+            setups = quick if chosen.strategy.counts == "states" else as_is
+            one, finding = _try(name, setups, chosen, budget)
+            tried.append(one)
             if finding and (shortest is None or len(finding.path) < len(shortest[1].path)):
-                shortest = (quick if by_states else as_is)[found[0].grain], finding
+                shortest = setups[one.grain], finding
         length = None if shortest is None else len(shortest[1].path)
         if save is not None and shortest is not None:
             length = _save(*shortest, save / f"{name}{SUFFIX}")

@@ -124,12 +124,10 @@ class TraceReader:
                 "`holezero run SCENARIO` keeps one in the run's folder."
             )
         head, _ = self._head(len(MAGIC))
-        if head is None or head[0] != HEAD_TAG:
-            raise (
-                self._cut_short("in its header")
-                if head is None
-                else self._damaged(len(MAGIC), "is not a header")
-            )
+        if head is None:
+            raise self._cut_short("in its header")
+        if head[0] != HEAD_TAG:
+            raise self._damaged(len(MAGIC), "is not a header")
         raw, after = self._block(len(MAGIC), MAX_HEADER_BYTES)
         try:
             self._take_header(raw)
