@@ -1,10 +1,10 @@
 """pytest's plugin: every `.trace` file is a test, and the fixture `holezero_replay` replays one.
 
-The test of a trace passes if its replay is the run that was recorded, and if the run is judged as
-it was then: `violated: PROPERTY` breaks that promise, `violated` breaks any, `held` none. Other
-words judge no promise (`failed` is compared by the replay itself), and a live trace has none.
+The test of a trace passes if its replay is the run that was recorded, and the run is judged as it
+was then: `violated: PROPERTY` breaks that promise, `violated` any, `held` none. Other verdicts are
+about no promise (`failed` is compared by the replay itself), and a live trace has none.
 
-pytest loads this file in every environment that has holezero: what it takes to replay is imported
+pytest loads this file in every environment that has holezero, so what replaying needs is imported
 only when a trace is met.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cluster.replay.replaying import ReplayResult
     from cluster.trace.reader import TraceReader
 
-#: `cluster.trace.format.SUFFIX`, and the folder of `cluster.runs.run_directory`
+#: `cluster.trace.format.SUFFIX`, and the folder `cluster.runs.run_directory.RUNS`
 _SUFFIX, _RUNS = ".trace", "runs"
 _INI = "holezero_traces"
 #: verdicts of a run that broke no promise
@@ -39,19 +39,19 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def _leave_asserts_alone(manager: pytest.PytestPluginManager) -> None:
-    """Undo that pytest rewrites the asserts of all packages that come with a plugin.
+    """Keep pytest from rewriting asserts, as it does in all packages that come with a plugin.
 
     What a machine raises is part of a trace. A rewritten assert raises another text, so that the
     trace of a machine that failed would differ from its replay.
     """
-    # pytest offers nothing to undo it with; without asserts to rewrite the hook has no such set
+    # pytest has no API for this; when it rewrites no asserts, the hook has no such set
     marked = getattr(manager.rewrite_hook, "_must_rewrite", None)
     if isinstance(marked, set):
         marked.difference_update(_PACKAGES)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Take a trace, unless the project wants none or it is only kept by a run."""
+    """Collect a trace, unless the project wants none or a run merely keeps it."""
     if file_path.suffix != _SUFFIX or not parent.config.getini(_INI):
         return None
     if _kept_by_a_run(file_path, parent.session):
@@ -60,7 +60,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def _kept_by_a_run(path: Path, session: pytest.Session) -> bool:
-    """Say whether it lies under `runs/`, where every run is kept, and nobody asked for it there."""
+    """Say whether it is under `runs/`, where every run is kept, and nobody asked for it."""
     root = session.config.rootpath
     inside = [
         place
@@ -74,7 +74,7 @@ class TraceFile(pytest.File):
     """A trace file: one test."""
 
     def collect(self) -> Iterator["TraceItem"]:
-        """Give the test; the file is read when it runs."""
+        """Yield the test; the file is read when it runs."""
         yield TraceItem.from_parent(self, name="replay")
 
 
@@ -82,7 +82,7 @@ class TraceItem(pytest.Item):
     """Replays a trace and judges it."""
 
     def runtest(self) -> None:
-        """Replay, compare, and judge as it was judged."""
+        """Replay, compare, and judge as the run was judged."""
         from cluster.properties.checker import Checker
         from cluster.trace.format import rebuild
         from cluster.trace.reader import TraceReader
@@ -100,7 +100,7 @@ class TraceItem(pytest.Item):
         _compare_verdict(self.path, end.verdict, _broken(checker, result, every=every))
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Head the report of a failure."""
+        """Return where a failure is, for its report."""
         return self.path, None, f"trace {self.path.name}"
 
 
@@ -109,29 +109,29 @@ def _judges_promises(verdict: str) -> bool:
 
 
 def _broken(checker: "Checker", result: "ReplayResult", *, every: bool) -> dict[str, str]:
-    """Give the broken promises, and of each what was found first."""
+    """Return the broken promises, each with the first that was found."""
     from cluster.explore.walk import PROTOCOL
 
     failures = [f"{name}: {text}" for name, text in result.failures.items()]
     found = {PROTOCOL: "; ".join(failures)} if failures else {}
-    # also what the policy does not promise: `explore --promise` asks whether it could
+    # every: also unpromised ones, as `explore --promise` asks whether they hold
     for violation in (v for v in checker.reports.found if every or v.promised):
         found.setdefault(violation.property, "; ".join((violation.text, *violation.operations)))
     return found
 
 
 def _compare_verdict(path: Path, recorded: str, broken: dict[str, str]) -> None:
-    """Fail unless a run that broke such promises is judged as recorded."""
+    """Fail unless a run that broke these promises was judged so when it was recorded."""
     _, colon, promise = recorded.partition(": ")
     if promise in broken if colon else bool(broken) == (recorded not in _HELD):
         return
     found = [f"violated: {name}: {text}" for name, text in broken.items()] or ["held"]
-    lines = [f"{path}: replays, but is judged otherwise", f"  recorded: {recorded}"]
+    lines = [f"{path}: replays, but is judged differently", f"  recorded: {recorded}"]
     _fail("\n".join(lines + [f"  found:    {line}" for line in found]))
 
 
 def _replay_the_same(source: "Path | TraceReader", *observers: "Observer") -> "ReplayResult":
-    """Replay a trace; fail if it differs. Observers with `attach` are given the machines."""
+    """Replay a trace; fail if it differs. Observers with `attach` get the machines."""
     from cluster.replay.replaying import replay
 
     def attach(machines: "list[Machine]") -> None:
@@ -151,7 +151,7 @@ def _replay_the_same(source: "Path | TraceReader", *observers: "Observer") -> "R
 
 @contextmanager
 def _bad_input_fails(collected: Path | None = None) -> Iterator[None]:
-    """Fail with the text of an InputError alone; of a foreign file that was collected say more."""
+    """Fail with only the text of an InputError, and a hint for a collected foreign file."""
     from cluster.input_error import InputError
 
     try:
@@ -178,12 +178,12 @@ def _fail(text: str) -> NoReturn:
 
 
 class Replaying(Protocol):
-    """What the fixture `holezero_replay` gives."""
+    """What the fixture `holezero_replay` returns."""
 
     def __call__(self, path: str | PathLike[str], *observers: "Observer") -> "ReplayResult":
         """Replay a trace, from the folder of the test file; fail the test if it differs.
 
-        Observers that have `attach` are given the machines before the first delivery.
+        Observers that have `attach` get the machines before the first delivery.
         """
         ...
 

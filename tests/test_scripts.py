@@ -1,4 +1,4 @@
-"""Datadriven scripts: commands in, transcript out. `pytest --rewrite` writes them anew.
+"""Datadriven scripts: commands in, transcript out. `pytest --rewrite` rewrites them.
 
 See `tests/support/scripting.py` for the commands.
 """
@@ -47,12 +47,12 @@ def test_scripts_ask_for_every_row_of_the_table() -> None:
     assert set(TABLE) - hit == set()
 
 
-#: it only counts what the next state decides
+#: a row whose action only counts: its next state decides
 _COUNTED = (HoleState.ZEROED, HoleEvent.ZERO)
 
 
 def mutants() -> Iterator[tuple[Row, Result]]:
-    """Give each row with another next state, and without its actions."""
+    """Yield each row with a different next state, and without its actions."""
     for row, (after, actions) in TABLE.items():
         if after is None:
             yield row, (row[0], actions)
@@ -63,11 +63,11 @@ def mutants() -> Iterator[tuple[Row, Result]]:
 
 
 def test_every_row_of_the_table_decides_something() -> None:
-    """A row that is changed changes what some script shows."""
+    """Changing a row changes what some script shows."""
     asking: dict[Row, list[Path]] = {}
     for path in SCRIPTS:
         text, hits = transcript(path)
-        if "\nexplore" not in text:  # those are slow, and have shorter ones beside them
+        if "\nexplore" not in text:  # those are slow, and shorter ones cover the same rows
             for row in hits:
                 asking.setdefault(row, []).append(path)
     unnoticed = []

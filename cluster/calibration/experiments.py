@@ -1,6 +1,6 @@
-"""The calibration experiments V1 to V6: what was measured on real machines, and the same here.
+"""The calibration experiments V1 to V6: published measurements of real machines, made again here.
 
-Each row is one published figure. It speaks for the machines of some profiles, not for others.
+Each row is one published figure. It holds for the machines of some profiles and not for others.
 Sources: reference/costs.md of the design, section 3, where the keys [S..] are listed.
 """
 
@@ -31,11 +31,11 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     #: shipped profiles of machines like the one it was measured on
     profiles: tuple[str, ...]
     measure: Measure
-    #: it is about broadcast invalidation
+    #: it measures broadcast invalidation
     broadcast: bool = False
 
     def refused(self, profile: Profile, shipped: Container[str]) -> str:
-        """Say why it is not run on a profile, if so."""
+        """Return why it is not run on a profile; empty if it is."""
         if profile.name in shipped and profile.name not in self.profiles:
             return f"measured on machines of {' and '.join(self.profiles)}"
         if self.broadcast and not profile.costs.tlbi_issue_ns:
@@ -44,7 +44,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an experiment."""
+    """The outcome of an experiment."""
 
     experiment: str
     about: str
@@ -55,7 +55,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     measured: float | None = None
     within: bool | None = None
-    #: reason, if it was not measured
+    #: why it was not measured, if so
     not_run: str = ""
 
 
@@ -187,7 +187,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         id="V6",
-        about="TLBI page by page: fixed cost over cost by page",
+        about="TLBI page by page: fixed cost over cost per page",
         unit="pages",
         low=18,
         high=21,
@@ -203,8 +203,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 def check(profile: Profile, shipped: Container[str]) -> Iterator[Finding]:
     """Run the experiments on a profile, one after another.
 
-    shipped: names of the shipped profiles: on one of them only what speaks for its machine is run,
-        on another (a user's) all that the model can.
+    shipped: names of the shipped profiles. On one of them only the experiments on such machines
+        are run, on any other (a user's) all that the model can run.
     """
     for one in EXPERIMENTS:
         finding = Finding(

@@ -1,8 +1,8 @@
 /*
  * Measures what virtual memory operations cost on this Linux machine.
  *
- * Prints one line a figure as soon as it is known: name, median in ns, number of samples. Needs no
- * privileges. Every figure is bounded in samples and in time; all of them take some seconds.
+ * Prints a line per figure as soon as it is known: name, median in ns, number of samples. Needs no
+ * privileges. Every figure is bounded in samples and in time; all together take some seconds.
  * Targets of shootdowns are threads of this process that spin in user mode on other CPUs.
  */
 #define _GNU_SOURCE
@@ -74,7 +74,7 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* One sample: prepares, measures, and gives ns. */
+/* One sample: prepares, measures, and returns ns. */
 typedef double (*sample_fn)(size_t n);
 
 static double median(sample_fn sample, size_t n, int *count)
@@ -105,7 +105,7 @@ static void measure(const char *name, sample_fn sample, size_t n)
 	report(name, ns, count);
 }
 
-/* What a page costs more: the difference of two sizes. */
+/* Cost of a further page: from the difference of two sizes. */
 static void measure_slope(const char *name, sample_fn sample, size_t few, size_t many)
 {
 	int count, other;
@@ -168,7 +168,7 @@ static double zero(size_t n)
 	return (now() - t) / n;
 }
 
-/* The source is cold: another part of the pool each time. */
+/* With a cold source: another part of the pool each time. */
 static double copy(size_t n)
 {
 	static size_t at;
@@ -209,7 +209,7 @@ static void permit(int signal, siginfo_t *info, void *context)
 	mprotect(pages, PAGE, PROT_READ | PROT_WRITE);
 }
 
-/* SIGSEGV with a handler that permits the access, less what permitting costs alone. */
+/* SIGSEGV with a handler that permits the access, less the cost of permitting it. */
 static double segv(size_t n)
 {
 	double both, t;
@@ -248,7 +248,7 @@ static double through_other_process(size_t n)
 	return pass_token(there[1], back[0], n);
 }
 
-/* Two processes on one CPU hand a token to and fro: two switches, and twice the pipe's own cost. */
+/* Two processes on one CPU pass a token back and forth: two switches and twice the pipe's cost. */
 static void measure_context_switch(void)
 {
 	int count, other;
@@ -276,8 +276,8 @@ static void measure_context_switch(void)
 }
 
 /*
- * Targets. Other programs may take their CPUs: a sample is taken when all of them run. A kernel does
- * not interrupt a CPU on which no thread of the process runs.
+ * Targets. Other programs may take their CPUs, so a sample is taken only when all of them run: a
+ * kernel does not interrupt a CPU that runs no thread of the process.
  */
 
 struct target {
@@ -323,7 +323,7 @@ static double protect_shared(size_t n)
 	return write_protect(n);
 }
 
-/* What a shootdown takes of the first target. */
+/* What a shootdown costs the first target. */
 static double stolen(size_t n)
 {
 	double before;
@@ -401,7 +401,7 @@ int main(void)
 	measure("write_fault", write_fault, 256);
 	measure_slope("zap_page", discard, 16, 256);
 	measure("mprotect_page", write_protect, 1);
-	/* few pages are invalidated one by one, more than 33 by a flush of everything */
+	/* few pages are invalidated one by one, more than 33 by flushing everything */
 	measure_slope("mprotect_invalidate", write_protect, 2, 32);
 	measure_slope("mprotect_entry", write_protect, 64, 256);
 	measure("set_dirty", set_dirty, 256);

@@ -1,6 +1,6 @@
-"""What virtual memory costs on this Linux machine: a C program, compiled, run and read.
+"""What virtual memory costs on this Linux machine: a C program is compiled and run.
 
-The program is `host_costs.c` beside this file. It is bounded in time by itself, and from outside.
+The program is `host_costs.c` beside this file. It limits its own time, and is killed after a while.
 """
 
 import math
@@ -21,7 +21,7 @@ import msgspec
 from cluster.input_error import InputError
 
 SOURCE = Path(__file__).with_name("host_costs.c")
-#: ends a compiler, and a program, that hangs
+#: after this a compiler or program that hangs is killed
 _PATIENCE_S = 60.0
 _COMPILERS = ("cc", "gcc", "clang")
 _LINE_MAX = 200
@@ -31,19 +31,19 @@ Tell = Callable[[str], None]
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A median of so many samples; ns, of a call or of each further page."""
+    """The median of so many samples; ns per call, or per further page."""
 
     ns: float
     samples: int
 
 
 def measure(tell: Tell) -> dict[str, Figure]:
-    """Measure and give figures by name; some machines do not show all of them.
+    """Measure; return figures by name, of which some machines lack some.
 
     tell: called with a line for each step.
 
     Raises:
-        InputError: this is no Linux, there is no compiler, or the program failed.
+        InputError: this is not Linux, there is no compiler, or the program failed.
     """
     if sys.platform != "linux":
         raise InputError(f"calibrate --host: measures Linux, and this is {platform.system()}")
@@ -56,7 +56,7 @@ def measure(tell: Tell) -> dict[str, Figure]:
 
 
 def find_compiler() -> list[str]:
-    """Find a C compiler: what `CC` says, else one of the usual names.
+    """Return the command of a C compiler: what `CC` says, else one of the usual names.
 
     Raises:
         InputError: there is none.
@@ -98,7 +98,7 @@ def _run(program: Path, tell: Tell) -> dict[str, Figure]:
             figures = read_figures(_bounded(running.stdout), tell)
             code = running.wait()
         finally:
-            running.kill()  # it has ended, unless what it printed was refused
+            running.kill()  # it has ended, unless its output was refused
             timer.cancel()
         said = running.stderr.read(_LINE_MAX).strip() or f"it ended with {code}"
     if code:
@@ -118,7 +118,7 @@ def read_figures(lines: Iterable[str], tell: Tell) -> dict[str, Figure]:
     """Read `name ns samples` lines.
 
     Raises:
-        InputError: a line is none.
+        InputError: a line is not such a line.
     """
     figures: dict[str, Figure] = {}
     for line in lines:

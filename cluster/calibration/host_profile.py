@@ -1,7 +1,8 @@
 """A cost profile of this machine: what was measured, the rest from a shipped profile.
 
-Some keys are what was measured. Others are a part of it: `fault_ns` is what a fault takes besides
-zeroing and the messages of the model. Those are fitted: the model measures the same as the machine.
+Some keys are measured directly. Others are a part of what is measured: `fault_ns` is what a fault
+takes besides zeroing and the messages of the model. Those are fitted, so that the model measures
+the same as the machine.
 """
 
 import platform
@@ -17,7 +18,7 @@ from kernel.costs import Profile
 _CPUINFO = Path("/proc/cpuinfo")
 _TEXT_MAX = 1 << 16
 
-#: key -> the figure that it is, as such
+#: key -> (the figure that it equals, what that is)
 _DIRECT = {
     "syscall_ns": ("syscall", "an empty system call"),
     "zero_page_ns": ("zero_page", "memset of 4 KiB, cached"),
@@ -31,17 +32,17 @@ _DIRECT = {
 
 
 class HostProfile:
-    """A profile in the making, with the source of each value that was changed."""
+    """A profile in the making, with the source of each changed value."""
 
     def __init__(self, base: Profile, figures: dict[str, Figure]) -> None:
-        """Start with the base's values."""
+        """Start with the values of `base`."""
         self.base = base
         self.profile = base
         self.figures = figures
         self.sources: dict[str, str] = {}
 
     def put(self, key: str, ns: float, figure: Figure, what: str) -> None:
-        """Set a cost or a latency, if what was measured leaves anything for it."""
+        """Set a cost or a latency, if the measurement leaves anything for it."""
         if round(ns) < 1:
             self.sources[key] = f"from {self.base.name}: {what} left nothing for it"
             return
@@ -51,7 +52,7 @@ class HostProfile:
         self.sources[key] = f"measured on this host, median of {figure.samples}: {what}"
 
     def fit(self, key: str, name: str, what: str, simulate: Callable[[Profile], float]) -> None:
-        """Set a key so that the model measures what this machine did; it counts once in it."""
+        """Set a key, which counts once in it, so that the model measures what this machine did."""
         figure = self.figures.get(name)
         if figure is None:
             return
@@ -65,7 +66,7 @@ class HostProfile:
         )
 
     def text(self, about: str) -> str:
-        """Give the file."""
+        """Return the text of the profile's file."""
         lines = [
             f"# {about}",
             "# Written by `holezero calibrate --host`. Integer nanoseconds.",
@@ -83,23 +84,23 @@ class HostProfile:
 
 
 def measure_host(tell: Tell) -> str:
-    """Measure this machine and give the text of its profile.
+    """Measure this machine; return the text of its profile.
 
     tell: called with a line for each step.
 
     Raises:
-        InputError: it can not be measured; says why.
+        InputError: it cannot be measured; says why.
     """
     cpuinfo = _read(_CPUINFO)
     arm = platform.machine() in ("aarch64", "arm64")
     base = load_profile("arm64-cheri" if arm else "x86-ipi")
-    # what is measured of shootdowns are interrupts only where there is nothing else
+    # only where there is nothing else do measured shootdowns use interrupts
     by_interrupts = not arm and "invlpgb" not in cpuinfo.split()
     return profile_of(base, measure(tell), by_interrupts=by_interrupts).text(_about(cpuinfo))
 
 
 def profile_of(base: Profile, figures: dict[str, Figure], *, by_interrupts: bool) -> HostProfile:
-    """Make a profile of figures; what they do not say is the base's."""
+    """Make a profile from figures; what they lack is taken from `base`."""
     made = HostProfile(base, figures)
     for key, (name, what) in _DIRECT.items():
         if name in figures:
@@ -117,7 +118,7 @@ def profile_of(base: Profile, figures: dict[str, Figure], *, by_interrupts: bool
 
 
 def _shootdowns(made: HostProfile) -> None:
-    """Fit what interrupts cost: the flight to the first target, further ones, what they lose."""
+    """Fit what interrupts cost: flight to the first target, further targets, time stolen there."""
     figures, before = made.figures, made.profile.costs
     further, first, stolen = (
         figures.get(name) for name in ("shootdown_further", "shootdown_first", "stolen")

@@ -1,4 +1,4 @@
-"""Simulated measurements: a scenario of machines and messages, a figure read off its run."""
+"""Simulated measurements: run a scenario and read a figure off it."""
 
 import math
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from cluster.scenario.setup import prepare
 from kernel.costs import Profile
 from kernel.policy.keys import Invalidate
 
-#: long enough that every thread has done what comes before
+#: long enough for every thread to have done what comes before
 _SETTLED_NS = 1_000_000
-#: pages between which a cost by page is taken
+#: page counts of two runs, from which a cost per page is taken
 _FEW, _MANY = 8, 72
 #: discards of each thread in a throughput run
 _ROUNDS = 32
@@ -30,14 +30,14 @@ Threads = Sequence[tuple[int, Program]]
 
 
 class Watch:
-    """Hears a run: its metrics, when calls ended, what cores spent on messages."""
+    """Hears a run: its metrics, when discards ended, what cores spent on messages."""
 
     def __init__(self) -> None:
         """Start with nothing heard."""
         self.results = Results()
-        #: by thread, when each of its discards ended
+        #: thread -> when each of its discards ended
         self.discards: dict[int, list[int]] = {}
-        #: by class of message, what its receivers spent on each
+        #: class of message -> what the receivers spent on each
         self.spent: dict[type[Message], list[int]] = {Ipi: [], Shoot: [], ZeroFrames: []}
         #: how long each shootdown took, from its order to its report
         self.shootdowns: list[int] = []
@@ -52,7 +52,7 @@ class Watch:
     def delivered(
         self, when: int, _dst: int, _src: int, _seq: int, message: Message, effects: list[Effect]
     ) -> None:
-        """Hear a delivery; kernel work that only travels with the message is not counted."""
+        """Hear a delivery; kernel work that a message only carries is not counted."""
         if isinstance(message, Shoot):
             self._ordered[message.op] = when + message.ns
         elif isinstance(message, Invalidated):
@@ -64,7 +64,7 @@ class Watch:
 
     @property
     def metrics(self) -> Metrics:
-        """Give the metrics of the run."""
+        """Return the metrics of the run."""
         return self.results.metrics()
 
 
@@ -77,10 +77,10 @@ def run(
     sockets: int = 1,
     domains: int = 1,
 ) -> Watch:
-    """Run threads of one process, on as many cores as they need, to their end.
+    """Run threads of one process to their end, on as many cores as they need.
 
     Raises:
-        RuntimeError: the run did not come to its end, so no figure of it means anything.
+        RuntimeError: the run did not end, so its figures mean nothing.
     """
     cores = 1 + max(core for core, _ in threads)
     rows = [
@@ -103,7 +103,7 @@ def run(
 
 
 def _with_sharers(cores: int, program: Program, shared: str) -> Threads:
-    """Give a thread that runs `program` when one on each other core has used what it will take."""
+    """Return threads: the first runs `program` once one on each other core has loaded `shared`."""
     create = [f"create t{i}" for i in range(1, cores)]
     first = [f"map 0x100 {_MANY}", f"store 0x100 {_MANY}", *create, f"think {_SETTLED_NS}"]
     others = [(i, [f"load {shared}", f"think {4 * _SETTLED_NS}"]) for i in range(1, cores)]
@@ -111,14 +111,14 @@ def _with_sharers(cores: int, program: Program, shared: str) -> Threads:
 
 
 def mprotect_ns(profile: Profile, cores: int) -> float:
-    """Measure mprotect of one page that threads on `cores` cores use; the time of the call."""
+    """Measure the time of an mprotect of one page that threads on `cores` cores use."""
     threads = _with_sharers(cores, ["protect 0x100 1 r"], "0x100")
     total = run(profile, threads, preset="unmap").metrics.operations["mprotect"].total_ns
     return float(total or 0)
 
 
 def shootdown_ns(profile: Profile, cores: int, sockets: int) -> float:
-    """Measure how long the initiator waits for all other cores of the machine, a page."""
+    """Measure how long the initiator waits for all other cores, for one page."""
     threads = _with_sharers(cores, ["protect 0x100 1 r"], "0x100")
     watch = run(profile, threads, preset="unmap", sockets=sockets, domains=sockets)
     return float(watch.metrics.shootdown_wait.total_ns or 0)
@@ -130,13 +130,13 @@ def _shot(profile: Profile, pages: int, invalidate: Invalidate = Invalidate.EAGE
 
 
 def invalidation_page_ns(profile: Profile) -> float:
-    """Measure what each further page of a shootdown takes of the core that is interrupted."""
+    """Measure what each further page of a shootdown costs the interrupted core."""
     few, many = (_shot(profile, pages).spent[Ipi][0] for pages in (_FEW, _MANY))
     return (many - few) / (_MANY - _FEW)
 
 
 def shootdown_page_ns(profile: Profile) -> float:
-    """Measure what each further page of mprotect and its shootdown takes of both cores together."""
+    """Measure what each further page of an mprotect costs both cores together."""
     found = []
     for pages in (_FEW, _MANY):
         watch = _shot(profile, pages)
@@ -146,20 +146,20 @@ def shootdown_page_ns(profile: Profile) -> float:
 
 
 def fixed_in_pages(profile: Profile, invalidate: Invalidate) -> float:
-    """Measure how many further pages of a shootdown take as long as what all pages share."""
+    """Measure the fixed cost of a shootdown, in further pages."""
     few, many = (_shot(profile, pages, invalidate).shootdowns[0] for pages in (_FEW, _MANY))
     page_ns = (many - few) / (_MANY - _FEW)
     return few / page_ns - _FEW if page_ns > 0 else math.inf
 
 
 def fault_ns(profile: Profile) -> float:
-    """Measure a zero-fill fault, from the walk that fails to the entry."""
+    """Measure a zero-fill fault, from the failed walk to the new entry."""
     watch = run(profile, [(0, [f"map 0x100 {_MANY}", f"store 0x100 {_MANY}"])], preset="unmap")
     return float(watch.metrics.fault_latency.mean_ns or 0)
 
 
 def zap_page_ns(profile: Profile) -> float:
-    """Measure what each further page of a discard takes; the flush of the core's own aside."""
+    """Measure what each further page of a discard takes, without the core's own flush."""
     found = []
     for pages in (_FEW, _MANY):
         program = [f"map 0x100 {pages}", f"store 0x100 {pages}", f"dontneed 0x100 {pages}"]
@@ -170,7 +170,7 @@ def zap_page_ns(profile: Profile) -> float:
 
 
 def zero_page_ns(profile: Profile) -> float:
-    """Measure what a core spends to zero the page of a fault."""
+    """Measure what a core spends on zeroing the page of a fault."""
     watch = run(profile, [(0, ["map 0x100 1", "store 0x100 1"])], preset="unmap")
     return float(watch.spent[ZeroFrames][0])
 
@@ -180,8 +180,8 @@ def discards_per_ms(
 ) -> float:
     """Measure the throughput of will-it-scale's tlb_flush2: store, discard, load, page by page.
 
-    Each thread has pages of its own, a core of its own; eight cores are a domain. Counted from when
-    the last thread has begun until the first ends.
+    Each thread has its own pages and its own core; eight cores are a domain. Discards are counted
+    from when all threads have done one until the first thread ends.
     """
     rows = []
     for i in range(threads):

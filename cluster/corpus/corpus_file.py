@@ -1,4 +1,4 @@
-"""The file of a corpus: one sequence a line as JSON, compressed or not; checked before it runs."""
+"""The file of a corpus: a sequence per line, as JSON, compressed or not; checked before it runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ import msgspec
 from cluster.importers.recording.lines import Progress, RecordingLines, no_progress, open_recording
 from cluster.input_error import InputError
 
-#: what each operation needs besides `p`, `op` and `res`; names are those of the corpus' README
+#: what each operation needs besides `p`, `op` and `res`, named as in the corpus' README
 _NEEDS: dict[str, tuple[str, ...]] = {
     "map": ("pg", "n", "prot", "kind"),
     "unmap": ("pg", "n"),
@@ -33,12 +33,12 @@ _SLOTS = 2
 
 
 def sequences(path: Path, progress: Progress = no_progress) -> Iterator[dict[str, Any]]:
-    """Read a corpus.
+    """Yield the sequences of a corpus.
 
     progress: called with bytes read and bytes to read, both on disk.
 
     Raises:
-        InputError: it can not be read, or is none; names the line.
+        InputError: it cannot be read, or is not a corpus; names the line.
     """
     size = open_recording(path)
     lines = RecordingLines(path, lambda done: progress(done, size))
@@ -48,17 +48,17 @@ def sequences(path: Path, progress: Progress = no_progress) -> Iterator[dict[str
         try:
             found = msgspec.json.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
-            raise InputError(f"{path}:{lines.lines}: is no line of JSON: {e}") from e
+            raise InputError(f"{path}:{lines.lines}: is not JSON: {e}") from e
         problem = _problem(found)
         if problem:
-            raise InputError(f"{path}:{lines.lines}: is no sequence of a corpus: {problem}")
+            raise InputError(f"{path}:{lines.lines}: is not a sequence of a corpus: {problem}")
         yield found
     if lines.truncated or lines.overlong:
-        raise InputError(f"{path}: is damaged or cut short behind line {lines.lines}")
+        raise InputError(f"{path}: is damaged or cut short after line {lines.lines}")
 
 
-def _problem(found: Any) -> str:  # noqa: ANN401 - it is whatever a file holds
-    """Say why it can not be run, or nothing."""
+def _problem(found: Any) -> str:  # noqa: ANN401 - whatever a file holds
+    """Return why it cannot be run; empty if it can."""
     if not isinstance(found, dict) or not isinstance(found.get("ops"), list):
         return "it is an object with `id`, `pages`, `procs` and `ops`"
     if not _is_number(found.get("procs"), 1, _PROCESSES_MAX):
@@ -100,7 +100,7 @@ def _problem_of(operation: Any, processes: int) -> str:  # noqa: ANN401 - as abo
             most = {"p": processes - 1, "child": processes - 1, "slot": _SLOTS - 1}
             good = _is_number(value, 0, most.get(key, _VALUE_MAX if key == "val" else _PAGES_MAX))
         if not good:
-            return f"{key} can not be {value!r}"
+            return f"{key} cannot be {value!r}"
     limit = _PAGES_MAX * 4096
     if not all(_is_number(operation.get(key, 0), -limit, limit) for key in ("boff", "blen")):
         return "boff or blen is out of range"

@@ -1,10 +1,10 @@
-"""Where a recorded emulation of HOLE and ZERO is no longer what the real calls do.
+"""Where a recorded emulation of HOLE and ZERO no longer does what the real calls would.
 
-The corpus emulates HOLE by FREE and PROT_NONE, ZERO by PROT_READ|PROT_WRITE and DONTNEED. So it
-departs from the calls, page by page, until the page is mapped anew:
+The corpus emulates HOLE by FREE and PROT_NONE, ZERO by PROT_READ|PROT_WRITE and DONTNEED. A page
+departs from what the calls would do, until it is mapped anew, at:
 
     a plain mprotect on a page of a hole    opens it; a real hole stays one until ZERO
-    HOLE or ZERO of memory that is not rw   leaves it rw; real ones leave its protection alone
+    HOLE or ZERO of memory that is not rw   sets its protection; real ones leave it alone
     HOLE or ZERO across a gap               mprotect stops there; real ones do all that is mapped,
                                             as madvise does (FreeBSD's vm_map_madvise skips gaps)
 """
@@ -12,25 +12,23 @@ departs from the calls, page by page, until the page is mapped anew:
 from typing import Any
 
 _RW = "rw"
-
-
-#: operations that change neither protections nor holes
 _ACCESSES = frozenset({"r", "w", "kr", "kw"})
-_NEUTRAL = frozenset({"r", "w", "kr", "kw", "fork", "exit"})
+#: operations that change neither protections nor holes
+_NEUTRAL = _ACCESSES | {"fork", "exit"}
 
 
 class Emulation:
-    """Follows the protections and holes of one process's pages."""
+    """Track the protections and holes of one process's pages."""
 
     def __init__(self) -> None:
         """Start with nothing mapped."""
         self.protection: dict[int, str] = {}
         self.holes: set[int] = set()
-        #: pages of which the recording says nothing any more
+        #: pages about which the recording says nothing any more
         self.departed: set[int] = set()
 
     def copy(self) -> "Emulation":
-        """Give that of a child."""
+        """Copy it, for a child."""
         twin = Emulation()
         twin.protection = self.protection.copy()
         twin.holes = self.holes.copy()
@@ -38,7 +36,7 @@ class Emulation:
         return twin
 
     def follow(self, operation: dict[str, Any]) -> None:
-        """Take one operation of the recording into account; loads and stores change nothing."""
+        """Take in one operation of the recording; loads and stores change nothing."""
         kind, tag = operation["op"], operation.get("tag", "")
         if kind in _NEUTRAL or tag in ("hole2", "zero2"):
             return
@@ -76,5 +74,5 @@ class Emulation:
         return range(pages.start, end)
 
     def says_nothing(self, operation: dict[str, Any]) -> bool:
-        """Say whether an access is to a page on which the emulation has departed."""
+        """Say whether an operation accesses a page that has departed."""
         return operation["op"] in _ACCESSES and operation["pg"] in self.departed

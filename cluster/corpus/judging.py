@@ -1,8 +1,8 @@
 """The Linux corpus: recorded sequences of memory operations against the simulated machine.
 
-Each operation runs alone, to quiescence, on one set of machines a sequence, each process a thread
-of its own; what the guest sees (values, errno, residency, SIGSEGV and where) is compared with what
-the kernel gave. Two ways of running:
+A sequence runs on machines of its own, each process as one thread, each operation alone and to
+quiescence. What the guest sees (values, errno, residency, SIGSEGV and where) is compared with what
+it saw on the kernel. Two ways of running:
 
     linux       the recorded calls, under a policy like Linux's
     hole-zero   where the recording emulates HOLE (FREE, PROT_NONE) and ZERO (RW, DONTNEED) by
@@ -40,7 +40,7 @@ from cluster.scenario.setup import Setup, prepare
 from kernel.errors import Errno, SegvCode
 
 _POLICIES: dict[str, dict[str, str | int]] = {
-    # MADV_FREE leaves pages that others share alone
+    # MADV_FREE leaves shared pages alone
     LINUX: {"preset": "dontneed-linux", "shadow_anon": "ignore"},
     HOLE_ZERO: {"preset": "fatal-hole", "errors": "linux"},
 }
@@ -48,7 +48,7 @@ _SIGNALS = {SegvCode.MAPERR: "SEGV_MAPERR", SegvCode.OBJECT: "BUS_ADRERR"}
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation of which the machine says something else."""
+    """An operation whose outcome on the machine differs from the recorded one."""
 
     sequence: str
     index: int
@@ -58,15 +58,15 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What a corpus gave; counts are operations."""
+    """The outcome of a corpus; counts are of operations."""
 
     agreed: int = 0
-    #: of those, loads that gave an alternative: the page had been reclaimed, or had not
+    #: those of them that gave a recorded alternative: a page had been reclaimed, or had not
     alternatives: int = 0
     differed: list[Difference] = []
-    #: by what the machine does not have
+    #: operations that are not compared, by what the machine lacks
     not_applicable: Counter[str] = msgspec.field(default_factory=Counter)
-    #: sequences that were compared to their end
+    #: sequences that were compared to the end
     whole_sequences: int = 0
     #: broken promises of the machine itself
     violations: list[str] = []
@@ -82,7 +82,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 class _Outcomes:
-    """An observer: what each process saw, in its order."""
+    """An observer: what each process saw, in order."""
 
     def __init__(self, processes: int) -> None:
         self._seen: list[deque[tuple[str, Any]]] = [deque() for _ in range(processes)]
@@ -106,7 +106,7 @@ class _Outcomes:
             self._seen[message.op].append(("store", 0))
 
     def take(self, process: int, operation: Operation, values: dict[int, int]) -> Operation:
-        """Give what the next operation of a process saw, in the words of the corpus."""
+        """Return what the next operation of a process saw, in the format of the corpus."""
         seen = self._seen[process]
         kind, value = seen.popleft()
         got: Operation = {"res": "ok"}
@@ -121,7 +121,7 @@ class _Outcomes:
             if kind in ("load", "vec"):
                 kind, value = seen.popleft()
             assert kind == "call", f"{operation} gave {kind} {value}"
-            if operation["op"] == "mincore":  # recorded are the first n bytes of a cleared buffer
+            if operation["op"] == "mincore":  # the record has the first n bytes of a cleared buffer
                 n = operation["n"]
                 got["vec"] = got.get("vec", "").ljust(n, "0")[:n]
             got["res"] = Errno(value).name if value else "ok"
@@ -135,16 +135,16 @@ def _agrees(operation: Operation, got: Operation) -> bool:
         return False
     if got["res"] != "ok":
         return bool(got.get("at") == operation.get("at"))
-    if "vec" in operation:  # of each page apart: each may have been reclaimed or not
+    if "vec" in operation:  # page by page: each may have been reclaimed or not
         known = zip(operation["vec"], *operation.get("altvec", ()), strict=True)
         return all(bit in bits for bit, bits in zip(got["vec"], known, strict=True))
     return "v" not in operation or got["v"] in (operation["v"], *operation.get("alt", ()))
 
 
-#: Linux keeps mappings of one kind apart that are side by side, where their pages have had another
-#: place or another process (anon_vma), and does not lengthen or shorten a range across them. Where
-#: entries of a FreeBSD map begin and end no caller can see: vm_map_try_merge_entries joins what is
-#: alike, and calls go from entry to entry
+#: Linux keeps adjacent mappings of one kind apart if their pages came from another place or another
+#: process (anon_vma), and does not resize a range that spans them. On FreeBSD no caller can see
+#: where map entries begin and end: vm_map_try_merge_entries joins like ones, and calls go from
+#: entry to entry
 KEPT_APART = "mremap across mappings that only Linux keeps apart"
 
 
@@ -165,7 +165,7 @@ _RESULTS = ("st", "res", "v", "vec", "alt", "at", "altres", "altvec")
 
 def _setup(plan: Plan, way: str, reclaim: str) -> Setup:
     machine = MachineTable(cores=len(plan.programs))
-    if reclaim == ALWAYS:  # whatever is hinted is reclaimed at once, for ever
+    if reclaim == ALWAYS:  # whatever is hinted is reclaimed at once, forever
         machine = MachineTable(
             cores=len(plan.programs), frames=256, free_wakeup=256, free_target=1 << 20
         )
@@ -177,7 +177,7 @@ def compare(
 ) -> Report:
     """Run one sequence and compare it.
 
-    reclaim: when pages are reclaimed that may be; seed: of RANDOM.
+    reclaim: when reclaimable pages are reclaimed; seed: for RANDOM.
     """
     report = Report()
     plan = Plan(sequence, way, reclaim, seed)
@@ -227,7 +227,7 @@ def run(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Report:
-    """Compare every sequence of a file; for HOLE_ZERO, those that emulate the calls.
+    """Compare every sequence of a file; under HOLE_ZERO, only those that emulate the calls.
 
     progress: called with bytes read and bytes to read, both on disk.
 

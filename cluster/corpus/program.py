@@ -1,7 +1,7 @@
-"""A sequence of the Linux corpus as a guest: one thread a process, each operation alone.
+"""A sequence of the Linux corpus as a guest: one thread per process, each operation alone.
 
-An operation by another process than the last waits for that one's, and each waits until all that it
-set off is over. Operations that the machine does not have are counted by what it lacks.
+An operation by another process than the last waits for the last one, and each is followed by enough
+time for all that it sets off. Operations that cannot be compared are counted by reason.
 """
 
 from collections import Counter
@@ -36,14 +36,14 @@ from kernel.units import PAGE_SIZE
 
 LINUX = "linux"
 HOLE_ZERO = "hole-zero"
-#: when lazily freed pages are reclaimed: as recorded (MADV_PAGEOUT), never, as soon as it may be,
-#: or between some operations, too
+#: when lazily freed pages are reclaimed: as recorded (MADV_PAGEOUT), never, as soon as possible, or
+#: also at random between operations
 AS_RECORDED, NEVER, ALWAYS, RANDOM = "recorded", "never", "always", "random"
-#: page 0 of a sequence's arena
+#: page number of page 0 of a sequence
 ARENA = 16
-#: counted so: the recording is of an emulation, which is no more what the calls would do
+#: reason: the recorded emulation is no longer what the calls would do
 DEPARTED = "the emulation of HOLE and ZERO departs"
-#: time for everything that an operation has set off
+#: time for everything that an operation sets off
 _QUIET_NS = 100_000_000
 _SLOT_BYTES = 2048
 _PROT = {"none": 0, "r": 1, "rw": 3}
@@ -52,33 +52,33 @@ _ADVICE: dict[str, int] = {one.name: one for one in Advice}
 _MERGED = {"hole1": Advice.HOLE, "zero1": Advice.ZERO}
 _MERGED_INTO = frozenset({"hole2", "zero2"})
 _ACCESSES, _COPIES = frozenset("rw"), frozenset({"kr", "kw"})
-#: how often `random` reclaims before an operation
+#: probability that RANDOM reclaims before an operation
 _CHANCE = 0.3
 
 Operation = dict[str, Any]
 
 
 class Plan:
-    """The programs of a sequence's processes, and which of its operations are in them."""
+    """The programs of a sequence's processes, and which of its operations they contain."""
 
     def __init__(self, sequence: dict[str, Any], way: str, reclaim: str, seed: int = 0) -> None:
         """Translate a sequence.
 
-        way: LINUX, or HOLE_ZERO: pairs that are tagged as HOLE or ZERO are one call each.
+        way: LINUX, or HOLE_ZERO: pairs tagged as HOLE or ZERO become one call each.
         """
         self.programs: list[list[Instruction]] = [[] for _ in range(sequence["procs"])]
-        #: in the order of the sequence: index there, process, operation
+        #: in order: index in the sequence (-1: of no operation there), process, operation
         self.compared: list[tuple[int, int, Operation]] = []
         self.not_applicable: Counter[str] = Counter()
-        #: the corpus' value of what each store leaves
+        #: stamp of each store -> the value that the corpus gives it
         self.values: dict[int, int] = {0: 0}
         self._way = way
         self._reclaim = reclaim
         self._random = Random(f"{seed} {sequence['id']}")
         self._pages = sequence["pages"]
-        #: where the last operation was: thread, index
+        #: (thread, index) of the last operation
         self._last = (0, -1)
-        #: pages that may be lazily free, or were moved from where such ones may be
+        #: pages that may be lazily freed, or were moved from a place that may have such pages
         self._lazy: set[int] = set()
         emulations = {0: Emulation()}
         for index, operation in enumerate(sequence["ops"]):
@@ -94,7 +94,7 @@ class Plan:
                 self._put(index, operation)
 
     def guest(self) -> Script:
-        """Give the guest."""
+        """Return the guest."""
         threads = tuple(
             ThreadInfo(f"p{number}", number, number, initial=number == 0)
             for number in range(len(self.programs))
@@ -123,9 +123,9 @@ class Plan:
         self.compared.append((index, process, operation))
 
     def _with_random_residency(self, operation: Operation) -> Operation:
-        """Say which pages mincore may find reclaimed at any time: lazily freed ones by RANDOM.
+        """Allow mincore to find pages reclaimed at any time: lazily freed ones under RANDOM.
 
-        The page daemon of ALWAYS takes clean pages, too, where Linux shows the zero page.
+        Under ALWAYS any page: the page daemon takes clean ones, too, where Linux has the zero page.
         """
         if operation.get("advice") == "FREE":
             self._lazy.update(range(operation["pg"], operation["pg"] + operation["n"]))

@@ -1,6 +1,6 @@
 """Check the catalogue: every hazard is found, and no preset breaks what it promises.
 
-A hazard is looked for in its shipped scenario, by every strategy. A preset runs a small scenario in
+Every strategy searches for a hazard in its shipped scenario. A preset runs a small scenario in
 every order.
 """
 
@@ -27,7 +27,7 @@ from kernel.policy.presets import PRESETS
 SMALL = "one-page"
 _TOML = ".toml"
 _GRAINS = ("fused", "fine")
-#: dozens of scenarios are shrunk one after the other
+#: small, as dozens of scenarios are shrunk one after another
 _EFFORT = Effort(drawn=12, deliveries=4_000, states=30_000)
 STRATEGIES = (
     Chosen(strategy=Strategy.RANDOM),
@@ -40,13 +40,13 @@ STRATEGIES = (
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
-    """What one strategy made of a hazard."""
+    """How one strategy fared with a hazard."""
 
     strategy: Strategy
     found: bool
-    #: the last that was tried: `fused`, or after it `fine`
+    #: the last grain tried: `fused`, or `fine` after it
     grain: str
-    #: orders or states, of both, until it was found, or until the budget was spent
+    #: orders or states, over both grains, until it was found or the budget was spent
     count: int
     deliveries: int
     property: str = ""
@@ -56,24 +56,24 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HazardCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a hazard."""
+    """Whether and how a hazard was found."""
 
     name: str
     found: bool
-    #: the fewest orders by which a strategy found it; states, if only strategies with states did
+    #: fewest orders in which a strategy found it; states, if only searches over states did
     orders: int | None
-    #: deliveries of the shortest order found; shrunk, if it was kept
+    #: deliveries of the shortest order found; after shrinking, if it was kept
     trace_length: int | None
-    #: without the hazard that order breaks nothing
+    #: without the hazard, that order breaks nothing
     twin_held: bool
     strategies: list[Tried]
 
 
 class PresetCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a preset."""
+    """What a preset broke in every order."""
 
     name: str
-    #: of the scenario, besides the preset
+    #: settings of the scenario, besides the preset
     settings: list[str]
     states: int
     depth: int
@@ -83,23 +83,23 @@ class PresetCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """How a search is stopped and timed: by the caller, who has a clock."""
+    """How the caller, who has a clock, stops and times searches."""
 
     #: makes the watch of one search
     watch: Callable[[str], Watch]
-    #: seconds since that was made
+    #: seconds since the last one was made
     elapsed_s: Callable[[], float]
 
 
 def check_hazards(
     names: Iterable[str], budget: Budget, save: Path | None = None
 ) -> Iterable[HazardCheck]:
-    """Look for hazards, one after the other; yields each as it is done.
+    """Search for hazards one after another; yield each when it is done.
 
     save: folder for the shrunk trace of each.
 
     Raises:
-        InputError: a trace can not be written.
+        InputError: a trace cannot be written.
     """
     for name in names:
         scenario = load(shipped("scenarios", _TOML)[f"hazard-{name}"])
@@ -108,12 +108,11 @@ def check_hazards(
         tried: list[Tried] = []
         shortest: tuple[Setup, Finding] | None = None
         for chosen in STRATEGIES:
-            by_states = chosen.strategy.counts == "states"
-            found = _try(name, quick if by_states else as_is, chosen, budget)
-            tried.append(found[0])
-            finding = found[1]
+            setups = quick if chosen.strategy.counts == "states" else as_is
+            one, finding = _try(name, setups, chosen, budget)
+            tried.append(one)
             if finding and (shortest is None or len(finding.path) < len(shortest[1].path)):
-                shortest = (quick if by_states else as_is)[found[0].grain], finding
+                shortest = setups[one.grain], finding
         length = None if shortest is None else len(shortest[1].path)
         if save is not None and shortest is not None:
             length = _save(*shortest, save / f"{name}{SUFFIX}")
@@ -134,10 +133,10 @@ def _with(scenario: Scenario, grain: str) -> Setup:
 
 
 def _unhurried(scenario: Scenario) -> Scenario:
-    """Leave thinking out: time plays no part, and every timer multiplies the states."""
+    """Leave out thinking: time plays no part, and every timer multiplies the states."""
     lines = [line for thread in scenario.thread for line in thread.run]
     if any(line.startswith("await") for line in lines):
-        return scenario  # it counts instructions
+        return scenario  # awaits count instructions
     threads = [
         msgspec.structs.replace(t, run=[line for line in t.run if not line.startswith("think")])
         for t in scenario.thread
@@ -148,7 +147,7 @@ def _unhurried(scenario: Scenario) -> Scenario:
 def _try(
     name: str, setups: dict[str, Setup], chosen: Chosen, budget: Budget
 ) -> tuple[Tried, Finding | None]:
-    """Try a strategy, with few steps an operation first: some orders need the others."""
+    """Try a strategy, at the fused grain first: some orders need the fine one."""
     counts, deliveries, wall_s = 0, 0, 0.0
     for grain, setup in setups.items():
         explored = explore(setup, chosen, budget.watch(f"{name} {chosen.strategy} {grain}"))
@@ -172,7 +171,7 @@ def _try(
 
 
 def _twin_holds(setup: Setup, finding: Finding) -> bool:
-    """Say whether the correct variant keeps its promises in that order, as far as it goes."""
+    """Say whether the correct variant keeps its promises in that order, as far as it applies."""
     settings = msgspec.structs.replace(setup.settings, hazards=Hazard.NONE)
     correct = Walks(msgspec.structs.replace(setup, settings=settings))
     return not along(correct, finding.path, to_rest=True)[1].promise
@@ -192,7 +191,7 @@ def check_presets(budget: Budget) -> Iterable[PresetCheck]:
         if policy.invalidate is Invalidate.BROADCAST:
             settings.append("machine.profile=x86-invlpgb")
         if policy.invalidate is Invalidate.DEFERRED_AT_SWITCH:
-            # its timer may fire at any time, and the zeroing thread between any two steps
+            # the deadline may pass at any time, the zeroing thread run between any two steps
             settings += ["deadline_ns=0", "zeroing=inline"]
         setup = prepare(override(small, settings, name), SMALL)
         explored = explore(setup, Chosen(strategy=Strategy.BFS), budget.watch(name))

@@ -1,8 +1,8 @@
 """A search on disk: what is needed to go on with it after it was stopped or killed.
 
-A mark, a checksum, and one msgpack map, replaced as a whole. It goes on only with what it was made
-of: the same machines, guest, promises and choices. Nothing in it is evaluated; states are made anew
-from the paths to them.
+A mark, a checksum, and one msgpack map, replaced as a whole. A search goes on only with the same
+machines, guest, promises and choices. Nothing in the file is evaluated; states are made anew from
+the paths to them.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _MAX_BYTES = 4 << 30
 
 
 class SavedOrders(msgspec.Struct, frozen=True):
-    """Orders that were made one by one, and where their scheduler is."""
+    """Orders made one by one, and the state of their scheduler."""
 
     orders: Orders
     scheduler: list[int]
@@ -43,7 +43,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     chosen: Chosen
     config_digest: bytes
     workload_digest: bytes
-    #: what was judged as if the policy promised it
+    #: properties that were judged as if the policy promised them
     also_promised: list[str] = []
     states: SavedStates | None = None
     traces: SavedTraces | None = None
@@ -51,7 +51,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def deliveries(self) -> int:
-        """Count what was delivered until then."""
+        """Return how many deliveries had been made by then."""
         if self.states is not None:
             return self.states.result.transitions
         if self.traces is not None:
@@ -60,19 +60,19 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keeper:
-    """Keeps one search in a file, as often as `due` says so."""
+    """Keeps one search in a file, whenever it is `due`."""
 
     def __init__(
         self, path: Path, setup: Setup, chosen: Chosen, due: Callable[[], bool] = lambda: True
     ) -> None:
-        """Take a file that is there up; see `found`.
+        """Read the file if it exists: see `found`.
 
         Raises:
-            InputError: it can not be read, is none, or of another search.
+            InputError: it cannot be read, is no checkpoint, or is one of another search.
         """
         self.path = path
         self._due = due
-        #: it could not be written; nothing is kept from then on
+        #: why it could not be written, if so; nothing is kept from then on
         self.failed: InputError | None = None
         self._blank = Checkpoint(
             chosen=_unlimited(chosen),
@@ -80,7 +80,7 @@ class Keeper:
             workload_digest=setup.guest.digest,
             also_promised=sorted(setup.also_promised),
         )
-        #: the search to go on with, if there was one
+        #: the search to go on with, if there is one
         self.found = self._read() if path.exists() else None
 
     def _read(self) -> Checkpoint:
@@ -95,12 +95,12 @@ class Keeper:
         checksum, packed = rest[:_CHECKSUM], rest[_CHECKSUM:]
         if mark != _MARK or checksum != _checksum(packed):
             raise InputError(
-                f"{path}: is no checkpoint of a search, or damaged: delete it to begin anew"
+                f"{path}: is not a checkpoint of a search, or is damaged: delete it to begin anew"
             )
         try:
             found = msgspec.msgpack.decode(packed, type=Checkpoint)
         except msgspec.DecodeError as e:
-            raise InputError(f"{path}: is no checkpoint of this holezero: {e}") from e
+            raise InputError(f"{path}: is not a checkpoint of this holezero: {e}") from e
         if (found.version, found.model) != (VERSION, MODEL):
             raise InputError(
                 f"{path}: was kept by machines of model {found.model} (file version "
@@ -135,7 +135,7 @@ class Keeper:
             self._write(msgspec.structs.replace(self._blank, orders=save()))
 
     def _write(self, checkpoint: Checkpoint) -> None:
-        """Replace the file; the search goes on where that fails, as what it finds is kept apart."""
+        """Replace the file; if that fails the search goes on: what it finds is kept elsewhere."""
         if self.failed is not None:
             return
         packed = msgspec.msgpack.encode(checkpoint)
@@ -150,7 +150,7 @@ def _checksum(packed: bytes) -> bytes:
 
 
 def _make_tuples(part: SavedStates | SavedTraces | SavedOrders) -> None:
-    """Make the channels of paths tuples again, which msgpack does not tell from lists."""
+    """Turn the channels of paths back into tuples, which msgpack decodes as lists."""
     if isinstance(part, SavedStates):
         found = part.result.found
     else:
@@ -159,5 +159,5 @@ def _make_tuples(part: SavedStates | SavedTraces | SavedOrders) -> None:
 
 
 def _unlimited(chosen: Chosen) -> Chosen:
-    """Leave out what may differ when a search goes on: how far."""
+    """Leave out the budget, which may differ when a search goes on."""
     return msgspec.structs.replace(chosen, budget=None)

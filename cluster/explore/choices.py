@@ -1,4 +1,4 @@
-"""What a search is told: strategy, budget, and what else there is to choose."""
+"""What a search is told: strategy, budget and other choices."""
 
 from enum import StrEnum
 
@@ -32,23 +32,23 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     #: states or orders; None: no limit
     budget: int | None = None
     reduction: Reduction = Reduction.OPTIMAL
-    #: of dpor
+    #: for dpor
     dependency: Dependency = Dependency.RECEIVER
-    #: of pct: messages that have to come in a certain order
+    #: for pct: how many messages have to come in a certain order
     depth: int = 3
-    #: of bfs and dfs: states that differ in which of identical cores did what are one
+    #: for bfs and dfs: states that differ only in which of identical cores did what are one
     symmetry: bool = False
-    #: of delay
+    #: for delay: most deliveries that are put off
     delays: int = 2
     seed: int = 0
     #: the broken promise that ends the search; empty: any
     wanted: str = ""
-    #: none ends it
+    #: no broken promise ends it
     all: bool = False
 
     @property
     def proves(self) -> bool:
-        """Say whether a complete search is a proof, of all orders."""
+        """Say whether a complete search is a proof for all orders."""
         if self.strategy is Strategy.DELAY:
             return False
         by_footprint = self.dependency is Dependency.FOOTPRINT
@@ -56,7 +56,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stop_at(chosen: Chosen) -> StopAt:
-    """Give what ends the search."""
+    """Return which broken promises end the search."""
     if chosen.all:
         return never
     return (lambda promise: promise == chosen.wanted) if chosen.wanted else at_first

@@ -1,4 +1,4 @@
-"""Explore the delivery orders of a setup by a strategy, and say honestly what that shows."""
+"""Explore the delivery orders of a setup with a strategy, and say honestly what that shows."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -37,18 +37,18 @@ NETWORK = (
 class Verdict(StrEnum):
     """What is known after a search."""
 
-    #: every order within the bound was run or is equal to one that was
+    #: every order within the bound was run, or is equal to one that was
     HELD = "held"
     VIOLATED = "violated"
-    #: nothing was found, and there is more
+    #: nothing was found, and there are more orders
     EXHAUSTED = "budget exhausted"
-    #: nothing was found and nothing is left, but that is no proof: a bound on what is put off,
-    #: footprints, or orders given up
+    #: nothing was found and nothing is left, but that is no proof: delays were bounded, footprints
+    #: used, or orders given up
     UNPROVED = "not proved"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A broken promise, and what was delivered until it showed."""
+    """A broken promise, and what was delivered until it was seen."""
 
     property: str
     text: str
@@ -57,7 +57,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explored(msgspec.Struct, kw_only=True):
-    """How far a search has come, or how it ended."""
+    """How far a search has got, or how it ended."""
 
     strategy: Strategy
     verdict: Verdict = Verdict.EXHAUSTED
@@ -65,16 +65,16 @@ class Explored(msgspec.Struct, kw_only=True):
     #: states seen, or orders run
     states: int = 0
     orders: int = 0
-    #: dpor: orders begun in vain; given_up: orders that did not come to an end
+    #: orders begun in vain (dpor); orders that did not come to an end
     blocked: int = 0
     given_up: int = 0
     #: orders that broke a promise
     broken: int = 0
     deliveries: int = 0
-    #: deliveries of the longest order or, with states, until the last was reached
+    #: deliveries of the longest order; of a search over states, until the last was reached
     longest: int = 0
     frontier: int = 0
-    #: about how much is done, from 0 to 1; negative: unknown
+    #: roughly what part is done, from 0 to 1; negative: unknown
     done: float = -1.0
     bound: str = ""
     network: str = NETWORK
@@ -82,7 +82,7 @@ class Explored(msgspec.Struct, kw_only=True):
     found: list[Finding] = []
 
 
-#: told now and then how far a search has come; true: go on
+#: called now and then with how far a search has got; true: go on
 Watch = Callable[[Explored], bool]
 
 
@@ -95,8 +95,8 @@ def explore(
 ) -> Explored:
     """Search until all is seen, a promise breaks, the budget is spent, or `watch` says to stop.
 
-    keeper: keeps the search on disk meanwhile, and has what is to be gone on with.
-    crew: workers to share it, with shares of `shares.share_of`; without a keeper.
+    keeper: keeps the search on disk meanwhile, and holds the saved search to go on with, if any.
+    crew: workers to share it, with shares made by `shares.share_of`; not with a keeper.
     """
     search = _Search(setup, chosen, watch, keeper, crew)
     found = search.run()
@@ -123,7 +123,7 @@ def _depends(chosen: Chosen) -> str:
         if chosen.dependency is Dependency.FOOTPRINT:
             return (
                 "deliveries to one machine depend on one another if they touch the same frame or "
-                "page; verdicts rest on clocks that order them all: not found is no proof"
+                "page; verdicts rest on clocks that order them all: finding nothing is no proof"
             )
         return "deliveries to one machine depend on one another, others do not"
     if chosen.strategy.counts == "states":
@@ -136,7 +136,7 @@ def _depends(chosen: Chosen) -> str:
 
 
 class _Search:
-    """One search: what it is told, and how far it is in the words that all strategies share."""
+    """One search: what it was told, and how far it has got, in terms that all strategies share."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class _Search:
         )
 
     def run(self) -> list[Broken]:
-        """Search, and give what is broken."""
+        """Search; return what is broken."""
         if self.chosen.strategy in (Strategy.BFS, Strategy.DFS):
             return self._states()
         if self.chosen.strategy is Strategy.DPOR:
@@ -166,12 +166,12 @@ class _Search:
         return self._orders()
 
     def _goes_on(self) -> bool:
-        """Ask whoever watches; a budget of orders is looked at here."""
+        """Ask `watch`, and check a budget of orders."""
         budget = self.chosen.budget
         return self.watch(self.result) and (budget is None or self.result.orders < budget)
 
     def _spent(self, kept: Traces | Orders) -> bool:
-        """Say whether a search that is gone on with has made as many orders as it may."""
+        """Say whether a resumed search has already made as many orders as it may."""
         return self.chosen.budget is not None and kept.orders >= self.chosen.budget
 
     def _states(self) -> list[Broken]:
@@ -277,7 +277,7 @@ def _mailboxes(states: States) -> list[Broken]:
 
 
 def scheduler(chosen: Chosen) -> Scheduler:
-    """Make what chooses the orders of a strategy that makes them one by one."""
+    """Make the scheduler of a strategy that makes orders one by one."""
     if chosen.strategy is Strategy.RANDOM:
         return RandomOrder(chosen.seed)
     if chosen.strategy is Strategy.PCT:

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Record system calls, page faults and TLB flushes of a program by the kernel's tracepoints (Linux,
-# tracefs; as root): the input of `holezero import faults`.
+# Record system calls, page faults and TLB flushes of a program with the kernel's tracepoints (Linux,
+# tracefs; as root), for `holezero import faults`.
 #
 #   sudo sh record-faults.sh OUT PROGRAM [ARGUMENT...]      writes OUT.ft.gz
 #
 # TRACEFS names another mount point, BUFFER_KB the buffer for each CPU. The program runs as root:
-# `runuser -u NAME -- PROGRAM` gives it another user. Threads and children are followed.
+# `runuser -u NAME -- PROGRAM` runs it as another user. Threads and children are followed.
 set -eu
 [ $# -ge 2 ] || { echo "usage: $0 OUT PROGRAM [ARGUMENT...]" >&2; exit 2; }
 out=$1

@@ -1,7 +1,7 @@
-"""The driver of a live run: polls the actors, keeps their logs, knows when it is over.
+"""The driver of a live run: polls the actors, keeps their logs, knows when the run is over.
 
-Over is: Mattern's four counters. Two waves of polls, one after the other, find every actor idle
-and as many messages taken in as sent, the same number in both: then nothing was on its way.
+By Mattern's four counters: when two successive waves of polls find every actor idle, and as many
+messages taken in as sent, the same number in both, then nothing was on its way.
 """
 
 import time
@@ -24,9 +24,9 @@ _STATUS = msgspec.msgpack.Decoder(Status)
 _LAST = msgspec.msgpack.Decoder(Last)
 _FACTS = msgspec.msgpack.Decoder(list[reduce(or_, Fact.__subclasses__())])  # type: ignore[misc]
 _T = TypeVar("_T")
-#: an actor that does not answer for so long is taken for stuck
+#: an actor that does not answer for so long is taken to be stuck
 _ANSWER_S = 60.0
-#: pause between two waves: at least, at most, and times the last wave took
+#: pause between waves: at least, at most; and so many times what the last wave took
 _PAUSE_S = (0.02, 0.1)
 _PAUSE_WAVES = 3.0
 
@@ -40,7 +40,7 @@ class ActorLostError(Exception):
 
 
 class Driver:
-    """Follows one live run from its begin to its end."""
+    """Follows one live run from beginning to end."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Driver:
         stop: Callable[[], bool] | None,
         kill: Kill | None,
     ) -> bool:
-        """Poll until the run is quiescent (True), or has to stop for a limit or a failure (False).
+        """Poll until the run is quiescent (True), or is stopped, at its limit or failed (False).
 
         Raises:
             ActorLostError: an actor's process is gone.
@@ -116,7 +116,7 @@ class Driver:
             self._answer(actor, reference)
 
     def _settle(self) -> None:
-        """Wait for what was on its way when the actors stopped: the next run must not get it."""
+        """Wait for what was on its way when the actors stopped, which the next run must not get."""
         given_up_s = time.monotonic() + _ANSWER_S
         while True:
             statuses = self._poll()
@@ -127,7 +127,7 @@ class Driver:
             time.sleep(_PAUSE_S[0])
 
     def _poll(self) -> list[Status]:
-        """Ask all actors how they stand, and keep their logs before anything else is done."""
+        """Ask all actors for their status; keep their logs before anything else is done."""
         statuses: list[Status] = []
         lost: ActorLostError | None = None
         for actor, reference in enumerate([a.status.remote() for a in self.actors]):
@@ -157,7 +157,7 @@ class Driver:
         except GetTimeoutError as e:
             raise LiveError(f"{self.names[actor]} has not answered for {_ANSWER_S:.0f} s") from e
         except RayTaskError as e:
-            raise LiveError(f"{self.names[actor]} can not answer: {e.cause!r}") from e
+            raise LiveError(f"{self.names[actor]} cannot answer: {e.cause!r}") from e
         return answer
 
     def _keep(self, actor: int, status: Status) -> None:

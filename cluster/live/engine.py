@@ -1,8 +1,8 @@
 """The Ray engine of the command line: run live, then judge and measure the trace by its replay.
 
-While it goes on, metrics are fed with the facts that the polls of the actors bring. The replay then
-states all facts again, in an order that respects happens-before, to the same observers that an
-inline run has: the figures of a run are those.
+During the run, metrics are fed with the facts that the polls of the actors bring. The replay then
+states all facts again, in an order that respects happens-before, to the observers that an inline
+run has: these give the figures of the run.
 """
 
 from cluster.live.judging import hear
@@ -15,7 +15,7 @@ from cluster.runs.judged_run import Place, Ran, Request
 
 
 def run_on_ray(request: Request, place: Place) -> Ran:
-    """Run a setup with every machine as an actor process, to quiescence or about its limit.
+    """Run a setup with every machine as an actor process, to quiescence or roughly to its limit.
 
     Raises:
         WorkerDiedError: an actor's process is gone; the trace keeps what replays.

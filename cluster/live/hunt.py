@@ -1,7 +1,7 @@
 """Hunt: run a scenario again and again, until a run breaks a promise.
 
 Each run is recorded, and judged by its replay. Its trace is kept if it is the first to break some
-promise, else the next run overwrites it. Ray is needed only by `hunt_on_ray`.
+promise; otherwise the next run overwrites it. Only `hunt_on_ray` needs Ray.
 """
 
 import sys
@@ -23,10 +23,10 @@ from cluster.scenario.setup import Setup
 from cluster.trace.format import SUFFIX, header_of
 from cluster.trace.writer import TraceWriter
 
-#: the run that goes on; what an end by an error leaves
+#: trace of the current run; an error leaves it behind
 RUNNING_TRACE = f"running{SUFFIX}"
 FOUND = "run"
-#: more runs would share their jitter with those of the next seed
+#: with more runs, some would have the jitter of runs of the next seed
 RUNS_MAX = 1_000_000
 
 
@@ -34,16 +34,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How to hunt."""
 
     runs: int
-    #: every actor draws the order of its mailbox, in every run by another seed
+    #: every actor draws the order of its mailbox, by another seed in every run
     jitter: bool = False
     seed: int = 0
     #: go on after the first run that breaks a promise
     all: bool = False
-    #: end a run after about so many deliveries
+    #: end a run after roughly so many deliveries
     limit: int | None = None
 
     def jitter_of(self, run: int) -> int | None:
-        """Give the seed of a run's jitter, another for each seed and run; None: no jitter."""
+        """Return the seed of a run's jitter, different for each seed and run; None: no jitter."""
         return self.seed * RUNS_MAX + run if self.jitter else None
 
 
@@ -53,7 +53,7 @@ class Find(msgspec.Struct, frozen=True, kw_only=True):
     property: str
     text: str
     operations: tuple[str, ...]
-    #: from 1
+    #: counted from 1
     run: int
     jitter: int | None
     deliveries: int
@@ -65,25 +65,25 @@ class Hunted(msgspec.Struct, kw_only=True):
 
     runs: int = 0
     broke: int = 0
-    #: runs that the limit ended: nobody knows whether they would have come to rest
+    #: runs that the limit ended: whether they would have come to rest is unknown
     cut: int = 0
     deliveries: int = 0
     #: in how many runs each promise was broken
     properties: dict[str, int] = {}
     found: list[Find] = []
     startup_s: float = 0.0
-    #: from the first run on
+    #: since the first run began
     wall_s: float = 0.0
-    #: of the signal that ended it, or 0
+    #: number of the signal that ended it, or 0
     signal: int = 0
 
     @property
     def first_at_run(self) -> int | None:
-        """Give the number of the first run that broke a promise."""
+        """Return the number of the first run that broke a promise."""
         return self.found[0].run if self.found else None
 
 
-#: told what is known, and the deliveries of the run that goes on
+#: called with what is known, and the deliveries of the current run
 Watch = Callable[[Hunted, int], None]
 #: records a run: (trace, seed of its jitter, progress) -> whether it came to rest
 MakeRun = Callable[[Path, int | None, Callable[[int], None]], bool]
@@ -102,12 +102,12 @@ def hunt(
     """Make runs until one breaks a promise, or all of them.
 
     folder: for the traces.
-    hunted: what is found; whatever happens, it holds what is known until then.
-    stop: asked between runs; a run that it cut short counts only if it broke something.
+    hunted: filled in; whatever happens, it holds what is known so far.
+    stop: asked between runs; a run that was cut short by it counts only if it broke something.
 
     Raises:
         LiveError: a run failed, or does not replay; its trace stays in the folder.
-        InputError: a trace can not be written.
+        InputError: a trace cannot be written.
     """
     trace = folder / RUNNING_TRACE
     for run in range(1, plan.runs + 1):
@@ -130,11 +130,11 @@ def _run(
     try:
         return make_run(trace, jitter, progress)
     except MachineRaisedError:
-        return False  # the replay raises it, too
+        return False  # its replay raises, too
 
 
 def _judged(trace: Path, setup: Setup, *, complete: bool) -> tuple[dict[str, Violation], int]:
-    """Give the first violation of each broken promise, and the deliveries of the run."""
+    """Return the first violation of each broken promise, and the deliveries of the run."""
     checker = Checker(setup)
     replayed = hear(trace, setup, checker, complete=complete)
     raised = [crash(f"{name}: {text}") for name, text in replayed.failures.items()]
@@ -190,7 +190,7 @@ def hunt_on_ray(
 ) -> None:
     """Hunt on one Ray cluster, with the same actors for all runs.
 
-    address: of a running cluster; None starts one and ends it.
+    address: of a running cluster; None: one is started, and ended.
 
     Raises:
         WorkerDiedError: an actor's process is gone.
@@ -199,7 +199,7 @@ def hunt_on_ray(
     from cluster.live.launch import started  # noqa: PLC0415 - importing ray takes seconds
 
     with (
-        redirect_stdout(sys.stderr),  # what Ray has to say of a dead worker is no result
+        redirect_stdout(sys.stderr),  # what Ray says about dead workers is not a result
         interruptible() as asked,
         started(setup, address=address) as actors,
     ):

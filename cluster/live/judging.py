@@ -1,4 +1,4 @@
-"""Judge a live run: its trace is replayed, and the checker hears that."""
+"""Judge a live run: replay its trace for the checker."""
 
 from pathlib import Path
 
@@ -20,11 +20,11 @@ def hear(
 ) -> ReplayResult:
     """Replay a run for a checker, and for listeners of its facts.
 
-    complete: the run came to rest; what still waits then waits for ever.
+    complete: the run came to rest; what is still waiting then waits forever.
 
     Raises:
         LiveError: the trace does not replay.
-        InputError: it can not be read.
+        InputError: it cannot be read.
     """
     machines: list[Machine] = []
 

@@ -2,8 +2,8 @@
 
     outcome = run_live(setup, out=Path("run.trace"), kind="order")
 
-There is no simulated time: figures of a live run are not cost figures. What a run costs follows
-from its trace, like everything else about it.
+There is no simulated time: figures of a live run are not cost figures. What a run cost follows from
+its trace, like everything else about it.
 """
 
 import logging
@@ -62,19 +62,19 @@ def run_live(  # noqa: PLR0913 - what to record, how to go on, when to stop
     """Run a setup on Ray to quiescence, and record it.
 
     out: trace file to write, of kind `order` or `full`; None: nothing can be replayed or judged.
-    limit: stop after about that many deliveries in all.
-    on_progress: told the deliveries so far, some ten times a second.
-    listener: told the facts as the polls bring them, of each actor in its order; times are 0.
-    stop: asked as often; when it says so the run is stopped in good order (for signals).
+    limit: stop after roughly so many deliveries in all.
+    on_progress: called with the deliveries so far, some ten times a second.
+    listener: hears the facts as polls bring them, each actor's in its order; times are 0.
+    stop: asked as often; when it says so, the run is stopped in good order (for signals).
     kill: a fault drill.
     jitter: seed; besides what Ray does, every actor draws the order of its mailbox.
-    address: of a running cluster, which is left running; None starts one and ends it.
+    address: of a running cluster, which is left running; None: one is started, and ended.
 
     Raises:
         WorkerDiedError: an actor's process is gone; the trace is cut to what replays.
         MachineRaisedError: a machine raised; the trace ends there.
         LiveError: no cluster, other code on it, or the transport failed.
-        InputError: the trace or the workload can not be written or read.
+        InputError: the trace cannot be written, or the workload cannot be read.
     """
     recording: AbstractContextManager[TraceWriter | None] = nullcontext()
     if out is not None:
@@ -122,7 +122,7 @@ class LiveActors:
         except ActorLostError as e:
             raise _worker_died(setup, driver, e.actor) from e
         except LiveError:
-            driver.finish()  # what the actors know: the trace stays a prefix, but as long as can be
+            driver.finish()  # for their logs: the trace stays a prefix, but as long as possible
             raise
         wall_s = time.perf_counter() - begun_s
         outcome = _end(setup, driver, quiescent=quiescent)
@@ -131,7 +131,7 @@ class LiveActors:
         return outcome
 
     def reset(self, jitter: int | None) -> None:
-        """Give the actors fresh machines for a run: that takes a few calls, not seconds.
+        """Give the actors fresh machines for a run, which takes a few calls instead of seconds.
 
         Raises:
             WorkerDiedError: an actor's process is gone.
@@ -147,11 +147,11 @@ class LiveActors:
 def started(
     setup: Setup, *, full: bool = False, jitter: int | None = None, address: str | None = None
 ) -> Iterator[LiveActors]:
-    """Be connected to Ray, with an actor for each machine of a setup; `full`: log every message.
+    """Connect to Ray for a while, with an actor for each machine; `full`: log every message.
 
     Raises:
         LiveError: no cluster, other code on it, or Ray failed meanwhile.
-        InputError: the workload can not be read.
+        InputError: the workload cannot be read.
     """
     started_s = time.perf_counter()
     with connected(setup, address) as workload:
@@ -161,7 +161,7 @@ def started(
 
 @contextmanager
 def connected(setup: Setup, address: str | None) -> Iterator[bytes | None]:
-    """Be connected to Ray; gives the bytes of the guest's workload file, if it has one.
+    """Connect to Ray for a while; yield the bytes of the guest's workload file, if it has one.
 
     Raises:
         LiveError: connected already, no cluster, or Ray failed meanwhile.
@@ -171,7 +171,7 @@ def connected(setup: Setup, address: str | None) -> Iterator[bytes | None]:
     workload = _workload_bytes(setup)
     options: dict[str, Any] = {"log_to_driver": False, "namespace": f"holezero-{uuid4()}"}
     if address is None:
-        # a run of one's own reports nothing to anybody
+        # a cluster of our own reports to nobody
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         options |= {
             "address": "local",
@@ -203,7 +203,7 @@ def connected(setup: Setup, address: str | None) -> Iterator[bytes | None]:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep the handler of SIGTERM: Ray's own ends the process on the spot, nothing kept."""
+    """Keep our handler of SIGTERM: Ray's ends the process on the spot, and nothing is kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -221,19 +221,19 @@ def _workload_bytes(setup: Setup) -> bytes | None:
     try:
         return Path(name).read_bytes()
     except OSError as e:
-        raise InputError(f"{name}: can not be read: {e.strerror}.") from e
+        raise InputError(f"{name}: cannot be read: {e.strerror}.") from e
 
 
 def _start_actors(
     setup: Setup, workload: bytes | None, *, full: bool, jitter: int | None
 ) -> list[Any]:
-    """Start one process for each machine, and let them know each other.
+    """Start one process for each machine, and connect them to each other.
 
     Raises:
         LiveError: a process could not start, or runs other code.
     """
     wiring = setup.wiring
-    # an actor that died is not started again: its state is gone, and retries lose Ray's order
+    # an actor that died is not restarted: its state is gone, and retries lose Ray's order
     make = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(MachineHost)
     shared = None if workload is None else ray.put(workload)
     driver = own_code()
@@ -259,7 +259,7 @@ def _start_actors(
 
 
 def _end(setup: Setup, driver: Driver, *, quiescent: bool) -> LiveOutcome:
-    """Stop the actors, finish the trace, and say how it went."""
+    """Stop the actors, finish the trace, and return the outcome."""
     names = setup.wiring.names
     lasts = driver.finish()
     if None in lasts:
@@ -306,7 +306,7 @@ def _outcome(end: End, driver: Driver, lasts: dict[str, Last]) -> LiveOutcome:
 
 
 def _worker_died(setup: Setup, driver: Driver, actor: int) -> WorkerDiedError:
-    """Take what the others know, and cut the trace to what has its causes in it."""
+    """Take what the others know, and cut the trace to deliveries that have their causes in it."""
     name = setup.wiring.names[actor]
     driver.finish()
     if driver.writer is None:

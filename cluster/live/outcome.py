@@ -1,4 +1,4 @@
-"""How a live run ends, and what may go wrong with it."""
+"""How a live run ends, and what can go wrong with it."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from cluster.replay.causal_cut import Cut
 
 
 class LiveError(Exception):
-    """A live run could not be started, or had to end; the message says why and what is kept."""
+    """A live run could not start, or had to end; the message says why, and what is kept."""
 
 
 class WorkerDiedError(LiveError):
-    """An actor's process is gone, and with it what it had not told the driver yet.
+    """An actor's process is gone, and with it what it had not yet told the driver.
 
-    `cut` says what the trace kept: everything that has all its causes in the logs that arrived.
+    `cut` says what the trace kept: every delivery whose causes are all in the logs that arrived.
     """
 
     def __init__(self, name: str, trace: Path | None, cut: Cut | None) -> None:
@@ -32,7 +32,7 @@ class WorkerDiedError(LiveError):
 
 
 class MachineRaisedError(LiveError):
-    """A machine raised; the trace, if any, ends there and its replay raises it too."""
+    """A machine raised; the trace, if any, ends there, and its replay raises the same."""
 
     def __init__(self, failures: dict[str, str], trace: Path | None) -> None:
         self.failures = failures
@@ -58,10 +58,10 @@ class LiveOutcome(Outcome, kw_only=True):
     startup_s: float
     wall_s: float
     deliveries_per_s: float
-    #: batches delivered, and messages in them on average (those to oneself need no call)
+    #: batches delivered, and messages in them on average (an actor's own need no call)
     calls: int
     messages_per_call: float
     polls: int
     busy_ns: dict[str, int]
-    #: facts by the name of their class; replay the trace for the facts themselves
+    #: facts by class name; replay the trace for the facts themselves
     facts: dict[str, int]

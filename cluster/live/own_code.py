@@ -1,7 +1,7 @@
 """Whose code a process imports: live actors must run the driver's.
 
 PyPI has packages that ship modules named `kernel`, `actors` and `cluster`, and another node may
-have another holezero; both would go wrong late and strangely.
+have another holezero; both would fail late and in strange ways.
 """
 
 from hashlib import blake2b
@@ -24,7 +24,7 @@ class OwnCode(msgspec.Struct, frozen=True):
 
 
 def own_code() -> OwnCode:
-    """Describe what this process imports; reads every source file of the packages."""
+    """Describe what this process imports, by reading every source file of the packages."""
     places, digests = {}, {}
     for package in _PACKAGES:
         home = Path(str(package.__file__)).parent
@@ -38,7 +38,7 @@ def own_code() -> OwnCode:
 
 
 def why_other_code(here: OwnCode, driver: OwnCode) -> str:
-    """Say what a process imports that is not the driver's code; empty if nothing."""
+    """Return which imported code is not the driver's; empty if all of it is."""
     return "; ".join(
         f"package `{name}` comes from {here.places[name]}, which holds other code than the "
         f"driver's {driver.places[name]}"

@@ -1,4 +1,4 @@
-"""Record kept traces anew, after the machines have changed on purpose."""
+"""Record kept traces anew after the machines have changed on purpose."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ from cluster.trace.writer import TraceWriter
 
 
 class _Origin(msgspec.Struct, frozen=True):
-    """What a header says of the run itself, whatever else a header of its model has."""
+    """What a header says about the run, whatever else is in headers of its model."""
 
     engine: str
     kind: str
@@ -32,7 +32,7 @@ class _Origin(msgspec.Struct, frozen=True):
 
 
 class _OriginReader(TraceReader):
-    """Reads a trace of any model as far as that."""
+    """Reads only so much of a trace, of whatever model."""
 
     origin: _Origin
 
@@ -40,25 +40,25 @@ class _OriginReader(TraceReader):
         self.origin = msgspec.msgpack.decode(raw, type=_Origin)
 
 
-def retrace(path: Path, workload: Path | None = None) -> bool:
-    """Run what a trace was recorded from again, of whatever model, unless it still replays.
+def retrace(path: Path) -> bool:
+    """Record the run of a trace, of whatever model, anew unless it still replays.
 
-    A live run is recorded on a cluster of its own; its order will be another. An explored one is
-    looked for anew. The cost profile is the one that the scenario names.
-    Gives whether the file was written.
+    A live run is made again on a cluster of its own, and will have another order. An explored order
+    is searched for anew. The cost profile is the one that the scenario names. Returns whether the
+    file was written.
 
     Raises:
-        InputError: the trace can not be read, or its scenario can not be run any more.
-        LiveError: there is no cluster to be had, or the run failed.
+        InputError: the trace cannot be read, or its scenario can no longer be run.
+        LiveError: no cluster could be started, or the run failed.
     """
     with _OriginReader(path) as reader:
         origin = reader.origin
         verdict = "" if reader.end is None else reader.end.verdict
-    if _still_replays(path, workload):
+    if _still_replays(path):
         return False
     scenario = origin.scenario
     file = scenario.workload.file
-    guest = find_workload(file, str(path), workload) if file else None
+    guest = find_workload(file, str(path), None) if file else None
     setup = prepare(scenario, str(path), guest)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -74,10 +74,10 @@ def retrace(path: Path, workload: Path | None = None) -> bool:
     return True
 
 
-def _still_replays(path: Path, workload: Path | None) -> bool:
+def _still_replays(path: Path) -> bool:
     try:
         with TraceReader(path) as reader:
-            return replay(reader, workload=workload).same
+            return replay(reader).same
     except InputError:
         return False
 
@@ -97,7 +97,7 @@ def _run_inline(setup: Setup, path: Path, kind: str) -> None:
 
 
 def _explore(setup: Setup, part: Path, verdict: str, path: Path) -> None:
-    """Find an order that breaks the same promise, and shrink it."""
+    """Find an order that breaks the same promise; shrink and write it."""
     promise = verdict.removeprefix(VIOLATED)
     for chosen in (
         Chosen(strategy=Strategy.BFS, budget=100_000, wanted=promise),

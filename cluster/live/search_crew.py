@@ -21,7 +21,7 @@ from cluster.scenario.setup import Setup
 
 #: an actor takes 0.3 s to start, more on a busy machine; they start a few at a time
 _START_S = 180.0
-#: a call takes half a second; that to make the first states more, with many workers
+#: a call takes half a second; with many workers, the one that makes the first states takes more
 _ANSWER_S = 600.0
 
 
@@ -35,10 +35,10 @@ class SearchWorkerDiedError(WorkerDiedError):
 
 
 class RayCrew:
-    """Workers in processes of their own, which are started when the first is asked."""
+    """Workers in processes of their own, which start when the first of them is asked."""
 
     def __init__(self, setup: Setup, chosen: Chosen, size: int) -> None:
-        """Take down what they are to start from."""
+        """Note what they start from."""
         self.size = size
         self._setup = setup
         self._chosen = chosen
@@ -47,7 +47,7 @@ class RayCrew:
         self._cluster = ExitStack()
 
     def __enter__(self) -> Self:
-        """Be there, to be left in good order."""
+        """Return the crew; workers start when the first is asked."""
         return self
 
     def __exit__(
@@ -60,7 +60,7 @@ class RayCrew:
         self._cluster.__exit__(kind, error, traceback)
 
     def ask(self, worker: int, task: str, *arguments: object) -> None:
-        """Have a method of a worker's share called.
+        """Have the method `task` of a worker's share called.
 
         Raises:
             LiveError: a worker could not start, or runs other code.
@@ -70,7 +70,7 @@ class RayCrew:
         self._asked[self._actors[worker].do.remote(task, arguments)] = worker
 
     def answer(self) -> tuple[int, Any]:
-        """Wait for one answer.
+        """Wait for the next answer; return the worker and what its method returned.
 
         Raises:
             WorkerDiedError: the process is gone.
@@ -87,7 +87,7 @@ class RayCrew:
         except RayTaskError as e:
             if isinstance(e.cause, InputError):
                 raise e.cause from e
-            raise LiveError(f"{_name(worker)} can not go on: {e.cause!r}") from e
+            raise LiveError(f"{_name(worker)} cannot go on: {e.cause!r}") from e
 
     def _start(self) -> None:
         workload = self._cluster.enter_context(connected(self._setup, None))
@@ -96,7 +96,7 @@ class RayCrew:
             setup = msgspec.structs.replace(setup, guest=Script((), ()))
             shared = ray.put(workload)
         brief = Brief(setup, self._chosen, own_code())
-        # a worker that died is not started again: what it had seen is gone
+        # a worker that died is not restarted: what it had seen is gone
         make = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(ExploreWorker)
         self._actors = [make.remote(brief, shared) for _ in range(self.size)]
         for worker, reference in enumerate([actor.wrong.remote() for actor in self._actors]):
@@ -117,14 +117,14 @@ def _name(worker: int) -> str:
 def explore_on_workers(
     setup: Setup, chosen: Chosen, workers: int, watch: Watch = lambda _: True
 ) -> tuple[Explored, int]:
-    """Search as `explore` does, by so many workers on a cluster of its own.
+    """Search as `explore` does, with so many workers on a cluster of its own.
 
-    Gives also the signal that stopped it, or 0: the workers end, and what was found so far is kept.
+    Also returns the signal that stopped it, or 0: then the workers end, and what was found is kept.
 
     Raises:
         WorkerDiedError: a worker's process is gone.
         LiveError: Ray failed, or a worker did.
-        InputError: the workload can not be read.
+        InputError: the workload cannot be read.
     """
     with interruptible() as interruption, RayCrew(setup, chosen, workers) as crew:
         explored = explore(

@@ -1,4 +1,4 @@
-"""A worker of a search as a Ray actor: a process of its own, which holds a share."""
+"""A worker of a search as a Ray actor: a process of its own that holds a share."""
 
 import gc
 from typing import Any
@@ -16,14 +16,14 @@ from cluster.workload.reader import Workload
 class Brief(msgspec.Struct, frozen=True):
     """What a worker starts from."""
 
-    #: its guest is not used where it comes as the bytes of a workload
+    #: its guest is not used if that comes as the bytes of a workload
     setup: Setup
     chosen: Chosen
     driver: OwnCode
 
 
 class ExploreWorker:
-    """The actor; `cluster.live.search_crew` makes it one. Calls run one by one."""
+    """A worker, which `cluster.live.search_crew` makes an actor; its calls run one by one."""
 
     def __init__(self, brief: Brief, workload: bytes | None) -> None:
         """Make the share, if this process runs the driver's code."""
@@ -37,7 +37,7 @@ class ExploreWorker:
             self._share = share_of(setup, brief.chosen)
 
     def wrong(self) -> str:
-        """Give what is wrong here, or nothing."""
+        """Return what is wrong here; empty if nothing."""
         return self._wrong
 
     def do(self, task: str, arguments: tuple[object, ...]) -> Any:  # noqa: ANN401 - the task's

@@ -1,7 +1,7 @@
-"""Which access of the guest each simulated fault belongs to, from the facts of a run.
+"""Find which access of the guest each simulated fault belongs to, from the facts of a run.
 
-A thread's facts come in program order: what faulted since its last access belongs to the next
-access that it makes.
+A thread's facts come in program order: a fault since its last access belongs to the next access
+that it makes.
 """
 
 from collections import Counter
@@ -11,34 +11,34 @@ from actors.guest.program import Access, Guest
 from cluster.oracle.expected import Labels
 from kernel.errors import FaultCause
 
-#: Instead of a `FaultCause`: the access was a SIGSEGV.
+#: in place of a `FaultCause`: the access was a SIGSEGV
 SIGSEGV = -1
 
 
 class _Thread:
-    """Where a thread is: the access that it makes next."""
+    """Where a thread is: the access that it is making or has made last."""
 
     __slots__ = ("cause", "index", "labelled", "left")
 
     def __init__(self) -> None:
         self.index = -1
-        #: elements of the access that were not made yet
+        #: elements of the access that are still to be made
         self.left = 0
-        #: how the access faulted first
+        #: cause of the first fault of the access
         self.cause = 0
-        #: labelled accesses that are behind it
+        #: how many labelled accesses it has made
         self.labelled = 0
 
 
 class FaultWatch:
     """A listener that counts labelled accesses by how they faulted.
 
-    `counts[label, cause]`: cause is a `FaultCause`, 0 where the access did not fault, or `SIGSEGV`.
+    `counts[label, cause]`: cause is a `FaultCause` (0: no fault), or `SIGSEGV`.
     """
 
     def __init__(self, guest: Guest, labels: Labels) -> None:
         self.counts: Counter[tuple[int, int]] = Counter()
-        #: accesses, faulting or not, that have no label (made by a populating call)
+        #: accesses without a label (made by a populating call), by whether they faulted
         self.unlabelled: Counter[bool] = Counter()
         self._guest = guest
         self._labels = labels
@@ -68,13 +68,13 @@ class FaultWatch:
         while True:
             thread.index += 1
             instruction = self._guest.at(number, thread.index)
-            assert instruction is not None, f"thread {number} is behind its end"
+            assert instruction is not None, f"thread {number} is past its end"
             if isinstance(instruction, Access):
                 thread.left = instruction.count
                 return
 
     def _count(self, number: int, thread: _Thread) -> None:
-        """Count an access that is complete."""
+        """Count a completed access."""
         cause, thread.cause = thread.cause, int(FaultCause.NONE)
         at = thread.labelled
         indexes = self._labels.indexes[number] if number < len(self._labels.indexes) else ()

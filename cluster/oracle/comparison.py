@@ -1,9 +1,9 @@
 """Compare the page faults of a simulated run with those of the recording that it comes from.
 
-The simulated kernel makes the recorded calls (`mapping = recorded`) under `dontneed-linux`, the
-policy of the recorded kernel, with its zero page. Compared are the faults on private anonymous
-memory of one process and of its children; what is not compared is counted by reason. Beside it
-stands a null model that ignores advice.
+The simulated program makes the recorded calls (`mapping = recorded`) under `dontneed-linux`, the
+policy of the recorded kernel, with its zero page. The faults of one process and its children on
+private anonymous memory are compared; what is not compared is counted by reason. A null model that
+ignores advice is run for comparison.
 """
 
 import tempfile
@@ -29,9 +29,9 @@ from cluster.scenario.setup import prepare
 from cluster.workload.reader import Workload
 from kernel.errors import FaultCause
 
-#: The recording machine had so many.
+#: cores of the recording machine
 _CORES = 2
-#: Recorded faults that the simulation is expected to have.
+#: labels of recorded faults that the simulation should have
 COMPARED = (
     Label.FIRST_TOUCH,
     Label.AFTER_DONTNEED,
@@ -50,12 +50,12 @@ class Agreement(msgspec.Struct, frozen=True, gc=False):
 
     accesses: int
     faulted: int
-    #: by simulated cause, `none` where the access did not fault
+    #: accesses by simulated cause; `none`: no fault
     simulated: dict[str, int]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One simulated run beside its recording."""
+    """One simulated run compared with its recording."""
 
     by_label: dict[str, Agreement]
     #: accesses made up by a populating call, and how many faulted
@@ -68,45 +68,45 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def recorded(self) -> int:
-        """Recorded faults that are compared."""
+        """Return how many recorded faults are compared."""
         return self._sum(COMPARED)[0]
 
     @property
     def recall(self) -> float:
-        """Of the compared recorded faults, the part that the simulation has too."""
+        """Return the share of the compared recorded faults that the simulation has, too."""
         recorded, faulted = self._sum(COMPARED)
         return faulted / max(recorded, 1)
 
     @property
     def false_faults(self) -> int:
-        """Re-touches of present pages that faulted."""
+        """Return how many re-touches of present pages faulted."""
         return self._sum((Label.RETOUCH,))[1]
 
     @property
     def precision(self) -> float:
-        """Of the simulated faults (compared ones and re-touches), the part that was recorded."""
+        """Return the share of the simulated faults, compared or re-touches, that was recorded."""
         faulted = self._sum(COMPARED)[1]
         return faulted / max(faulted + self.false_faults, 1)
 
 
 class Oracle(msgspec.Struct, frozen=True, kw_only=True):
-    """A recording, what of it was compared, and with what result."""
+    """A recording, what was compared, and with what result."""
 
     report: ImportReport
-    #: that were imported, the main one included
+    #: imported processes, the main one included
     processes: int
     model: Comparison
     #: the same with every advice ignored
     null: Comparison
     #: recorded faults that are not compared, by reason
     excluded: dict[str, int]
-    #: recorded faults that left no present page to touch again
+    #: recorded faults after which no present page was found to touch again
     undrawn: int
     flushes: Flushes
 
 
 class AdviceIgnored:
-    """A guest whose kernel ignores madvise: what is released stays."""
+    """A guest whose kernel ignores madvise: released memory stays."""
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
@@ -118,7 +118,7 @@ class AdviceIgnored:
         return self._guest.families(processes)
 
     def at(self, thread: int, index: int) -> Instruction | None:
-        """Give an instruction; a release makes no call at all, its mprotect included."""
+        """Return an instruction; a release makes no call, not even its mprotect."""
         found = self._guest.at(thread, index)
         return Release(found.va, found.length, 0) if isinstance(found, Release) else found
 
@@ -127,23 +127,21 @@ def compare_recording(
     source: Path,
     *,
     seed: int = 0,
-    process: int | None = None,
     progress: Progress = no_progress,
 ) -> Oracle:
     """Run a faults recording against the simulated kernel and compare every fault.
 
-    seed: which present pages are touched again.
-    process: pid of the process to compare, instead of the recording's main one.
+    seed: chooses which present pages are touched again.
 
     Raises:
-        InputError: `source` is no faults recording.
+        InputError: `source` is not a faults recording.
     """
     expected = Expectations(seed)
     with tempfile.TemporaryDirectory(prefix="holezero-oracle-") as folder:
         out = Path(folder) / "w.hzw"
-        options = ImportOptions(process=process, children=True)
+        options = ImportOptions(children=True)
         report = import_faults(source, out, options, progress, expected)
-        # One reader runs, another attributes: two places in each thread.
+        # one reader runs, the other attributes: two positions in each thread
         runs, reads = Workload.open(out), Workload.open(out)
         watches: list[FlushWatch] = []
 
@@ -170,9 +168,9 @@ def compare_recording(
 def run_beside(
     guest: Guest, watch: FaultWatch, flushes: Callable[[tuple[int, ...]], Listener] | None = None
 ) -> Comparison:
-    """Run a guest that makes the recorded calls, and sum up what `watch` saw.
+    """Run a guest that makes the recorded calls; sum up what `watch` saw.
 
-    flushes: makes another listener of the run, given the core of each thread.
+    flushes: makes another listener, given the core of each thread.
     """
     scenario = Scenario(
         machine=MachineTable(cores=_CORES),

@@ -1,7 +1,7 @@
-"""What each access of a workload stands for: a recorded fault and its cause, or one made up.
+"""What each access of a workload stands for: a recorded fault and its cause, or a made-up touch.
 
-Every access of an imported recording was a fault, so faulting always would agree with it. Between
-the recorded faults, pages that are present are therefore touched again: those must not fault.
+Every access of an imported recording was a fault, so a kernel that always faults would agree with
+it. Therefore present pages are touched again between the recorded faults: those must not fault.
 """
 
 from array import array
@@ -17,7 +17,7 @@ from cluster.oracle.recorded_pages import MAPPED, Cause, Page, RecordedPages, St
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 _WRITE, _READ = int(Prot.WRITE), int(Prot.READ)
-#: How often a page is drawn before a re-touch is given up.
+#: how often a page is drawn before a re-touch is given up
 _DRAWS = 8
 _ANONYMOUS = frozenset({Kind.ANONYMOUS, Kind.STACK})
 
@@ -40,12 +40,12 @@ class Label(IntEnum):
     SHARED = 17
     #: a recorded fault in memory that no traced call mapped: program, main stack, inherited
     IMPLIED = 18
-    #: made up: present ever since a recorded fault, so it must not fault
+    #: made up: the page has been present since a recorded fault, so it must not fault
     RETOUCH = 32
-    #: made up: present, but mprotect took rights away and gave them back: Linux restores the
+    #: made up: present, but mprotect took rights away and gave them back; Linux restores the
     #: entries, FreeBSD lets the next access fault
     RETOUCH_REPROTECTED = 33
-    #: made up: given back by MADV_FREE, which Linux leaves mapped while memory is not short
+    #: made up: after MADV_FREE, which leaves pages mapped on Linux while memory is not short
     RETOUCH_FREED = 34
 
 
@@ -61,7 +61,7 @@ class Labels:
         self.counts: Counter[Label] = Counter()
 
     def add(self, place: tuple[int, int], label: Label) -> None:
-        """Label the access at `place` (thread, index), behind all earlier ones of its thread."""
+        """Label the access at `place` (thread, index), after all earlier ones of its thread."""
         thread, index = place
         while thread >= len(self.indexes):
             self.indexes.append(array("Q"))
@@ -72,11 +72,11 @@ class Labels:
 
 
 class _Process:
-    """What is known of one process, and from which of its pages re-touches are drawn."""
+    """What is known about one process, and the pages from which its re-touches are drawn."""
 
     def __init__(self, pages: RecordedPages) -> None:
         self.pages = pages
-        #: pages to draw from, each once; one that is gone is dropped when it is drawn
+        #: pages to draw from, each once; one that has gone is dropped when drawn
         self.pool: list[int] = []
         self.pooled: set[int] = set()
 
@@ -95,7 +95,7 @@ class Expectations:
     """A witness of an import that labels accesses and adds re-touches of present pages."""
 
     def __init__(self, seed: int, *, retouch: bool = True) -> None:
-        """Draw pages by `seed`; without `retouch` nothing is added."""
+        """Draw pages by `seed`; without `retouch`, add nothing."""
         self.labels = Labels()
         #: recorded faults after which no present page was found to touch again
         self.undrawn = 0
@@ -115,7 +115,7 @@ class Expectations:
             self.flushes[event.context, event.reason] += 1
 
     def forked(self, parent: int, child: int) -> None:
-        """Begin with a copy of what is known of the parent, or with nothing."""
+        """Begin a child with a copy of what is known about its parent; an exec with nothing."""
         begun = _Process(RecordedPages())
         self._processes[child] = begun if parent == child else self._processes[parent].fork()
 
@@ -157,7 +157,7 @@ class Expectations:
     def _permitted(
         self, number: int, page: Page, memory: RecordedMemory
     ) -> tuple[Label, bool] | None:
-        """Say how a present page can be touched without a fault on Linux."""
+        """Return how a present page can be touched without a fault on Linux: label, for a store."""
         mapping = memory.space.value(number)
         if mapping is None or not mapping.prot & _READ:
             return None

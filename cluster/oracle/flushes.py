@@ -1,7 +1,7 @@
 """TLB flushes of a simulated run beside those of the recording, by what the thread was doing.
 
 Two kinds are compared: invalidations on the core that changed the page table (*local*), and rounds
-of interrupts to other cores (*remote*). They are counted, never matched one by one.
+of interrupts to other cores (*remote*). They are only counted, not matched one by one.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ from actors.operation import OpKind
 
 #: reasons of Linux's tlb:tlb_flush events
 _TASK_SWITCH, _RECEIVED, _LOCAL, _SENT = 0, 1, 3, 4
-#: what calls of the simulation are called in a recording: brk is mmap or munmap there, and fork,
-#: exec and exit are no memory calls
+#: names in a recording of the calls of the simulation, where brk is an mmap or munmap, and fork,
+#: exec and exit are not memory calls
 _CONTEXTS = {
     OpKind.MMAP: "mmap",
     OpKind.MUNMAP: "munmap",
@@ -26,18 +26,17 @@ _CONTEXTS = {
 OTHER = "fault, fork, exec, exit"
 _RECORDED = {"brk": "munmap", "pkey_mprotect": "mprotect", "fault": OTHER}
 
-#: why the two differ where they do
+#: known reasons for which the two differ
 GAPS = (
-    """Both flush when the zero page gives way to a page of one's own, and when a page is copied;
-    Linux also where it finds that somebody else has resolved the fault. An address space that
-    ends is flushed once here, and in parts there.""",
+    """Both flush when the zero page gives way to a private page, and when a page is copied; Linux
+    also when it finds that another thread has resolved the fault. An address space that ends is
+    flushed once here, and in parts there.""",
     """Linux does not interrupt a core whose thread sleeps (lazy TLB); here an address space stays
     active on a core until another one runs there, as on FreeBSD.""",
-    """Recorded threads shared two cores with the programs around them, and were moved from one to
-    the other: a single thread interrupted the core that it had left. Simulated ones stay where
-    they are.""",
-    """Linux gives an address space a new tag at a switch when it has run out of its six a core
-    (task switch); here each has one of its own.""",
+    """Recorded threads shared two cores with other programs and migrated between them: even a
+    single thread interrupted the core that it had left. Simulated ones stay where they are.""",
+    """Linux has six tags (PCIDs) per core, and gives an address space a new one at a switch when
+    they have run out (task switch); here each address space has a tag of its own.""",
 )
 
 
@@ -54,7 +53,7 @@ class Flushes(msgspec.Struct, frozen=True, kw_only=True):
     """All flushes of a recording and of its simulation."""
 
     by_context: dict[str, FlushCount]
-    #: recorded only: on a task switch, and received from another core
+    #: recorded only: at a task switch; received from another core
     recorded_at_switch: int
     recorded_received: int
 
@@ -66,7 +65,7 @@ class FlushWatch:
         self.local: Counter[str] = Counter()
         self.remote: Counter[str] = Counter()
         self._core_of = core_of
-        #: by thread: the call that it is in
+        #: thread -> the call that it is in
         self._calls: dict[int, str] = {}
 
     def noted(self, _when: int, actor: int, fact: Fact) -> None:

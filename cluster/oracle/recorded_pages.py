@@ -1,8 +1,8 @@
-"""Which pages the recorded kernel had present, told by the recording alone, and why each faulted.
+"""Which pages the recorded kernel had present, and why each faulted, from the recording alone.
 
-Followed for private anonymous memory. Nothing of the simulated kernel is used here: this is what
-it is compared with. A page is present from a recorded fault on until a call takes it away; what
-else Linux may do (swap, page migration, merging) the recording machine had turned off.
+Tracked for private anonymous memory. Nothing of the simulated kernel is used here: this is what it
+is compared with. A page is present from a recorded fault on until a call takes it away; what else
+Linux might do (swap, page migration, merging) was turned off on the recording machine.
 """
 
 from collections.abc import Callable
@@ -28,22 +28,22 @@ class Cause(IntEnum):
     AFTER_DONTNEED = 1
     #: MADV_FREE, and the kernel has taken the page since
     AFTER_FREE = 2
-    #: munmap, mmap over it or brk, and mapped again since
+    #: after munmap, an mmap over it, or brk; it has been mapped again
     AFTER_UNMAP = 3
-    #: it was read first: the shared zero page gives way to a page of its own
+    #: it had only been read: the shared zero page gives way to a private page
     ZERO_PAGE_WRITE = 4
     #: mprotect changed its rights since its last fault
     AFTER_PROTECT = 5
     #: a child process shares it until one of them writes
     COPY_AFTER_FORK = 6
-    #: it was there: mostly a second thread that faults while the first one's fault goes on
+    #: it was present: mostly, a second thread faults while another thread's fault is going on
     ALREADY_PRESENT = 7
-    #: a failed or unmodelled call met the page; what became of it is not known
+    #: a failed or unmodelled call met the page: what became of it is unknown
     UNSURE = 8
 
 
 class State(IntEnum):
-    """What became of a page that faulted once."""
+    """What became of a page since its last fault."""
 
     PRESENT = 0
     DONTNEED = 1
@@ -52,7 +52,7 @@ class State(IntEnum):
     UNSURE = 4
 
 
-#: Linux keeps a page mapped after MADV_FREE, until it takes it.
+#: after MADV_FREE Linux keeps a page mapped until it takes it
 MAPPED = frozenset({State.PRESENT, State.FREE})
 _LOST = {
     State.DONTNEED: Cause.AFTER_DONTNEED,
@@ -70,30 +70,30 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     written: bool = False
     #: a child process may share it
     forked: bool = False
-    #: its rights were changed since its last fault
+    #: its rights have changed since its last fault
     protected: bool = False
     #: (thread, index) of the access that faulted last
     place: tuple[int, int] = _NO_PLACE
 
 
 class RecordedPages:
-    """Pages by number; a call costs by page that is known, never by page of its range."""
+    """Pages by number; the cost of a call goes by known pages, not by the pages of its range."""
 
     def __init__(self) -> None:
         self._chunks: dict[int, dict[int, Page]] = {}
 
     def copy(self) -> "RecordedPages":
-        """Copy it, for a child: what is known of its pages is what is known of the parent's."""
+        """Copy it, for a child: as much is known about its pages as about its parent's."""
         twin = RecordedPages()
         twin._chunks = {number: pages.copy() for number, pages in self._chunks.items()}
         return twin
 
     def get(self, page: int) -> Page | None:
-        """Give what is known of a page; None before its first fault."""
+        """Return what is known about a page; None before its first fault."""
         return self._chunks.get(page >> _CHUNK_SHIFT, {}).get(page)
 
     def fault(self, touch: Touch, place: tuple[int, int]) -> Cause:
-        """Take in a fault that became the access at `place`; say why it happened."""
+        """Take in a fault that became the access at `place`; return its cause."""
         number = touch.va >> PAGE_SHIFT
         before = self.get(number)
         written = touch.write or (
@@ -101,14 +101,14 @@ class RecordedPages:
         )
         self._put(number, Page(State.PRESENT, written=written, place=place))
         if before is None:
-            # A present page that never faulted was shared with the parent, or moved by mremap.
+            # a present page that never faulted was shared with the parent, or moved by mremap
             return Cause.UNSURE if touch.present else Cause.FIRST_TOUCH
         if not touch.present:
             return _LOST.get(before.state, Cause.ALREADY_PRESENT)
         return _upgrade(before)
 
     def fork(self) -> None:
-        """A child shares every page from now on."""
+        """Note that a child shares every page from now on."""
         for pages in self._chunks.values():
             for number, page in pages.items():
                 if page.state in MAPPED and not page.forked:
@@ -121,12 +121,12 @@ class RecordedPages:
             take(self, call, memory)
 
     def lose(self, start: int, end: int, state: State) -> None:
-        """The pages `[start, end)` are gone, or no longer known to be there."""
+        """Note that the pages `[start, end)` are gone, or no longer known to be present."""
         for pages, number in self._known(start, end):
             pages[number] = msgspec.structs.replace(pages[number], state=state)
 
     def protect(self, start: int, end: int) -> None:
-        """The rights of `[start, end)` changed."""
+        """Note that the rights of `[start, end)` have changed."""
         for pages, number in self._known(start, end):
             pages[number] = msgspec.structs.replace(pages[number], protected=True)
 
@@ -148,7 +148,7 @@ class RecordedPages:
 
 
 def _upgrade(before: Page) -> Cause:
-    """Say why a present page did not permit the access."""
+    """Return why a present page did not permit the access."""
     if before.state not in MAPPED:
         return Cause.UNSURE
     if before.forked:

@@ -1,4 +1,4 @@
-"""The inline engine of the command line: a run in pieces, so that others hear in between."""
+"""The inline engine of the command line: it runs in pieces, with watches called in between."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from cluster.runs.judged_run import Place, Ran, Request
 from cluster.trace.format import end_of, header_of
 from cluster.trace.writer import TraceWriter
 
-#: deliveries between two pauses, some 50 ms: what a key press or a scrape waits for
+#: deliveries between pauses, some 50 ms: a key press or a scrape waits at most so long
 _PIECE = 4096
 
 
@@ -24,7 +24,7 @@ def run_inline(request: Request, place: Place) -> Ran:
     """Run a setup in this process, in simulated time, to quiescence or its limit.
 
     Raises:
-        ProtocolError, AssertionError: a machine broke the protocol, or a host's invariant.
+        ProtocolError, AssertionError: a machine broke the protocol, or an invariant broke.
     """
     setup, options = request.setup, request.options
     machines = build(setup.wiring, setup.settings, setup.guest)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a run goes on: the run ends at the next pause, with all that it has."""
+"""Ctrl-C and SIGTERM during a run: it ends at the next pause, and keeps all that it has."""
 
 import signal
 import threading
@@ -10,21 +10,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether somebody wants the run to end; `number` is the signal, or 0."""
+    """Says whether somebody wants the run to end: `number` is the signal, or 0."""
 
     def __init__(self) -> None:
-        """Start with nobody asking."""
+        """Start with no signal."""
         self.number = 0
 
     def _asked(self, number: int, _frame: FrameType | None) -> None:
         if self.number:
-            raise KeyboardInterrupt  # asked twice: whoever waits for a pause waits too long
+            raise KeyboardInterrupt  # asked twice: the pause takes too long to come
         self.number = number
 
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Take the signals over for a while; does nothing outside the main thread."""
+    """Handle the signals for a while; outside the main thread, do nothing."""
     asked = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield asked

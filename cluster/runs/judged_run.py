@@ -1,7 +1,7 @@
 """One run, judged and kept: a setup goes through a host, out come a summary and a run directory.
 
-What an engine does is in `inline_run` and in `cluster.live`; what is the same for all of them, the
-folder, the verdict and the figures, is here.
+The engines are in `inline_run` and `cluster.live`; what is the same for all of them (folder,
+verdict, figures) is here.
 """
 
 import platform
@@ -30,7 +30,7 @@ from cluster.runs.run_log import RunLog
 from cluster.scenario.setup import Setup, policy_changes
 from cluster.workload.reader import Workload
 
-#: (deliveries, simulated ns, results so far), called now and then while a run goes on
+#: called now and then during a run with (deliveries, simulated ns, results so far)
 Watch = Callable[[int, int, Results], None]
 
 INLINE: Literal["inline"] = "inline"
@@ -45,9 +45,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     check: bool = True
     #: stop after so many deliveries
     limit_ops: int | None = None
-    #: folder of the run, instead of a new one under `runs/`
+    #: folder of the run; None: a new one under `runs/`
     out: Path | None = None
-    #: as typed, for the manifest
+    #: the command line as typed, for the manifest
     command: Sequence[str] = ()
 
 
@@ -68,12 +68,12 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def trace(self) -> Path:
-        """Give the path of the trace."""
+        """Return the path of the trace."""
         return self.directory / TRACE
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine gives back."""
+    """What an engine returns."""
 
     outcome: Outcome
     results: Results
@@ -98,7 +98,7 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class RunFailedError(Exception):
-    """A run ended by an error of the program; what it left behind is in `directory`."""
+    """A run ended by an error of the program; what it left is in `directory`."""
 
     def __init__(self, directory: Path, log: Path, error: BaseException) -> None:
         """Say which error, and where its log is."""
@@ -110,11 +110,11 @@ class RunFailedError(Exception):
 def judge(request: Request, engine: Engine, expected: tuple[type[Exception], ...]) -> Finished:
     """Make a run and keep it.
 
-    expected: errors that say enough by themselves; they go through after they are logged.
+    expected: errors that say enough by themselves; they are logged and raised as they are.
 
     Raises:
-        InputError: the run directory can not be written.
-        RunFailedError: anything unexpected; manifest, log and what there is of a trace are kept.
+        InputError: the run directory cannot be written.
+        RunFailedError: anything unexpected; manifest, log and the trace so far are kept.
     """
     directory = make_run_directory(request.name, request.setup.preset, request.options.out)
     write_atomically(directory / MANIFEST, manifest.encode(_manifest(request)))

@@ -1,7 +1,7 @@
 """The manifest of a run: everything that is needed to run it again.
 
-`holezero run DIR/manifest.json` does so: the scenario in it is resolved (every key of the policy,
-the cost profile, the workload by path and digest), so defaults that change do not change it.
+`holezero run DIR/manifest.json` does so. The scenario in it is resolved (every key of the policy,
+the cost profile, the workload by path and digest), so that later defaults do not change the run.
 """
 
 import platform
@@ -24,7 +24,7 @@ _DEPENDENCIES = ("click", "msgpack", "msgspec", "prometheus-client", "ray", "ric
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What ran, on what, and how it was asked for."""
+    """What ran, on what, and how it was invoked."""
 
     schema: str = SCHEMA
     version: int = VERSION
@@ -36,7 +36,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     limit_ops: int | None
     trace: Literal["full", "order", "off"]
     check: bool
-    #: hexadecimal
+    #: in hexadecimal
     workload_digest: str
     command: list[str]
     versions: dict[str, str]
@@ -47,7 +47,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resolved(setup: Setup) -> dict[str, Any]:
-    """Give the scenario with every default written out and the workload's path made absolute."""
+    """Return the scenario with every default written out and the workload's path absolute."""
     scenario = setup.scenario
     if scenario.workload.file:
         path = str(Path(scenario.workload.file).absolute())
@@ -60,7 +60,7 @@ def resolved(setup: Setup) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of Python, holezero and what it depends on, as installed."""
+    """Return the installed versions of Python, holezero and its dependencies."""
     found = {"python": platform.python_version(), "holezero": release()}
     for name in _DEPENDENCIES:
         try:
@@ -71,7 +71,7 @@ def versions() -> dict[str, str]:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Give the bytes of the file."""
+    """Encode a manifest as its file."""
     return json_text(manifest) + b"\n"
 
 
@@ -79,15 +79,15 @@ def read(path: Path) -> tuple[Manifest, Scenario]:
     """Read a manifest and the scenario in it.
 
     Raises:
-        InputError: it is none, or of another version.
+        InputError: it is not a manifest, or one of another version.
     """
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
         scenario = msgspec.convert(manifest.scenario, Scenario)
     except OSError as e:
-        raise InputError(f"{path}: can not be read: {e.strerror}.") from e
+        raise InputError(f"{path}: cannot be read: {e.strerror}.") from e
     except msgspec.MsgspecError as e:
-        raise InputError(f"{path}: is no manifest of a run: {e}") from e
+        raise InputError(f"{path}: is not a manifest of a run: {e}") from e
     if (manifest.schema, manifest.version) != (SCHEMA, VERSION):
         raise InputError(
             f"{path}: is a {manifest.schema!r} of version {manifest.version}; this holezero reads "

@@ -3,10 +3,10 @@
     manifest.json  what is needed to run it again, written before the run starts
     summary.json   what came out, byte for byte what `--json` prints
     run.trace      the messages, unless `--trace off`
-    log.jsonl      what the command did, one JSON object a line
-    explored.json, hunt.json   what a search, or a hunt, came to (instead of the first two)
+    log.jsonl      what the command did, one JSON object per line
+    explored.json, hunt.json   the result of a search or a hunt (instead of the first two)
 
-Files appear whole or not at all: they are written beside and renamed into place.
+Files appear whole or not at all: they are written under another name and renamed.
 """
 
 import os
@@ -24,7 +24,7 @@ TRACE = "run.trace"
 LOG = "log.jsonl"
 EXPLORED = "explored.json"
 HUNT = "hunt.json"
-#: each says that a folder is of holezero's own
+#: any of these says that a folder is holezero's own
 _OWN = (MANIFEST, EXPLORED, HUNT)
 
 _SAME_SECOND_MAX = 1000
@@ -50,13 +50,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def make_run_directory(name: str, preset: str, out: Path | None) -> Path:
-    """Make the folder of a new run and give its path.
+    """Make the folder of a new run; return its path.
 
-    out: the folder itself, instead of a new one under `runs/`; an earlier run that is there is
-        kept beside it, as `out.1`.
+    out: the folder itself, instead of a new one under `runs/`; an earlier run in it is kept beside
+        it, as `out.1`.
 
     Raises:
-        InputError: it can not be made, or `out` holds something else than a run.
+        InputError: it cannot be made, or `out` holds something other than a run.
     """
     if out is not None:
         return _given_directory(out)
@@ -90,7 +90,7 @@ def _given_directory(out: Path) -> Path:
 
 
 def _keep_aside(out: Path) -> None:
-    """Rename the folder of an earlier run: what is there is somebody's."""
+    """Rename the folder of an earlier run: somebody may want what is in it."""
     for number in range(1, _SAME_SECOND_MAX):
         aside = out.with_name(f"{out.name}.{number}")
         if not aside.exists():
@@ -100,10 +100,10 @@ def _keep_aside(out: Path) -> None:
 
 
 def point_latest(run: Path) -> None:
-    """Let `latest` beside the run point to it; nothing happens for folders outside `runs/`.
+    """Let `runs/latest` point to the run, if that is under `runs/`.
 
     Raises:
-        InputError: the link can not be written.
+        InputError: the link cannot be written.
     """
     if run.parent != RUNS:
         return
@@ -117,4 +117,4 @@ def point_latest(run: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: can not be written: {error.strerror}.")
+    return InputError(f"{path}: cannot be written: {error.strerror}.")

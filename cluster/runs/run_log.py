@@ -1,4 +1,4 @@
-"""The log of a run: JSON lines in its folder; warnings also on standard error if it is a terminal.
+"""The log of a run: JSON lines in its folder; warnings also go to standard error, if a terminal.
 
 Decisions are logged, never messages: those are in the trace.
 """
@@ -13,25 +13,25 @@ from structlog.typing import EventDict, WrappedLogger
 from cluster.input_error import InputError
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # they hold whole machines
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals hold whole machines
 )
 _SHOWN = frozenset({"warning", "error", "critical", "exception"})
 
 
 class RunLog:
-    """A structured log that is open for the time of a run."""
+    """A structured log that is open during a run."""
 
     def __init__(self, path: Path) -> None:
         """Open the log for appending.
 
         Raises:
-            InputError: the file can not be written.
+            InputError: the file cannot be written.
         """
         self.path = path
         try:
             self._file: TextIO = path.open("a", encoding="utf-8")
         except OSError as e:
-            raise InputError(f"{path}: can not be written: {e.strerror}.") from e
+            raise InputError(f"{path}: cannot be written: {e.strerror}.") from e
         self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
             structlog.WriteLogger(self._file),
             processors=[
@@ -48,7 +48,7 @@ class RunLog:
         self._logger.info(event, **fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Log what the user should know although the run goes on."""
+        """Log what the user should know, although the run goes on."""
         self._logger.warning(event, **fields)
 
     def failed(self, event: str, error: BaseException) -> None:

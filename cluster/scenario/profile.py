@@ -5,12 +5,12 @@ from pathlib import Path
 import msgspec
 
 from cluster.input_error import InputError
-from cluster.scenario.shipped import nearest, read_toml, shipped, told
+from cluster.scenario.shipped import nearest, problem_text, read_toml, shipped
 from kernel.costs import Costs, Latencies, Profile
 
 
 def profile_path(name: str) -> Path:
-    """Find a cost profile: a shipped one by name, or a file.
+    """Return the path of a cost profile: a shipped one by name, or a file.
 
     Raises:
         InputError: there is none.
@@ -28,19 +28,19 @@ def load_profile(name: str) -> Profile:
     """Read a cost profile: a shipped one by name, or a file.
 
     Raises:
-        InputError: there is none, or it is none; names the key.
+        InputError: there is none, or it is not a cost profile; names the key.
     """
     path = profile_path(name)
     data = read_toml(path)
     try:
         profile: Profile = msgspec.convert(data, Profile)
     except msgspec.ValidationError as e:
-        raise InputError(f"{path}: {told(e, data)}{_nearest(str(e))}") from e
+        raise InputError(f"{path}: {problem_text(e, data)}{_nearest(str(e))}") from e
     return profile
 
 
 def values(profile: Profile) -> list[tuple[str, str, int]]:
-    """Give the table, key and value of all that a profile says, in order."""
+    """List the table, key and value of everything in a profile, in order."""
     return [
         (table, key, value)
         for table in ("costs", "latencies")
@@ -51,14 +51,14 @@ def values(profile: Profile) -> list[tuple[str, str, int]]:
 def adjusted(
     profile: Profile, costs: dict[str, int], latencies: dict[str, int], where: str
 ) -> Profile:
-    """Apply `[costs]` and `[latencies]` on top of the profile."""
+    """Return the profile with `[costs]` and `[latencies]` applied on top."""
     data = msgspec.to_builtins(profile)
     data["costs"].update(costs)
     data["latencies"].update(latencies)
     try:
         changed: Profile = msgspec.convert(data, Profile)
     except msgspec.ValidationError as e:
-        raise InputError(f"{where}: {told(e, data)}{_nearest(str(e))}") from e
+        raise InputError(f"{where}: {problem_text(e, data)}{_nearest(str(e))}") from e
     return changed
 
 

@@ -1,6 +1,6 @@
 """Scenarios: TOML files that say which machine runs which guest under which policy.
 
-    [machine]   cores, sockets, domains, zeroers and frames (both of a domain), devices,
+    [machine]   cores, sockets, domains, zeroers and frames (both per domain), devices,
                 tlb_entries, tlb_life_ns, grain = "fused" | "fine", ...
     [policy]    preset = "fatal-hole", and any key of the policy on top of it
     [workload]  file = "x.hzw", timing = "recorded" | "asap" | "scaled:0.5", mapping, ...
@@ -20,9 +20,9 @@ import msgspec
 from msgspec import Meta
 
 from cluster.input_error import InputError
-from cluster.scenario.shipped import nearest, read_toml, shipped, told
+from cluster.scenario.shipped import nearest, problem_text, read_toml, shipped
 
-#: which values are possible the profile says; here that they fit
+#: bounds that keep numbers small enough; the profile says which values are possible
 _Ns = Annotated[int, Meta(ge=0, le=1 << 62)]
 _Count = Annotated[int, Meta(ge=1, le=1 << 32)]
 _Frames = Annotated[int, Meta(ge=0, le=1 << 32)]
@@ -34,18 +34,18 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     cores: Annotated[int, Meta(ge=1, le=4096)] = 4
     sockets: Annotated[int, Meta(ge=1, le=256)] = 1
     domains: Annotated[int, Meta(ge=1, le=256)] = 1
-    #: zeroers, frames: of each domain
+    #: per domain, and so is `frames`
     zeroers: Annotated[int, Meta(ge=1, le=256)] = 1
-    #: of the machine, spread over its domains
+    #: in the whole machine, spread over its domains
     devices: Annotated[int, Meta(ge=0, le=256)] = 0
     frames: _Count = 1 << 20
-    #: pages of the swap device; 0: there is none
+    #: pages of the swap device; 0: no swap
     swap_slots: _Frames = 0
     tlb_entries: _Count = 1536
     #: an entry leaves a TLB at most so long after it was loaded (a timed run lasts until the last
-    #: one has); 0: only if it is flushed, or the TLB full
+    #: one has); 0: only when it is flushed, or evicted because the TLB is full
     tlb_life_ns: _Ns = 0
-    #: water marks of free frames; by default FreeBSD's for so many frames
+    #: water marks of free frames, per domain; by default FreeBSD's for so many frames
     free_reserved: _Frames | None = None
     free_min: _Frames | None = None
     free_wakeup: _Frames | None = None
@@ -53,13 +53,13 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     inactive_target: _Frames | None = None
     #: activity of a page that becomes active (FreeBSD's ACT_INIT)
     act_init: Annotated[int, Meta(ge=0, le=64)] = 5
-    #: passes of a page daemon in vain until it kills the largest process
+    #: unsuccessful passes after which a page daemon kills the largest process
     pageout_oom_seq: Annotated[int, Meta(ge=1, le=1 << 20)] = 12
     store_buffer: _Count = 56
     interrupt_quantum_ns: _Count = 5000
-    #: ULE's, of stathz 127: 12 ticks; 0: threads are not preempted
+    #: time slice: ULE's, 12 ticks of stathz 127; 0: threads are not preempted
     slice_ns: _Ns = 94_000_000
-    #: what a thread's think time is: it waits, or computes on its core
+    #: what a thread does while it thinks: waits, or computes on its core
     thinking: Literal["waits", "computes"] = "waits"
     zero_batch: _Count = 64
     zero_group: _Count = 16
@@ -82,7 +82,7 @@ class ThreadTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     run: list[str]
     name: str = ""
     process: Annotated[int, Meta(ge=0, le=4095)] = 0
-    #: -1: threads are spread over the cores
+    #: -1: spread over the cores with the other such threads
     core: Annotated[int, Meta(ge=-1)] = -1
     initial: bool = True
 
@@ -121,7 +121,7 @@ def _table_names(message: str) -> list[str]:
 
 
 def parse(data: dict[str, Any], where: str) -> Scenario:
-    """Check what was read against the tables.
+    """Check data against the tables, and return the scenario.
 
     Raises:
         InputError: names the key, what is wrong with it and the nearest known key.
@@ -130,12 +130,12 @@ def parse(data: dict[str, Any], where: str) -> Scenario:
         scenario: Scenario = msgspec.convert(data, Scenario)
     except msgspec.ValidationError as e:
         hint = nearest(str(e), _table_names(str(e)))
-        raise InputError(f"{where}: {told(e, data)}{hint}") from e
+        raise InputError(f"{where}: {problem_text(e, data)}{hint}") from e
     return scenario
 
 
 def load(path: Path) -> Scenario:
-    """Read a scenario, or a workload file (which runs on the default machine)."""
+    """Read a scenario, or a workload file, which runs on the default machine."""
     if path.suffix == ".hzw":
         return Scenario(workload=WorkloadTable(file=str(path)))
     scenario = parse(read_toml(path), str(path))
@@ -171,7 +171,7 @@ def override(scenario: Scenario, settings: list[str], preset: str | None) -> Sce
             tables = ", ".join(key for key, value in data.items() if isinstance(value, dict))
             raise InputError(f"--set {item}: there is no table {table!r}; tables are {tables}")
         if not dot and isinstance(data.get(name), dict):
-            raise InputError(f"--set {item}: is no single key; write {name}.KEY=value")
+            raise InputError(f"--set {item}: is not a single key; write {name}.KEY=value")
         value = _value(text.strip(), text_only=table == "policy")
         if isinstance(data[table].get(name), list) and isinstance(value, str):
             value = [word.strip() for word in value.split(",")]

@@ -16,7 +16,7 @@ from actors.wiring import Shape, Wiring, latency_table, place_threads, wire
 from cluster.input_error import InputError
 from cluster.scenario.profile import adjusted, load_profile
 from cluster.scenario.scenario import MachineTable, Scenario, ThreadTable
-from cluster.scenario.shipped import nearest, told
+from cluster.scenario.shipped import nearest, problem_text
 from cluster.scenario.waits import check_waits
 from cluster.workload.reader import Workload
 from kernel.costs import Profile
@@ -27,7 +27,7 @@ from kernel.policy.promises import Property
 from kernel.policy.refusals import refusals
 from kernel.water_marks import WaterMarks, water_marks
 
-#: of a scenario whose [policy] names none
+#: preset of a scenario whose [policy] names none
 DEFAULT_PRESET = "fatal-hole"
 _SCALE_MAX = 1_000_000
 #: keys of [machine] that the machines know under the same name
@@ -55,25 +55,25 @@ class Setup(msgspec.Struct, frozen=True):
     settings: Settings
     guest: Guest
     profile: Profile
-    #: judged as if the policy promised it: to see whether it could
+    #: properties judged as if the policy promised them, to see whether it could
     also_promised: frozenset[Property] = frozenset()
 
     def latency(self) -> list[list[int]]:
-        """Give the latency table of the wiring."""
+        """Return the latency table of the wiring."""
         return latency_table(self.wiring, self.profile.latencies)
 
     def lane_name(self, lane: int) -> str:
-        """Name an operation's lane: its guest thread, or its kernel thread."""
+        """Return the name of a lane: its guest thread, or its kernel thread."""
         return lane_name(lane, self.thread_names, self.wiring.names)
 
     @property
     def thread_names(self) -> list[str]:
-        """Name the guest threads, by lane."""
+        """List the names of the guest threads, by lane."""
         return [info.name for info in self.guest.threads]
 
 
 def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:
-    """Give the preset's name and the policy: the preset with the table's keys on top."""
+    """Return the preset's name and the policy: the preset with the table's keys on top."""
     keys = dict(table)
     name = str(keys.pop("preset", DEFAULT_PRESET))
     if name not in PRESETS:
@@ -86,7 +86,7 @@ def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:
     except msgspec.ValidationError as e:
         names = list(msgspec.to_builtins(PRESETS[name]))
         hint = nearest(str(e), names) + _values_of_key(str(e))
-        raise InputError(f"{where}: policy: {told(e, data)}{hint}") from e
+        raise InputError(f"{where}: policy: {problem_text(e, data)}{hint}") from e
     refused = refusals(policy)
     if refused:
         raise InputError(f"{where}: this policy makes no sense: " + "; ".join(refused))
@@ -94,7 +94,7 @@ def policy_of(table: Mapping[str, str | int], where: str) -> tuple[str, Policy]:
 
 
 def policy_changes(setup: Setup) -> dict[str, str]:
-    """Give the keys in which the policy of a setup is not its preset."""
+    """Return the policy's keys that differ from the preset, with their values."""
     preset = msgspec.to_builtins(PRESETS[setup.preset])
     policy = msgspec.to_builtins(setup.settings.policy)
     effective = concerned(setup.settings.policy)
@@ -106,7 +106,7 @@ def policy_changes(setup: Setup) -> dict[str, str]:
 
 
 def _values_of_key(message: str) -> str:
-    """Give the values of the key that an error message is about."""
+    """Return the values of the key that an error message is about."""
     _, at, key = message.partition("at `$.")
     values = getattr(Policy(), key.rstrip("`"), None) if at else None
     return f" (values: {', '.join(type(values))})" if isinstance(values, StrEnum) else ""
@@ -121,7 +121,7 @@ def _check_broadcast(policy: Policy, profile: Profile, where: str) -> None:
 
 
 def script_guest(threads: list[ThreadTable], where: str) -> Script:
-    """Make a guest of the `[[thread]]` tables."""
+    """Make a guest from the `[[thread]]` tables."""
     names = {t.name or f"t{i}": i for i, t in enumerate(threads)}
     programs = []
     for i, table in enumerate(threads):
@@ -135,7 +135,7 @@ def script_guest(threads: list[ThreadTable], where: str) -> Script:
         for name, i in names.items()
     )
     if len(infos) != len(threads):
-        # the later of two of a name stands in for both
+        # of two threads with one name, the later is the one in `names`
         places = set(names.values())
         twice = [t.name or f"t{i}" for i, t in enumerate(threads) if i not in places]
         raise InputError(f"{where}: two threads have the same name: {', '.join(twice)}")
@@ -167,13 +167,13 @@ def _check_machine(machine: MachineTable, where: str) -> None:
         in_all, holders = getattr(machine, many), getattr(machine, few)
         if in_all % holders:
             raise InputError(
-                f"{where}: machine.{many}={in_all} can not be shared out equally among "
+                f"{where}: machine.{many}={in_all} cannot be shared out equally among "
                 f"machine.{few}={holders}: make it a multiple"
             )
 
 
 def _homes(guest: Guest, families: Sequence[int], core_of: Sequence[int]) -> list[int]:
-    """Give for each process family the core of its first thread: there its tables are touched."""
+    """Return the home core of each process family, that of its first thread: its vm is near it."""
     homes = [0] * (1 + max(families))
     for thread, info in reversed(list(enumerate(guest.threads))):
         homes[families[info.process]] = core_of[thread]
@@ -181,7 +181,7 @@ def _homes(guest: Guest, families: Sequence[int], core_of: Sequence[int]) -> lis
 
 
 def _water_marks(machine: MachineTable, where: str) -> WaterMarks:
-    """Give the marks of the scenario; FreeBSD's where it gives none, within those that it does."""
+    """Return the scenario's marks; those left out are FreeBSD's, fitted to the given ones."""
     usual = water_marks(machine.frames)
     target, wakeup = machine.free_target, machine.free_wakeup
     if target is None:
@@ -263,7 +263,7 @@ def prepare(
 ) -> Setup:
     """Check the scenario and make everything that a host starts from.
 
-    guest, profile: instead of those that the scenario names (a trace brings its own).
+    guest, profile: used instead of those that the scenario names (a trace brings its own).
 
     Raises:
         InputError: something in it is impossible; names the key and the fix.

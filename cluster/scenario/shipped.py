@@ -17,7 +17,7 @@ _SHOWN = 60
 
 
 def shipped(kind: str, suffix: str) -> dict[str, Path]:
-    """List shipped files: kind `scenarios`, `profiles` or `workloads`, by name without suffix."""
+    """Return the shipped files of a kind (`scenarios`, `profiles`, `workloads`) by name."""
     folder = Path(str(files("cluster") / "shipped" / kind))
     return {p.name.removesuffix(suffix): p for p in sorted(folder.glob(f"*{suffix}"))}
 
@@ -33,11 +33,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as e:
         raise InputError(f"{path}: cannot be read: {e.strerror}") from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise InputError(f"{path}: is no TOML file: {e}") from e
+        raise InputError(f"{path}: is not a TOML file: {e}") from e
 
 
 def nearest(message: str, names: list[str]) -> str:
-    """Name the known key that an unknown one resembles."""
+    """Return a hint if the message is about an unknown key: the known one that it resembles."""
     if "unknown field" not in message:
         return ""
     word = message.split("`")[1]
@@ -45,8 +45,8 @@ def nearest(message: str, names: list[str]) -> str:
     return f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(names)}"
 
 
-def told(error: msgspec.ValidationError, data: object) -> str:
-    """Give what is wrong with which key of `data`, and the value that it has."""
+def problem_text(error: msgspec.ValidationError, data: object) -> str:
+    """Return which key of `data` is wrong, its value, and what is wrong with it."""
     text, at, path = str(error).partition(" - at `$")
     if not at or "unknown field" in text:
         return str(error)

@@ -1,4 +1,4 @@
-"""Threads written by hand that would wait for ever are refused."""
+"""Refuse handwritten threads that would wait forever."""
 
 from graphlib import CycleError, TopologicalSorter
 
@@ -10,7 +10,7 @@ from cluster.scenario.scenario import ThreadTable
 def check_waits(
     programs: list[tuple[Instruction, ...]], tables: list[ThreadTable], names: list[str], where: str
 ) -> None:
-    """Refuse what would wait for ever: threads that nobody starts, or that wait in a circle.
+    """Refuse what would wait forever: threads that nobody starts, or that wait in a circle.
 
     Raises:
         InputError: says which threads, and what to do.
@@ -58,7 +58,7 @@ def _check_circles(
             elif isinstance(one, Create | Fork) and not tables[one.thread].initial:
                 starts.setdefault(one.thread, []).append((thread, index))
     for thread, places in starts.items():
-        if len(places) == 1 and programs[thread]:  # else any of them will do
+        if len(places) == 1 and programs[thread]:  # otherwise any one of them will do
             ends.add((thread, 0), places[0])
     try:
         ends.prepare()

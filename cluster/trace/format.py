@@ -6,17 +6,18 @@
              BODY  any number: whole msgpack records, each an array `[kind, ...]`
              LAST  one msgpack map (`End`); nothing follows it
 
-Integers are little-endian. Blocks are whole or not there: a run that was killed leaves a readable
-prefix, which lacks LAST. Kinds of records:
+Integers are little-endian. A block is whole or missing: a run that was killed leaves a readable
+prefix, without LAST. Kinds of records:
 
-    [1, dst, data]               full: a delivery; data as `RunDigest.add` gives it
+    [1, dst, data]               full: a delivery; data as `RunDigest.add` returns it
     [2, dst, data]               full, live: a timer's delivery
     [3, dst, [src, lane, n..]]   order, live: n deliveries of that channel in a row; src -1: timers
     [4, dst, deliveries, digest] live: the receiver's digest after so many deliveries to it
     [5, deliveries, digest]      inline: the run's digest after so many deliveries
 
 Records of one receiver are in its order of delivery. Those of an inline run are in the run's order;
-those of a live run come as they were collected, so a cause may stand behind its effect.
+those of a live run are in the order in which they were collected, so an effect may precede its
+cause.
 """
 
 import struct
@@ -50,19 +51,19 @@ HEAD_TAG = b"HEAD"
 BODY_TAG = b"BODY"
 LAST_TAG = b"LAST"
 
-#: A block is closed when it holds this much; a single record may exceed it, up to the maximum.
+#: a block is closed when it holds this much; a single record may exceed it, up to the maximum
 BLOCK_BYTES = 64 * 1024
 MAX_BLOCK_BYTES = 32 * 1024 * 1024
 MAX_HEADER_BYTES = 4 * 1024 * 1024
 
-#: deliveries (in all, or to one receiver) from one checkpoint to the next
+#: deliveries (in all, or to one receiver) between checkpoints
 CHECKPOINT_EVERY = 4096
-#: names of guest threads that a header keeps at most
+#: most names of guest threads in a header
 _THREAD_NAMES_MAX = 4096
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """The first record: everything that is needed to run it again."""
+    """The first record: everything that is needed to replay the run."""
 
     schema: str = SCHEMA
     version: int = VERSION
@@ -74,7 +75,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     scenario: dict[str, Any]
     preset: str
-    #: the cost profile itself, since the scenario may name a file of another machine
+    #: the cost profile itself, as the scenario may name a file of another machine
     profile: Profile
     config_digest: bytes
     workload_digest: bytes
@@ -84,15 +85,19 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def live(self) -> bool:
-        """Say whether order came from a live run."""
+        """Say whether the order is not that of simulated time: `ray-free`, or `explored`."""
         return self.engine != "inline"
 
     def lane_name(self, lane: int) -> str:
-        """Name the operation that a message belongs to: a guest thread or a kernel thread."""
+        """Return the name of a lane: its guest thread, or its kernel thread."""
         return lane_name(lane, self.threads, self.actors)
 
     def lane_named(self, name: str) -> int:
-        """Find a lane by name or number; InputError if there is none."""
+        """Find a lane by name or number.
+
+        Raises:
+            InputError: there is none.
+        """
         lane = lane_named(name, self.threads, self.actors)
         if lane is not None:
             return lane
@@ -104,7 +109,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def actor_named(self, name: str) -> int:
-        """Find an actor by name; InputError if there is none."""
+        """Find an actor by name.
+
+        Raises:
+            InputError: there is none.
+        """
         if name not in self.actors:
             raise InputError(f"no actor {name!r}: this run has {', '.join(self.actors)}")
         return self.actors.index(name)
@@ -114,14 +123,14 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     """The last record: how the run ended."""
 
     deliveries: int
-    #: hexadecimal; over all deliveries in the trace
+    #: digest of all deliveries in the trace, hexadecimal
     digest: str
     simulated_ns: int = 0
-    #: what the run was judged to be, in the words of whoever judged it
+    #: how the run was judged, in the words of whoever judged it
     verdict: str = ""
-    #: quiescent: nothing in flight and no timer armed
+    #: quiescent: nothing was in flight and no timer armed
     complete: bool
-    #: the rest was lost with an actor: this is the largest causally closed prefix
+    #: the rest was lost with an actor; this is the largest causally closed prefix
     cut: bool = False
     #: what machines raised on their last delivery, by actor
     failures: dict[str, str] = {}
@@ -142,7 +151,7 @@ class TimerDelivery(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=Fals
 
 
 class Order(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
-    """Channels that a receiver took from, run-length coded: src, lane, count, src, lane, count."""
+    """Channels that a receiver took from, run-length encoded: src, lane, count, src, ..."""
 
     dst: int
     runs: tuple[int, ...]
@@ -167,17 +176,17 @@ Record = Delivery | TimerDelivery | Order | ReceiverCheckpoint | RunCheckpoint
 
 
 def block_digest(tag: bytes, stored: bytes) -> bytes:
-    """Name what a block holds by 16 bytes."""
+    """Return the digest of a block, 16 bytes."""
     return blake2b(tag + stored, digest_size=16).digest()
 
 
 def pack(records: Iterable[Record]) -> bytes:
-    """Give the bytes of records, as a block holds them."""
+    """Encode records as a block holds them."""
     return b"".join(map(ENCODER.encode, records))
 
 
 def config_digest(setup: Setup) -> bytes:
-    """Name by 16 bytes what the machines know besides the guest, and the latencies."""
+    """Return the digest of all that the machines know besides the guest, and of the latencies."""
     data = ENCODER.encode((setup.settings, setup.profile, setup.wiring))
     return blake2b(data, digest_size=16).digest()
 
@@ -194,7 +203,7 @@ def header_of(setup: Setup, *, engine: str = "inline", kind: str = "order") -> H
         scenario = msgspec.structs.replace(scenario, workload=table)
     builtins: dict[str, Any] = msgspec.to_builtins(scenario)
     policy = msgspec.to_builtins(setup.settings.policy)
-    # every key, so that a preset may change without changing what was recorded
+    # every key: a preset that changes later does not change what was recorded
     builtins["policy"] = {"preset": setup.preset, **policy}
     return Header(
         holezero=release(),
@@ -211,7 +220,7 @@ def header_of(setup: Setup, *, engine: str = "inline", kind: str = "order") -> H
     )
 
 
-def end_of(outcome: Outcome, *, verdict: str = "", failures: dict[str, str] | None = None) -> End:
+def end_of(outcome: Outcome, *, verdict: str = "") -> End:
     """Make the last record of an inline run."""
     return End(
         deliveries=outcome.deliveries,
@@ -219,22 +228,21 @@ def end_of(outcome: Outcome, *, verdict: str = "", failures: dict[str, str] | No
         simulated_ns=outcome.simulated_ns,
         verdict=verdict,
         complete=outcome.complete,
-        failures=failures or {},
     )
 
 
 def rebuild(header: Header, where: str, workload: Path | None = None) -> Setup:
     """Make everything that a host starts from, as it was when the trace was recorded.
 
-    workload: the guest's file, if the run had one and it is neither shipped nor beside the trace.
+    workload: the guest's file, if it had one that is neither shipped nor beside the trace.
 
     Raises:
-        InputError: the scenario is impossible, or its workload is missing or another one.
+        InputError: the scenario is impossible, or its workload is missing or a different one.
     """
     try:
         scenario = msgspec.convert(header.scenario, Scenario)
     except msgspec.ValidationError as e:
-        raise InputError(f"{where}: its scenario is none that this holezero knows: {e}") from e
+        raise InputError(f"{where}: its scenario is not one that this holezero knows: {e}") from e
     guest: Guest | None = None
     if scenario.workload.file:
         guest = find_workload(scenario.workload.file, where, workload)
@@ -253,7 +261,7 @@ def find_workload(name: str, where: str, given: Path | None) -> Workload:
     """Open the workload that a trace names: `given`, beside the trace, or shipped.
 
     Raises:
-        InputError: it is none of these, or no workload.
+        InputError: it is none of these, or not a workload.
     """
     name = Path(name).name
     if given is not None:

@@ -1,4 +1,4 @@
-"""Read a trace file: block by block, every byte checked before it is believed.
+"""Read a trace file block by block; every byte is checked before it is used.
 
 Memory is bounded by one block (`MAX_BLOCK_BYTES`), whatever the file claims.
 """
@@ -35,7 +35,7 @@ from cluster.workload.format import FormatError, inflate, require
 
 
 class TraceReader:
-    """A trace opened for reading; iterate over it for its records, as often as wanted.
+    """A trace opened for reading; iterate over it for its records, as often as you like.
 
     `end` is None for a prefix (only with `allow_prefix`).
     """
@@ -46,16 +46,16 @@ class TraceReader:
     def __init__(self, path: Path, *, allow_prefix: bool = False) -> None:
         """Check the header and find the last record; the rest is checked as it is read.
 
-        allow_prefix: take a file without its last record, up to its last whole block.
+        allow_prefix: accept a file without its last record, up to its last whole block.
 
         Raises:
-            InputError: no such file, no trace, another version or model, damaged, cut short.
+            InputError: no such file, not a trace, another version or model, damaged, cut short.
         """
         self.path = path
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as e:
-            raise InputError(f"{path}: can not be read: {e.strerror}.") from e
+            raise InputError(f"{path}: cannot be read: {e.strerror}.") from e
         try:
             self._size = os.fstat(self._fd).st_size
             first = self._read_header()
@@ -85,7 +85,7 @@ class TraceReader:
         self.close()
 
     def __iter__(self) -> Iterator[Record]:
-        """Give the records in the order of the file.
+        """Yield the records in the order of the file.
 
         Raises:
             InputError: a block or a record is damaged; names the byte where the block begins.
@@ -96,7 +96,7 @@ class TraceReader:
             try:
                 yield from self._records(raw)
             except (FormatError, msgspec.MsgspecError, ValueError) as e:
-                raise self._damaged(offset, f"holds a record that is none: {e}") from e
+                raise self._damaged(offset, f"holds an invalid record: {e}") from e
             offset = after
 
     def _records(self, raw: bytes) -> Iterator[Record]:
@@ -111,7 +111,7 @@ class TraceReader:
                 require(len(record.runs) % 3 == 0, "has an order cut short")
                 require(min(record.runs[2::3], default=1) > 0, "has an order of nothing")
             yield record
-        # the unpacker stops silently within a record
+        # the unpacker stops silently inside a record
         require(unpacker.tell() == len(raw), "is cut short")
 
     # Opening.
@@ -124,17 +124,15 @@ class TraceReader:
                 "`holezero run SCENARIO` keeps one in the run's folder."
             )
         head, _ = self._head(len(MAGIC))
-        if head is None or head[0] != HEAD_TAG:
-            raise (
-                self._cut_short("in its header")
-                if head is None
-                else self._damaged(len(MAGIC), "is no header")
-            )
+        if head is None:
+            raise self._cut_short("in its header")
+        if head[0] != HEAD_TAG:
+            raise self._damaged(len(MAGIC), "is not a header")
         raw, after = self._block(len(MAGIC), MAX_HEADER_BYTES)
         try:
             self._take_header(raw)
         except msgspec.MsgspecError as e:
-            raise self._damaged(len(MAGIC), f"is no header: {e}") from e
+            raise self._damaged(len(MAGIC), f"is not a header: {e}") from e
         return after
 
     def _take_header(self, raw: bytes) -> None:
@@ -156,12 +154,12 @@ class TraceReader:
             wanted = release_for(model, str(by)) if isinstance(model, int) else by
             raise InputError(
                 f"{self.path}: recorded with machines of model {model!r} by holezero {by}; this "
-                f"holezero ({release()}) has model {MODEL}, whose machines behave otherwise. "
+                f"holezero ({release()}) has model {MODEL}, whose machines behave differently. "
                 f"holezero {wanted} replays it; or record the run again."
             )
 
     def _survey(self, first: int, *, allow_prefix: bool) -> tuple[tuple[int, int], End | None]:
-        """Step over the blocks by their heads; give where the body is, and the last record."""
+        """Step over the blocks by their heads; return the body's range, and the last record."""
         offset = first
         while True:
             head, after = self._head(offset)
@@ -180,12 +178,12 @@ class TraceReader:
         try:
             return (first, offset), msgspec.msgpack.decode(raw, type=End)
         except msgspec.MsgspecError as e:
-            raise self._damaged(offset, f"is no last record: {e}") from e
+            raise self._damaged(offset, f"is not a last record: {e}") from e
 
     # Blocks.
 
     def _head(self, offset: int) -> tuple[tuple[bytes, int, int, bytes] | None, int]:
-        """Give the head of a block and where the next begins; None where the file ends."""
+        """Return the head of a block (None: the file ends) and where the next block begins."""
         data = os.pread(self._fd, BLOCK_HEAD.size, offset)
         if len(data) < BLOCK_HEAD.size:
             return None, offset
@@ -193,7 +191,7 @@ class TraceReader:
         return (tag, raw_bytes, stored_bytes, digest), offset + BLOCK_HEAD.size + stored_bytes
 
     def _block(self, offset: int, limit: int) -> tuple[bytes, int]:
-        """Give the content of a block, checked, and where the next begins."""
+        """Return the content of a block, checked, and where the next block begins."""
         head, after = self._head(offset)
         if head is None or after > self._size:
             raise self._cut_short(f"at byte {self._size:,}")
@@ -209,7 +207,7 @@ class TraceReader:
 
     def _cut_short(self, where: str) -> InputError:
         return InputError(
-            f"{self.path}: cut short {where}: the run was killed, is still going on, or the file "
+            f"{self.path}: cut short {where}: the run was killed or is still going on, or the file "
             "was not copied whole. `holezero replay --prefix` takes what is there."
         )
 

@@ -13,21 +13,21 @@ from cluster.trace.format import (
 
 
 class ReceiverLog:
-    """Collects deliveries to `dst` until they are taken away as bytes."""
+    """Collects deliveries to `dst` until they are taken as bytes."""
 
     def __init__(self, dst: int, *, full: bool, checkpoint_every: int = CHECKPOINT_EVERY) -> None:
-        """Start with an empty log; `full` keeps messages, else only the order of channels."""
+        """Start empty; `full` keeps messages, otherwise only the order of channels is kept."""
         self.dst = dst
         self.full = full
         self.deliveries = 0
         self._every = checkpoint_every
         self._records: list[Record] = []
         self._runs: list[int] = []
-        #: about what `take` will give, in bytes
+        #: roughly how many bytes `take` will return
         self.size = 0
 
     def add(self, src: int, lane: int, data: bytes) -> bool:
-        """Take a delivery in (src TIMER: a timer's); True when a checkpoint is due."""
+        """Add a delivery (src TIMER: a timer's); return whether a checkpoint is due."""
         self.deliveries += 1
         if self.full:
             kind = TimerDelivery if src == TIMER else Delivery
@@ -43,13 +43,13 @@ class ReceiverLog:
         return self.deliveries % self._every == 0
 
     def checkpoint(self, digest: bytes) -> None:
-        """Add the receiver's digest after what was taken in so far."""
+        """Add the receiver's digest after the deliveries so far."""
         self._close_runs()
         self._records.append(ReceiverCheckpoint(self.dst, self.deliveries, digest))
         self.size += 32
 
     def take(self) -> bytes:
-        """Give what came since the last time, as packed records."""
+        """Return what was added since the last time, as packed records."""
         self._close_runs()
         packed = pack(self._records)
         self._records.clear()

@@ -15,10 +15,10 @@ _DECODER = msgspec.msgpack.Decoder(tuple[int, int, int, UNION])
 
 
 def decode_delivery(data: bytes) -> DigestedDelivery:
-    """Read the digested bytes of a delivery.
+    """Decode a delivery from the bytes that were digested.
 
     Raises:
-        msgspec.MsgspecError: they are none.
+        msgspec.MsgspecError: they are not a delivery.
     """
     found: Any = _DECODER.decode(data)
     return found  # type: ignore[no-any-return]

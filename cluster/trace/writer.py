@@ -1,13 +1,12 @@
 """Write a trace file while the run goes on.
 
     with TraceWriter(path, header_of(setup, engine="inline", kind="full")) as trace:
-        host = InlineHost(..., record=trace.record)         # kind="order": leave `record` out
+        host = InlineHost(..., record=trace.record)         # kind="order": without `record`
         host.start()
         while not trace.run(host): ...                       # about 4096 deliveries each
         trace.finish(end_of(host.outcome(), verdict="kept"))
 
-Without `finish` the file lacks its last record: readers refuse it unless they are told to take what
-is there.
+Without `finish` the file lacks its last record: readers refuse it unless told to take a prefix.
 """
 
 import time
@@ -38,7 +37,7 @@ from cluster.trace.format import (
     block_digest,
 )
 
-#: a block is written at least this often, if there is anything to write and someone writes
+#: pending records are written at least this often, as long as the writer is called
 _FLUSH_EVERY_S = 1.0
 
 
@@ -46,11 +45,11 @@ class TraceWriter:
     """Appends records; the file grows under its own name, block by block.
 
     Raises (every method):
-        InputError: the file can not be written (no such folder, no space, no permission).
+        InputError: the file cannot be written (no such folder, no space, no permission).
     """
 
     def __init__(self, path: Path, header: Header) -> None:
-        """Make the file, replacing what is there, and write the header."""
+        """Create the file, replacing any that is there, and write the header."""
         self.path = path
         self.header = header
         self._compressor = zstandard.ZstdCompressor(level=3)
@@ -71,25 +70,25 @@ class TraceWriter:
     # Records.
 
     def record(self, dst: int, data: bytes) -> None:
-        """Take one delivery of an inline run in full; fits `InlineHost(record=...)`."""
+        """Add one delivery of an inline run in full; fits `InlineHost(record=...)`."""
         self.append(ENCODER.encode(Delivery(dst, data)))
 
     def add(self, record: Record) -> None:
-        """Take any one record."""
+        """Add a record of any kind."""
         self.append(ENCODER.encode(record))
 
     def append(self, packed: bytes) -> None:
-        """Take whole records as bytes (`cluster.trace.format.pack`)."""
+        """Add whole records, encoded by `cluster.trace.format.pack`."""
         self._pending.append(packed)
         self._pending_bytes += len(packed)
         if self._pending_bytes >= BLOCK_BYTES:
             self.flush()
 
     def run(self, host: InlineHost, deliveries: int = CHECKPOINT_EVERY) -> bool:
-        """Run an inline host for so many deliveries and write the checkpoint.
+        """Run an inline host for so many deliveries and write a checkpoint.
 
-        Gives True when the run is over: nothing in flight, or `host.limit` reached. Whatever a
-        machine raises goes on to the caller, and the trace is finished: its replay raises it too.
+        Returns True when the run is over: nothing in flight, or `host.limit` reached. If a machine
+        raises, the trace is finished (its replay raises the same) and the exception passed on.
         """
         try:
             quiescent = host.run(pause_after=deliveries)
@@ -102,7 +101,7 @@ class TraceWriter:
         return quiescent or host.deliveries == host.limit
 
     def checkpoint(self, host: InlineHost) -> None:
-        """Write how the run stands; replay compares there. Any spacing will do."""
+        """Write the run's digest so far, which replay compares. Any spacing will do."""
         self.add(RunCheckpoint(host.deliveries, host.digest.combined()))
         self.flush_now_and_then()
 
@@ -122,7 +121,7 @@ class TraceWriter:
     # The file.
 
     def flush(self) -> None:
-        """Write what is pending as a block: from then on it survives the end of this process."""
+        """Write what is pending as a block; from then on it survives the end of this process."""
         if self._pending:
             self._block(BODY_TAG, b"".join(self._pending))
             self._pending.clear()
@@ -130,7 +129,7 @@ class TraceWriter:
         self._flushed_s = time.monotonic()
 
     def flush_now_and_then(self) -> None:
-        """Write what is pending if that was not done for a second."""
+        """Write what is pending if a second has passed since the last time."""
         if time.monotonic() - self._flushed_s > _FLUSH_EVERY_S:
             self.flush()
 
@@ -141,7 +140,7 @@ class TraceWriter:
         self.close()
 
     def close(self) -> None:
-        """Write what is pending and close; without `finish` the trace stays a prefix."""
+        """Write what is pending and close; without `finish`, the trace stays a prefix."""
         if not self._file.closed:
             try:
                 self.flush()
@@ -151,7 +150,7 @@ class TraceWriter:
     def _shut(self) -> None:
         try:
             self._file.close()
-        except OSError as e:  # what it could not write before, it tries again
+        except OSError as e:  # it tries again to write what it could not write before
             raise self._failed(e) from e
 
     def __enter__(self) -> Self:
@@ -177,4 +176,4 @@ class TraceWriter:
             raise self._failed(e) from e
 
     def _failed(self, error: OSError) -> InputError:
-        return InputError(f"{self.path}: the trace can not be written: {error.strerror}.")
+        return InputError(f"{self.path}: the trace cannot be written: {error.strerror}.")

@@ -1,4 +1,4 @@
-"""The bytes of a workload file (`.hzw`), version 1: what reader and writer must agree on.
+"""The format of a workload file (`.hzw`), version 1: what reader and writer must agree on.
 
     magic      8 bytes
     header     u32 size, then a msgpack map {schema, version, tool}
@@ -10,8 +10,8 @@ Integers are little-endian. An instruction is `["map", va, length, prot]` and so
 `actors/guest/program.py` declares it. A file without a trailer was cut short. The trailer is last
 because the writer streams: counts and thread names are known only at the end.
 
-The digest of a workload covers what a run can observe (threads and instructions, cut into
-blocks), and neither the metadata nor the compressed bytes: another zstd gives the same digest.
+The digest of a workload covers what a run can observe (threads and instructions, cut into blocks),
+but neither the metadata nor the compressed bytes: another zstd gives the same digest.
 """
 
 import struct
@@ -59,37 +59,37 @@ END_HEAD = struct.Struct("<4sII16s")
 END_TAG = b"END\n"
 
 BLOCK_INSTRUCTIONS = 256
-#: An instruction takes at most 40 bytes; beyond that a block is not ours (or a zip bomb).
+#: an instruction takes at most 40 bytes: a larger block is not ours (or is a zip bomb)
 MAX_BLOCK_BYTES = 64 * BLOCK_INSTRUCTIONS
 MAX_HEADER_BYTES = 64 * 1024
-#: Threads of a workload at most; each costs the reader some memory before the trailer tells.
+#: most threads of a workload; each costs the reader memory before the trailer is read
 MAX_THREADS = 1 << 20
 MAX_TRAILER_BYTES = 16 * 1024 * 1024
-#: One past the largest byte address of a 48-bit address space.
+#: one past the largest address of a 48-bit address space
 VA_LIMIT = 1 << 48
-#: A month: longer thinking is no recording of a program.
+#: a month: no recorded program thinks longer
 MAX_THINK_NS = 30 * 86_400 * 10**9
 DIGEST_BYTES = 16
 
 
 class WorkloadMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a workload comes from, and what it is not; no run depends on any of it.
+    """Where a workload comes from, and what it leaves out; no run depends on any of it.
 
     All counts are totals over the threads. `left_out` and `approximated` are keyed by kind.
     """
 
     #: name of the recording, without its folder
     source: str = ""
-    #: what it was imported from: `faults`, `strace`, ... or `written`
+    #: kind of recording (`faults`, `strace`, ...), or `written`
     format: str = ""
     tool: str = ""
-    #: the recorded program, as far as the recording tells
+    #: the recorded program, as far as the recording says
     program: str = ""
     #: instructions by kind (`map`, `access`, ...)
     counts: dict[str, int] = {}
-    #: recorded events that became no instruction
+    #: recorded events that did not become instructions
     left_out: dict[str, int] = {}
-    #: recorded events that became an instruction which is not quite the same
+    #: recorded events that became instructions that are not quite the same
     approximated: dict[str, int] = {}
     assumptions: tuple[str, ...] = ()
     #: page faults of the recorded program by cause, as the recording kernel saw them
@@ -111,11 +111,11 @@ class Trailer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FormatError(Exception):
-    """Bytes of a workload that can not be; the reader says in which file and where."""
+    """Bytes of a workload that cannot be right; the reader adds in which file, and where."""
 
 
 def require(condition: bool, otherwise: str) -> None:  # noqa: FBT001 - it is the condition
-    """Check what a well-formed file has.
+    """Check a condition that holds for every well-formed file.
 
     Raises:
         FormatError: the condition does not hold.
@@ -125,7 +125,7 @@ def require(condition: bool, otherwise: str) -> None:  # noqa: FBT001 - it is th
 
 
 def raw_digest(raw: bytes) -> bytes:
-    """Name uncompressed content by 16 bytes."""
+    """Return the digest of uncompressed content, 16 bytes."""
     return blake2b(raw, digest_size=DIGEST_BYTES).digest()
 
 
@@ -140,21 +140,21 @@ class ContentDigest:
         self._hash.update(struct.pack("<IQI", thread, first, count) + digest)
 
     def finish(self, threads: tuple[ThreadInfo, ...]) -> bytes:
-        """Take in the threads and give the digest, 16 bytes."""
+        """Take in the threads; return the digest, 16 bytes."""
         self._hash.update(msgspec.msgpack.encode(threads))
         return self._hash.digest()
 
 
 def inflate(stored: bytes, raw_bytes: int, limit: int) -> bytes:
-    """Decompress one zstd frame that must give exactly `raw_bytes`, at most `limit`.
+    """Decompress one zstd frame, which must hold exactly `raw_bytes`, at most `limit`.
 
     Raises:
-        FormatError: the frame is damaged or claims or gives another size.
+        FormatError: the frame is damaged, or claims or has another size.
     """
     if raw_bytes > limit:
         raise FormatError(f"claims {raw_bytes:,} bytes of content where {limit:,} is the most")
     try:
-        # A frame that states its size is allocated at that size whatever cap is passed below.
+        # a frame that states its size is allocated at that size, whatever cap is passed below
         if zstandard.frame_content_size(stored) not in (raw_bytes, -1):
             raise FormatError("has a frame of another size than its head says")
         raw = zstandard.ZstdDecompressor().decompress(
@@ -168,13 +168,13 @@ def inflate(stored: bytes, raw_bytes: int, limit: int) -> bytes:
 
 
 def require_possible(instructions: list[Instruction], threads: int) -> None:
-    """Check instructions of an untrusted file against the machine that they are to run on.
+    """Check that the machine could run the instructions of an untrusted file.
 
     Raises:
-        FormatError: one names an address, a size or a thread that can not be.
+        FormatError: one names an impossible address, size or thread.
     """
     for one in instructions:
-        # The commonest kinds come first: this runs once for each instruction of a run.
+        # the commonest kinds first: this runs once for each instruction of a run
         if isinstance(one, Access | Copy | Dma):
             possible = (
                 one.va >= 0
@@ -195,7 +195,7 @@ def require_possible(instructions: list[Instruction], threads: int) -> None:
             lengths = (one.length, one.new_length)
             possible = min(*places, *lengths) >= 0 and max(*places, *lengths) <= VA_LIMIT
         elif isinstance(one, Unmap | Protect | Advise | Lock | Unlock | InCore):
-            # the simulated kernel has an answer to a range that can not be
+            # the simulated kernel has an answer to an impossible range
             possible = 0 <= one.va <= VA_LIMIT and 0 <= one.length <= VA_LIMIT
         else:
             possible = one.va >= 0 and one.length > 0 and one.va + one.length <= VA_LIMIT

@@ -1,4 +1,4 @@
-"""Write a workload file as a stream: one open block per thread is all that is kept."""
+"""Write a workload file as a stream, keeping only one open block per thread."""
 
 import os
 from collections import Counter
@@ -28,18 +28,18 @@ from cluster.workload.format import (
     raw_digest,
 )
 
-#: How many of a thread's latest instructions `amend` reaches at least.
+#: how many of a thread's latest instructions `amend` reaches at least
 AMEND_WINDOW = 16
 
 
 class WorkloadWriter:
     """Write a workload; use it in a `with` block and call `finish` as its last statement.
 
-    The file appears under its name only by `finish`, whole; without it nothing is left behind.
-    Equal calls give equal bytes.
+    The file appears under its name at `finish`, whole; without that nothing is left. Equal calls
+    write equal bytes.
 
     Raises:
-        InputError: the file can not be written (no such folder, no space, no permission).
+        InputError: the file cannot be written (no such folder, no space, no permission).
     """
 
     def __init__(self, path: Path, tool: str) -> None:
@@ -76,31 +76,27 @@ class WorkloadWriter:
 
     @property
     def instructions(self) -> int:
-        """Instructions written so far, of all threads."""
+        """Return how many instructions have been written, of all threads."""
         return sum(self._written) + sum(map(len, self._open))
 
     @property
     def threads(self) -> tuple[ThreadInfo, ...]:
-        """The threads so far; `Workload.threads` of the finished file."""
+        """Return the threads so far; they become `Workload.threads` of the file."""
         return tuple(self._threads)
 
     def add_thread(self, info: ThreadInfo) -> int:
-        """Declare the next thread and give its number."""
+        """Declare the next thread; return its number."""
         self._threads.append(info)
         self._open.append([])
         self._written.append(0)
         return len(self._threads) - 1
 
     def rename_thread(self, thread: int, name: str) -> None:
-        """Name a thread by what became known of it later."""
+        """Rename a thread, when its name becomes known later."""
         self._threads[thread] = msgspec.structs.replace(self._threads[thread], name=name)
 
-    def next_index(self, thread: int) -> int:
-        """Give the index that the thread's next instruction will get."""
-        return self._written[thread] + len(self._open[thread])
-
     def append(self, thread: int, instruction: Instruction) -> int:
-        """Add an instruction to a thread and give its index.
+        """Add an instruction to a thread; return its index.
 
         Raises:
             InputError: the disk is full or gone.
@@ -112,7 +108,7 @@ class WorkloadWriter:
         return self._written[thread] + len(pending) - 1
 
     def amend(self, thread: int, index: int, instruction: Instruction) -> bool:
-        """Replace a recent instruction; False when it has been written out already.
+        """Replace a recent instruction; return False if it has been written out already.
 
         The last `AMEND_WINDOW` instructions of a thread can always be replaced.
         """
@@ -123,9 +119,9 @@ class WorkloadWriter:
         return True
 
     def finish(self, meta: WorkloadMeta) -> bytes:
-        """Write what is open and the trailer, put the file under its name, give the digest.
+        """Write what is open and the trailer, publish the file, return the digest.
 
-        `meta.tool` and `meta.counts` are filled in here.
+        `meta.tool` and `meta.counts` are filled in.
 
         Raises:
             InputError: the disk is full or gone.
@@ -184,10 +180,10 @@ class WorkloadWriter:
         self._file = None
 
     def _discard(self) -> None:
-        """Remove the unfinished file; nothing to do after `finish`."""
+        """Remove the unfinished file; after `finish`, do nothing."""
         if self._file is None:
             return
-        # A full disk fails the flush of close() too, and the first error is the one to tell.
+        # a full disk also fails the flush in close(), and the first error is the one to report
         with suppress(OSError):
             self._file.close()
         self._part.unlink(missing_ok=True)
@@ -196,6 +192,6 @@ class WorkloadWriter:
     def _refused(self, error: OSError) -> InputError:
         reason = error.strerror or str(error)
         return InputError(
-            f"{self._path}: can not be written: {reason}; nothing was left there. "
+            f"{self._path}: cannot be written: {reason}; nothing was left there. "
             "Choose another place with -o, or make room."
         )

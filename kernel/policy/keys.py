@@ -231,7 +231,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     grant: Grant = Grant.LAZY
     regrant: Regrant = Regrant.FAULT
     #: after so long the zeroing thread interrupts the cores that have not invalidated yet, as one
-    #: that never switches would hold pages back for ever; 0: never
+    #: that never switches would hold pages back forever; 0: never
     deadline_ns: Annotated[int, Meta(ge=0, le=10**12)] = msgspec.field(
         default=1_000_000, name="deadline_ns"
     )

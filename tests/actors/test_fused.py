@@ -1,6 +1,6 @@
-"""Fused steps give what single steps give, to guests without data races.
+"""Fused steps have the results of single steps, for guests without data races.
 
-Such guests here: one thread; threads that take turns (`await`); threads with pages of their own.
+Those here: a single thread; threads that take turns (`await`); threads with their own pages.
 """
 
 from random import Random
@@ -27,7 +27,7 @@ def setup_of(policy: str, programs: dict[str, Program], grain: str) -> Setup:
 
 
 class Draw:
-    """Draws lines for pages [first, first + pages) that keep to the contract: no rogue touches.
+    """Draws lines for pages [first, first + pages) that keep the contract: no rogue touches.
 
     A load from a permissive hole races with the zeroing thread, so ZERO goes before it.
     """
@@ -41,7 +41,7 @@ class Draw:
         self.holes: set[int] = set()
 
     def unit(self) -> Program:
-        """Draw a few lines that belong together; a store is performed before they end."""
+        """Draw a few lines that belong together; their stores are performed before they end."""
         random = self.random
         page = self.first + random.randrange(self.pages)
         count = random.randint(1, self.first + self.pages - page)

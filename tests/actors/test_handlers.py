@@ -1,4 +1,4 @@
-"""Each machine handles just the messages that it says it receives."""
+"""Each machine handles exactly the messages that it says it receives."""
 
 import typing
 from types import UnionType
@@ -29,7 +29,7 @@ def received(machine: Machine) -> set[type]:
 
 
 def nothing_of(kind: type[Message]) -> Message:
-    """Make a message; what is in it does not matter."""
+    """Make a message with arbitrary contents."""
     return kind(*[0] * len(kind.__struct_fields__))
 
 

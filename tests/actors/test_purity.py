@@ -1,4 +1,4 @@
-"""Machines are pure: the same order gives the same run, twice over and under any hash seed."""
+"""Machines are pure: the same order gives the same run, every time and under any hash seed."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def sample(policy: str) -> list[Setup]:
 
 
 def digest(setup: Setup) -> str:
-    """Name all that machines receive and become in a few drawn orders."""
+    """Return all that machines receive and become in a few random orders."""
     whole, walks = blake2b(digest_size=16), Walks(setup)
     for order in range(ORDERS):
         walk, random = walks(), Random(order)

@@ -1,4 +1,4 @@
-"""Entries that leave a TLB by a timer: in any order exploring, after their time in a timed run."""
+"""Entries leave a TLB by a timer: at any time when exploring, in due time in a timed run."""
 
 from pathlib import Path
 
@@ -23,12 +23,12 @@ def setup(*threads: dict[str, object], **machine: int) -> Setup:
 
 
 def leaving(world: World) -> list[Channel]:
-    """Give the channels of entries that may leave next."""
+    """List the channels of entries that may leave next."""
     return [channel for channel in world.enabled() if channel[1] >= TLB_LANE]
 
 
 def with_two_entries(start: World) -> World:
-    """Go on, without dropping any, until the core has two entries."""
+    """Go on, with no entry leaving, until the core has two."""
     world = start
     while len(leaving(world)) < 2:
         others = [channel for channel in world.enabled() if channel not in leaving(world)]

@@ -70,9 +70,9 @@ def test_latency_does_not_depend_on_how_many_there_are() -> None:
 @pytest.mark.parametrize(
     ("machine", "told"),
     [
-        ({"cores": 6, "domains": 4}, "machine.cores=6 can not be shared out equally"),
-        ({"cores": 6, "sockets": 2, "domains": 3}, "machine.domains=3 can not be shared out"),
-        ({"cores": 4, "sockets": 2}, "machine.domains=1 can not be shared out"),
+        ({"cores": 6, "domains": 4}, "machine.cores=6 cannot be shared out equally"),
+        ({"cores": 6, "sockets": 2, "domains": 3}, "machine.domains=3 cannot be shared out"),
+        ({"cores": 4, "sockets": 2}, "machine.domains=1 cannot be shared out"),
         ({"cores": 4, "sockets": 0}, "sockets"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Measure exploration: what each strategy makes of three scenarios, and two-phase commit.
+"""Measure exploring: every strategy on three scenarios, and two-phase commit.
 
     PYTHONPATH=. .venv/bin/python tests/bench/explore.py [SECONDS]
 

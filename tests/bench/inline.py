@@ -1,4 +1,4 @@
-"""Deliveries a second of the inline host, as ratios within one run: machines differ, and are noisy.
+"""Deliveries a second of the inline host, as ratios within a run: hosts differ and are noisy.
 
     .venv/bin/python tests/bench/inline.py [WORKLOAD]
 
@@ -29,7 +29,7 @@ _ROUNDS = 3
 
 
 def timed(setup: Setup, *, kind: str, check: bool, folder: Path) -> tuple[float, int, int]:
-    """Run once; gives seconds, deliveries and bytes of the trace."""
+    """Run once; return seconds, deliveries and bytes of the trace."""
     machines = build(setup.wiring, setup.settings, setup.guest)
     path = folder / f"{kind}-{check}.trace"
     path.unlink(missing_ok=True)
@@ -61,7 +61,7 @@ def touches_of(setup: Setup) -> int:
 
 
 def handlers_alone(setup: Setup) -> float:
-    """Seconds spent in handlers alone: the run's own messages, given again to fresh machines."""
+    """Measure the seconds spent in handlers alone: fresh machines get the run's messages again."""
     heard: list[tuple[int, int, object]] = []
 
     class Tape:
@@ -102,7 +102,7 @@ def every_core_busy(cores: int) -> Setup:
 
 
 def profile(setup: Setup, rows: int = 12) -> None:
-    """Print the functions that take most time by themselves; profiling slows calls down."""
+    """Print the functions with most time of their own; profiling slows down calls."""
     machines = build(setup.wiring, setup.settings, setup.guest)
     host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(Results(),))
     host.start()

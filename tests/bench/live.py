@@ -20,7 +20,7 @@ from cluster.scenario.shipped import shipped
 
 
 class Order:
-    """Observer: the sequence of channels at each receiver, hashed."""
+    """An observer that hashes the sequence of channels at each receiver."""
 
     def __init__(self, actors: int) -> None:
         self.hashes = [blake2b(digest_size=8) for _ in range(actors)]
@@ -32,15 +32,15 @@ class Order:
         self.hashes[dst].update(f"{src}.{message.op};".encode())
 
     def noted(self, *_args: object) -> None:
-        """Facts do not matter."""
+        """Ignore facts."""
 
     def key(self) -> bytes:
-        """Give the class of the run."""
+        """Return what is equal for runs of one class."""
         return b"".join(h.digest() for h in self.hashes)
 
 
 def main(name: str, runs: int) -> None:
-    """Run, replay, and print a line a run."""
+    """Run and replay; print a line per run."""
     path = shipped("scenarios", ".toml").get(name, Path(name))
     setup = prepare(load(path))
     classes = set()

@@ -4,7 +4,7 @@
 
 FILES: recordings (`.ft.gz`, `.strace.gz`), imported with default options to a temporary folder, or
 workloads (`.hzw`). Inline, checks off; latencies are simulated, the last row is of this machine.
-All presets run on one machine; those that it can not run are left out, and named. For broadcast
+All presets run on one machine; those that it cannot run are left out, and named. For broadcast
 invalidation beside the rest: --machine profile=x86-invlpgb.
 """
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def runs_of(machine: MachineTable, table: WorkloadTable) -> Iterator[tuple[str, Ran]]:
-    """Run what the machine can run, preset by preset; tell what it can not."""
+    """Run the presets that the machine can run; say which it cannot."""
     for preset in PRESETS:
         one = Scenario(machine=machine, policy={"preset": preset}, workload=table)
         try:
@@ -73,7 +73,7 @@ def runs_of(machine: MachineTable, table: WorkloadTable) -> Iterator[tuple[str, 
 
 
 def imported(source: Path, folder: Path, *, children: bool) -> Path:
-    """Give the workload of a recording, or the file itself."""
+    """Return the workload of a recording, or the file if it is one."""
     out = folder / "w.hzw"
     if ".ft" in source.suffixes:
         import_faults(source, out, ImportOptions(children=children), no_progress)

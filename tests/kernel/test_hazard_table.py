@@ -1,4 +1,4 @@
-"""The table of sources: every number once, and whatever a row names is there."""
+"""The table of real bugs: every number once, and whatever a row names exists."""
 
 import json
 import re
@@ -21,12 +21,12 @@ from kernel.policy.promises import Property, promises
 from tests.support.places import TESTS
 
 SCRIPTS = {path.stem for path in (TESTS / "scripts").glob("*.txt")}
-#: a number of the table, in prose; not those of CVEs or of Linux
+#: a number of the table in prose, but not numbers of CVEs or Linux commits
 NUMBER = re.compile(r"(?<![\w-])(?:H-\d+|M\d+|rule \d+)(?!\w)")
-#: numbers whose rows do not name the switch that resembles them
+#: (switch, number that it resembles) although the number's row does not name the switch
 IN_SHAPE = {
-    ("zero-after-grant", "M12"),  # two steps change places as there, but those are others
-    ("slot-freed-in-use", "M6"),  # it does not wait, so it can not go on too soon
+    ("zero-after-grant", "M12"),  # two steps change places there, too, but other ones
+    ("slot-freed-in-use", "M6"),  # it does not wait at all, so it cannot go on too soon
 }
 
 
@@ -78,7 +78,7 @@ def test_policies_that_it_names_make_sense_and_do_not_promise_what_is_seen(row: 
 
 
 def _policies(word: str) -> Iterator[Policy]:
-    """Yield a preset, or all presets for which a key with this value makes sense and counts."""
+    """Yield a preset, or all presets under which a key with this value makes sense and counts."""
     key, _, value = word.partition("=")
     for base in PRESETS if key != "preset" else (value,):
         with suppress(InputError):  # refused there

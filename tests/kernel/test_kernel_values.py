@@ -56,7 +56,7 @@ def test_a_map_shows_what_a_table_of_pages_shows(changes: list) -> None:
 
 
 def test_like_neighbours_are_one_entry() -> None:
-    """Protecting a part and back leaves the map as it was."""
+    """Protecting a part and undoing it leaves the map as it was."""
     vm_map = VmMap()
     whole = vm_map.insert(MapEntry(0, 8, 3, 1, 0))
     vm_map.change(2, 4, lambda e: e.with_prot(1))
@@ -66,7 +66,7 @@ def test_like_neighbours_are_one_entry() -> None:
 
 
 def test_a_gap_is_seen() -> None:
-    """A range is mapped whole only without a hole in the map."""
+    """A range is mapped as a whole only if there is no gap in it."""
     vm_map = VmMap()
     vm_map.insert(MapEntry(0, 2, 3, 1, 0))
     vm_map.insert(MapEntry(3, 5, 3, 2, 0))
@@ -77,7 +77,7 @@ def test_a_gap_is_seen() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_a_lock_is_exclusive_and_loses_nobody(asks: list[tuple[int, bool]]) -> None:
-    """One writer or many readers; who queued is let in by somebody's release."""
+    """One writer or many readers; whoever queued is let in by a release."""
     lock, inside, waiting = SxLock(), set(), set()
     for op, write in asks:
         if op in inside:
@@ -140,7 +140,7 @@ def test_the_seed_of_a_run_reaches_its_tlbs() -> None:
 
 
 def test_a_frame_is_junk_until_every_chunk_is_zeroed() -> None:
-    """A chunk's zeroing takes its granules only, stores included."""
+    """Zeroing a chunk clears its granules, stores included, and no others."""
     frame = junk(2).written([(0, 7), (200, 8)])
     half = frame.zeroed(0)
     assert [half.read(g) for g in (0, 1, 200, 201)] == [ZERO, ZERO, 8, JUNK]

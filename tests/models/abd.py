@@ -1,6 +1,6 @@
 """A register on many servers, by Attiya, Bar-Noy and Dolev: every call asks, then tells a majority.
 
-A read tells what it has read, so that no later read can give something older.
+A read tells others what it has read, so that no later read returns anything older.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Asking(NamedTuple):
     request: int
     client: int
     written: str | None
-    #: who answered, and what
+    #: who answered what
     answers: frozenset[tuple[int, Stamp, str]]
 
 
@@ -28,7 +28,7 @@ class Telling(NamedTuple):
 
     request: int
     client: int
-    #: none if it is a write
+    #: None for a write
     read: str | None
     heard: frozenset[int]
 
@@ -45,7 +45,7 @@ class Replica(NamedTuple):
 
 
 class Abd(NamedTuple):
-    """A server, one of so many."""
+    """One of so many servers."""
 
     servers: int
 

@@ -1,4 +1,4 @@
-"""Election on a ring, by Chang and Roberts: the smallest identity that comes round has won.
+"""Election on a ring, by Chang and Roberts: the smallest identity, which comes round, has won.
 
 A node's place on the ring is its identity. Messages to a node are a set, as in the published
 specification.
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
-#: a node, and the identity that it receives; none: it starts
+#: a node, and the identity that it receives; None: it starts
 Step = tuple[int, int | None]
 
 
 class Node(NamedTuple):
-    """A node; those that do not stand for election have lost it."""
+    """A node; those that do not stand for election have lost from the start."""
 
     initiator: bool
     state: str

@@ -1,7 +1,7 @@
 """Threads that each give an inode a block of a file system; inodes and blocks have locks.
 
-A lock is an actor that grants requests in the order in which they come, so that two that wait for
-the same lock may come in two orders, before or after it is free.
+A lock is an actor that grants requests in order of arrival; two requests for the same lock may
+arrive in either order, before or after it is free.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Random small programs, the same for the same seed: what reductions are compared on."""
+"""Random small programs, the same for the same seed, for comparing reductions."""
 
 from collections.abc import Hashable
 from random import Random
@@ -33,7 +33,7 @@ def talkers(seed: int) -> Program:
 
 
 def variables(seed: int) -> Program:
-    """Make actors of two variables: read, written, added to. What was read tells what follows."""
+    """Make actors of two variables: read, written, added to. What was read decides what follows."""
     random = Random(seed)
     actors = random.randint(1, 2)
 

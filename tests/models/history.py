@@ -11,13 +11,13 @@ class Call(NamedTuple):
     """A write of a value, or a read if there is none."""
 
     written: str | None
-    #: of each client, how many calls had been answered before this one was made
+    #: by client: how many calls had been answered before this one was made
     before: tuple[int, ...]
-    #: none yet; that of a write says nothing
+    #: None: not yet; of a write it says nothing
     answer: str | None = None
 
 
-#: of each client its calls; only the last may wait for an answer
+#: by client: its calls; only the last may be waiting for an answer
 History = tuple[tuple[Call, ...], ...]
 
 
@@ -37,7 +37,7 @@ def _with(history: History, client: int, calls: tuple[Call, ...]) -> History:
 
 @cache
 def linearizable(history: History) -> bool:
-    """Look for an order of all answered calls in which each read gives what was written last."""
+    """Search for an order of all answered calls in which each read returns the last write."""
     return _goes_on(history, (0,) * len(history), NOTHING)
 
 
@@ -49,7 +49,7 @@ def _goes_on(history: History, taken: tuple[int, ...], value: str) -> bool:
         if not calls or any(n < m for n, m in zip(taken, calls[0].before, strict=True)):
             continue
         written, _, answer = calls[0]
-        # a write may have had its effect before it is answered, a read has none
+        # a write may take effect before it is answered, a read has no effect
         if written is None and answer != value:
             continue
         further = tuple(n + (which == client) for which, n in enumerate(taken))

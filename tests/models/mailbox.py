@@ -1,8 +1,8 @@
 """Actors as pure functions, for programs whose numbers of traces are published.
 
-A program is a list of handlers, one an actor: `handler(state, message)` gives the new state, what
-is sent, a list of (actor, message), and the footprint. Equal messages of one sender stay in order,
-others may overtake each other.
+A program is a list of handlers, one per actor: `handler(state, message)` returns the new state, the
+messages sent (a list of (actor, message)) and the footprint. Equal messages of one sender stay in
+order, others may overtake each other.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ Handler = Callable[[Any, Any], tuple[Any, Sends, Footprint]]
 
 
 class Program:
-    """What is run: handlers, first states, and what is in flight at the start."""
+    """A program: handlers, first states, and what is in flight at the start."""
 
     def __init__(self, handlers: list[Handler], states: list[Any], start: Sends) -> None:
         self.handlers = handlers
@@ -59,10 +59,10 @@ class MailboxRun:
 
 
 class InboxRun(MailboxRun):
-    """Where messages arrive in the order in which they are sent: a channel is a receiver.
+    """A run in which messages arrive in the order sent: a channel is a receiver.
 
-    Steps of several actors depend on one another if they send to the same, so all are taken to be
-    at one receiver, whose resources are the actors and their inboxes.
+    Steps of different actors are dependent if they send to the same one, so all are taken to be at
+    one receiver, whose resources are the actors and their inboxes.
     """
 
     def __init__(self, program: Program) -> None:

@@ -24,20 +24,20 @@ class Actor(Protocol):
     """What an actor does; its state is kept by the network."""
 
     def start(self, me: int) -> tuple[Hashable, Sends]:
-        """Give the first state, and what is sent at once."""
+        """Return the first state, and what is sent at once."""
 
     def receive(self, me: int, state: Any, src: int, message: Message) -> tuple[Hashable, Sends]:
-        """Give the state after a message, and what is sent; the same state if it is ignored."""
+        """Return the state after a message, and what is sent; the same state: it is ignored."""
 
 
 Note = Callable[[History, Envelope], History]
 
 
 class System(NamedTuple):
-    """What stays the same in all states."""
+    """What is the same in all states."""
 
     actors: tuple[Actor, ...]
-    #: what a history makes of a message sent, and of one received
+    #: how a history changes by a message sent, and by one received
     sent: Note
     received: Note
     promise: "Callable[[Network], str]"
@@ -67,7 +67,7 @@ class Network(NamedTuple):
     def enabled(self) -> list[Envelope]:
         """List what can be received next.
 
-        What would be ignored is never received, unless it holds up what comes after it.
+        What would be ignored is not received, unless it blocks what comes after it.
         """
         if self.system.ordered:
             heads = {(envelope.src, envelope.dst): envelope for envelope in reversed(self.flight)}
@@ -99,7 +99,7 @@ class Network(NamedTuple):
             by_channel = sorted(self.flight, key=lambda envelope: (envelope.src, envelope.dst))
             return self.states, tuple(by_channel), self.history
         flight = frozenset(self.flight)
-        assert len(flight) == len(self.flight), "a set can not tell one from two equal messages"
+        assert len(flight) == len(self.flight), "a set cannot tell one from two equal messages"
         return self.states, flight, self.history
 
     def broken(self) -> str:

@@ -1,6 +1,6 @@
 """One decision by Lamport's Paxos: a server that is given a value proposes it in its own ballot.
 
-Who knows of the decision answers reads, and nothing else; who does not ignores them.
+A server that knows the decision answers reads and nothing else; one that does not ignores them.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Server(NamedTuple):
 
     ballot: Ballot = (0, 0)
     proposal: Proposal | None = None
-    #: who joined the ballot, and what each had accepted before
+    #: who joined the ballot, with what each had accepted before
     joined: frozenset[tuple[int, Accepted | None]] = frozenset()
     agreed: frozenset[int] = frozenset()
     accepted: Accepted | None = None
@@ -28,7 +28,7 @@ class Server(NamedTuple):
 
 
 class Paxos(NamedTuple):
-    """A server, one of so many."""
+    """One of so many servers."""
 
     servers: int
 
@@ -76,7 +76,7 @@ class Paxos(NamedTuple):
         state = state._replace(joined=state.joined | {(src, accepted)})
         if len(state.joined) != most(self.servers):
             return state, []
-        # what may be decided already must be proposed again
+        # what may have been decided already must be proposed again
         before = [accepted for _, accepted in state.joined if accepted]
         proposal = max(before)[1] if before else state.proposal
         assert proposal

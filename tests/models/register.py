@@ -1,7 +1,7 @@
-"""Clients that write to a register and read it again, and a server that holds it alone.
+"""Clients that write to a register and read it back, and a server that holds it alone.
 
 Servers come first, then clients. Messages: ("put", request, value), ("put_ok", request),
-("get", request), ("get_ok", request, value); servers have further ones among themselves.
+("get", request), ("get_ok", request, value); servers have more among themselves.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from tests.models.network import Actor, Envelope, Message, Network, Sends, Syste
 
 
 class Waiting(NamedTuple):
-    """A client's state: the request it waits for, none at the end; how many it has made."""
+    """A client's state: the request that it waits for (None: done); how many it has made."""
 
     request: int | None
     made: int
@@ -41,7 +41,7 @@ class Client(NamedTuple):
 
 
 class SingleCopy(NamedTuple):
-    """A server that knows of no other."""
+    """A server that knows no other."""
 
     def start(self, _me: int) -> tuple[str, Sends]:
         return NOTHING, []
@@ -76,7 +76,7 @@ def register(
     def received(history: History, envelope: Envelope) -> History:
         client, message = envelope.dst - first, envelope.message
         if client < 0 or message[1] != len(history[client]) * envelope.dst:
-            return history  # a server's, or an answer to an earlier call, given twice
+            return history  # a message between servers, or an earlier call answered twice
         return answered(history, client, message[2] if message[0] == "get_ok" else NOTHING)
 
     actors = (*servers, *[Client(first)] * clients)
@@ -89,5 +89,5 @@ def others(servers: int, me: int, message: Message) -> Sends:
 
 
 def most(servers: int) -> int:
-    """Give the size of the smallest majority."""
+    """Return the size of the smallest majority."""
     return servers // 2 + 1

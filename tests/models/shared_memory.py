@@ -1,8 +1,8 @@
 """Threads over shared variables: a variable is an actor that performs reads, writes and swaps.
 
 The programs are those of GenMC's synthetic suite and of Concuerror's tests, written from what they
-are known to do. A thread is a generator that yields accesses and is sent their results; since a
-generator can not be copied, a thread's state is the results so far, and it is run anew.
+do. A thread is a generator that yields accesses and is sent their results; as a generator cannot be
+copied, a thread's state is the results so far, and it is run anew.
 """
 
 from collections.abc import Callable, Generator
@@ -70,7 +70,7 @@ def readers(n: int) -> Program:
 
 
 def lastzero(n: int) -> Program:
-    """One looks from the back for a zero, n others each raise a place above the one before it."""
+    """One searches backwards for a zero, n others each raise a place above the one before it."""
 
     def look() -> Thread:
         place = n

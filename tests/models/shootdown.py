@@ -46,9 +46,9 @@ def to_all(senders: int, receivers: int) -> Program:
 
 
 def one_by_one(initiators: int, cores: int) -> Program:
-    """Each initiator interrupts one core after the other; acknowledgements have an inbox apart.
+    """Each initiator interrupts one core after another; acknowledgements have their own inbox.
 
-    Actors: who sends, who counts, cores.
+    Actors: senders, counters, cores.
     """
 
     def sender(me: int) -> Handler:

@@ -1,4 +1,4 @@
-"""Two-phase commit, as Gray and Lamport specify it: what was said once can be heard ever after.
+"""Two-phase commit, as Gray and Lamport specify it: what has been said can be heard forever.
 
 With n managers there are 4^n states while nothing is decided: each is working, prepared, prepared
 and heard, or aborted on its own. Once aborted there are 6^n, since a manager may obey before or
@@ -25,7 +25,7 @@ class TwoPhaseCommit(NamedTuple):
 
     managers: tuple[Manager, ...]
     decision: str = ""
-    #: managers that have swapped places make the same state
+    #: states that differ only by swapped managers are equal
     symmetric: bool = False
 
     def enabled(self) -> list[Step]:

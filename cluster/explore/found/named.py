@@ -1,4 +1,4 @@
-"""Orders by name: what is delivered next, in words that hold for a simpler scenario as well."""
+"""Orders by name: what is delivered next, in terms that also hold for a simpler scenario."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,12 +18,12 @@ from cluster.trace.reader import TraceReader
 from cluster.trace.text import decode_delivery
 from kernel.policy.promises import Property
 
-#: what stands in the place of a sender for a receiver's own timers
+#: stands for the sender of a receiver's own timers
 TIMERS = "timer"
 
 
 class Named(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A channel: receiver, sender or `timer`, and the operation, as the setup names them."""
+    """A channel: receiver, sender (or `timer`) and operation, as the setup names them."""
 
     receiver: str
     sender: str
@@ -31,7 +31,7 @@ class Named(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def named(setup: Setup, path: Iterable[Channel]) -> tuple[Named, ...]:
-    """Give the names of the channels of a path."""
+    """Return the names of the channels of a path."""
     actors = setup.wiring.names
     return tuple(
         Named(actors[dst], TIMERS if src == TIMER else actors[src], setup.lane_name(lane))
@@ -40,7 +40,7 @@ def named(setup: Setup, path: Iterable[Channel]) -> tuple[Named, ...]:
 
 
 def channels(setup: Setup, path: Iterable[Named]) -> tuple[Channel, ...]:
-    """Find the channels of a path in a setup; those that it does not have are left out."""
+    """Return the channels of a path in a setup, without those that it lacks."""
     actors = {name: i for i, name in enumerate(setup.wiring.names)}
     threads = setup.thread_names
     found = []
@@ -53,10 +53,10 @@ def channels(setup: Setup, path: Iterable[Named]) -> tuple[Channel, ...]:
 
 
 def along(walks: Walks, path: Iterable[Channel], *, to_rest: bool) -> tuple[Walk, Broken]:
-    """Deliver along a path, and pass over what is not in flight.
+    """Deliver along a path, skipping what is not in flight.
 
-    to_rest: then go on, the oldest message first, until nothing is in flight or a promise breaks.
-    Gives the walk and what was really delivered; its promise is empty if none broke.
+    to_rest: then go on, oldest message first, until nothing is in flight or a promise breaks.
+    Returns the walk and what was actually delivered; the promise is empty if none broke.
     """
     walk, taken = walks(), []
     promise = ""
@@ -77,7 +77,7 @@ def along(walks: Walks, path: Iterable[Channel], *, to_rest: bool) -> tuple[Walk
     return walk, Broken(promise, tuple(taken))
 
 
-#: deliveries after which a run is not waited for any more
+#: deliveries after which a run is given up
 _TOO_LONG = 50_000
 
 
@@ -86,12 +86,12 @@ class Recorded(msgspec.Struct, frozen=True):
 
     setup: Setup
     path: tuple[Channel, ...]
-    #: empty of a trace that is cut short
+    #: empty if the trace is cut short
     verdict: str
 
 
 def _judged(setup: Setup, verdict: str) -> Setup:
-    """Judge as it was judged: perhaps as if the policy promised more."""
+    """Have it judged as it was: perhaps as if the policy promised more."""
     promise = verdict.removeprefix(VIOLATED)
     if promise not in set(Property):
         return setup
@@ -99,10 +99,10 @@ def _judged(setup: Setup, verdict: str) -> Setup:
 
 
 def read_order(path: Path, workload: Path | None = None) -> Recorded:
-    """Read the order of a trace, inline, live or explored.
+    """Read the order of a trace, whichever host recorded it.
 
     Raises:
-        InputError: it can not be read, or does not replay any more.
+        InputError: it cannot be read, or no longer replays.
     """
     taken: list[Channel] = []
     with TraceReader(path, allow_prefix=True) as reader:
@@ -113,7 +113,7 @@ def read_order(path: Path, workload: Path | None = None) -> Recorded:
         def record(dst: int, data: bytes, timer: bool) -> None:  # noqa: FBT001 - DeliveryHook
             src, seq, _, message = decode_delivery(data)
             channel = (dst, TIMER if timer else src, message.op)
-            if walk.mailboxes.oldest(channel) != seq:  # an inline trace does not tell timers
+            if walk.mailboxes.oldest(channel) != seq:  # an inline trace does not mark timers
                 channel = (dst, TIMER, message.op)
             taken.append(channel)
             walk.deliver(channel)

@@ -1,10 +1,9 @@
 """Shrink an order that breaks a promise: first the scenario, then the order.
 
 The scenario is made simpler step by step, as long as some order still breaks the same promise: the
-one at hand, by name and with what is missing passed over, or one out of a few that are drawn. Then
-the shortest order is looked for, breadth first; where there are too many states for that,
-deliveries are left out one at a time. Both are the same for the same input: nothing here reads a
-clock.
+one at hand, by name and without what is missing, or one of a few random ones. Then the shortest
+order is searched for, breadth first; if there are too many states for that, deliveries are left
+out. The result depends on the input only: nothing here reads a clock.
 """
 
 from collections.abc import Callable
@@ -24,16 +23,16 @@ from cluster.input_error import InputError
 from cluster.scenario.scenario import Scenario
 from cluster.scenario.setup import Setup, prepare
 
-#: orders drawn for a candidate that the order at hand does not show, by each of two strategies
+#: orders drawn by each of two strategies for a candidate in which the order at hand breaks nothing
 DRAWN = 60
-#: and at most so many deliveries of them
+#: and at most so many deliveries in them
 DELIVERIES = 25_000
-#: states to which the shortest order is looked for
+#: most states searched for the shortest order
 STATES = 100_000
 
 
 class ShrinkError(InputError):
-    """An order that can not be shrunk; says why."""
+    """An order that cannot be shrunk; says why."""
 
 
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,31 +44,31 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shrunk(msgspec.Struct, kw_only=True):
-    """What is left."""
+    """What is left of an order, and of its scenario."""
 
     setup: Setup
     promise: str
     path: tuple[Channel, ...]
-    #: cores, threads, instructions, deliveries: before, and now
+    #: cores, threads, instructions and deliveries before shrinking
     before: tuple[int, int, int, int]
-    #: what was simplified, in that order
+    #: what was simplified, in order
     steps: list[str]
     #: no order of this scenario breaks the promise with fewer deliveries
     shortest: bool = False
-    #: it was asked to end before it was done
+    #: it was told to stop before it was done
     stopped: bool = False
 
     @property
     def now(self) -> tuple[int, int, int, int]:
-        """Give the size as it is now, as `before`."""
+        """Return the size now, as `before`."""
         return *size(self.setup.scenario), len(self.path)
 
 
-class StopShrinking(Exception):  # noqa: N818 - no error: whoever watches raises it
-    """What is left so far is enough."""
+class StopShrinking(Exception):  # noqa: N818 - not an error: whoever watches raises it
+    """Raised to stop shrinking: what is left is small enough."""
 
 
-#: told (what is left, what is tried) before each attempt; may raise StopShrinking
+#: called with what is left and what is tried, before each attempt; may raise StopShrinking
 Watch = Callable[[Shrunk, str], None]
 
 
@@ -80,7 +79,7 @@ def shrink(
     effort: Effort | None = None,
     watch: Watch = lambda _, __: None,
 ) -> Shrunk:
-    """Shrink an order that breaks a promise; the promise stays the same.
+    """Shrink an order that breaks a promise; what is left breaks the same promise.
 
     Raises:
         ShrinkError: it breaks none, or its guest is a recorded workload.
@@ -88,8 +87,8 @@ def shrink(
     effort = effort or Effort()
     if not setup.scenario.thread:
         raise ShrinkError(
-            "this run's guest is a recorded workload, which can not be made simpler line by line: "
-            "write what matters of it as [[thread]] tables, and explore that"
+            "this run's guest is a recorded workload, which cannot be made simpler line by line: "
+            "write the part that matters as [[thread]] tables, and explore that"
         )
     _, broken = along(Walks(setup), path, to_rest=True)
     if not broken.promise:
@@ -110,7 +109,7 @@ def shrink(
 
 
 def _simplify(shrunk: Shrunk, effort: Effort, watch: Watch) -> None:
-    """Take simpler scenarios that still break the promise, until there is none."""
+    """Take simpler scenarios that still break the promise, until there are none."""
     tried: set[bytes] = set()
     again = True
     while again:
@@ -153,7 +152,7 @@ def _again(scenario: Scenario, of: Setup) -> Setup:
 def _still(
     setup: Setup, promise: str, path: tuple[Named, ...], effort: Effort
 ) -> tuple[Channel, ...] | None:
-    """Find an order of `setup` that breaks the promise: like `path`, or drawn."""
+    """Return an order of `setup` that breaks the promise, like `path` or drawn; None: none."""
     walks = Walks(setup)
     _, broken = along(walks, channels(setup, path), to_rest=True)
     if broken.promise == promise:

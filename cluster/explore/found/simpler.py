@@ -1,7 +1,7 @@
-"""Scenarios that are a little simpler than one, most simplifying first.
+"""Scenarios that are a little simpler than a given one, the biggest simplifications first.
 
-They may be impossible (a thread that nobody starts): whoever tries one finds out. Parts are
-numbered from the end of the run, where what is not needed is most likely to be.
+They may be impossible (a thread that nobody starts): whoever tries one finds out. Threads and lines
+are left out from the end, where unneeded ones are most likely to be.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from cluster.scenario.scenario import MachineTable, RunTable, Scenario, ThreadTa
 from cluster.scenario.setup import DEFAULT_PRESET
 from kernel.policy.presets import PRESETS
 
-#: the machine's keys that stay as they are: what is simple about them is a matter of taste
+#: keys of the machine that stay as they are: no value of theirs is simpler than another
 _KEPT = frozenset({"cores", "grain", "profile"})
 #: lines that name a thread
 _NAMING = ("create", "await", "fork")
@@ -29,7 +29,7 @@ class Simpler(msgspec.Struct, frozen=True):
 
 
 def simpler(scenario: Scenario) -> Iterator[Simpler]:
-    """Yield candidates; each is simpler than `scenario` in one respect."""
+    """Yield candidates, each simpler than `scenario` in one respect."""
     yield from _fewer_cores(scenario)
     yield from _fewer_threads(scenario)
     yield from _fewer_processes(scenario)
@@ -40,14 +40,14 @@ def simpler(scenario: Scenario) -> Iterator[Simpler]:
 
 
 def tidied(scenario: Scenario) -> Scenario:
-    """Leave the keys of the policy out that are as in its preset: traces have them all."""
+    """Leave out the policy's keys that are as in its preset: traces have them all."""
     preset = msgspec.to_builtins(PRESETS[str(scenario.policy.get("preset", DEFAULT_PRESET))])
     policy = {k: v for k, v in scenario.policy.items() if k == "preset" or str(preset[k]) != str(v)}
     return replace(scenario, policy=policy)
 
 
 def size(scenario: Scenario) -> tuple[int, int, int]:
-    """Give cores, threads and instructions."""
+    """Return cores, threads and instructions."""
     lines = sum(len(thread.run) for thread in scenario.thread)
     return scenario.machine.cores, len(scenario.thread), lines
 
@@ -73,7 +73,7 @@ def _fewer_threads(scenario: Scenario) -> Iterator[Simpler]:
 
 
 def name_of(scenario: Scenario, place: int) -> str:
-    """Give the name of a thread, as `setup` does."""
+    """Return the name of a thread, as `setup` names it."""
     return scenario.thread[place].name or f"t{place}"
 
 

@@ -1,4 +1,4 @@
-"""Tell an order as a story: numbered steps, a lane for each machine, and where it went wrong."""
+"""Tell an order as a story: numbered steps, by machine, and where it goes wrong."""
 
 from collections.abc import Iterable
 
@@ -18,43 +18,43 @@ from kernel.hazards.switches import Hazard
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A step: who takes which message, and what it sends."""
+    """A step: which machine receives which message, and what it sends."""
 
     number: int
     receiver: str
     #: an actor, or `timer`
     sender: str
-    #: thread or kernel thread in whose course it comes
+    #: the thread or kernel thread that it belongs to
     operation: str
     message: str
     sends: tuple[str, ...]
 
 
 class Departure(msgspec.Struct, frozen=True):
-    """Where the correct variant goes another way in the same order."""
+    """Where the correct variant departs in the same order."""
 
-    #: first step after which its state is another; the first at which it sends something else,
-    #: or can not take, since nobody has sent it. 0: none
+    #: the first step after which its state differs; the first at which it sends something else, or
+    #: whose message it was never sent. 0: none
     state_at: int
     sends_at: int
     receiver: str
     message: str
-    #: what only the correct variant sends there, and what only this one does
+    #: what only the correct variant sends there; what only this one sends
     lacks: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
-    #: the correct variant has not been sent that message
+    #: the correct variant was never sent that message
     missing: bool = False
 
 
 class Story(msgspec.Struct, frozen=True):
-    """The whole of it."""
+    """The whole story."""
 
     machines: tuple[str, ...]
-    #: name, core and what it does, of each thread
+    #: name, process and program of each thread
     threads: tuple[str, ...]
     hazards: tuple[str, ...]
     steps: tuple[Told, ...]
-    #: the broken promise, and a sentence about it
+    #: the broken promise (empty: none), and a sentence about it
     promise: str
     sentence: str
     operations: tuple[str, ...]
@@ -62,7 +62,7 @@ class Story(msgspec.Struct, frozen=True):
 
 
 def tell(setup: Setup, path: tuple[Channel, ...]) -> Story:
-    """Tell an order; it has to be one of `setup`."""
+    """Tell an order of `setup`."""
     violation = follow(Walks(setup), path).violation()
     steps = tuple(_steps(setup, path))
     names = setup.wiring.names
@@ -84,7 +84,7 @@ def tell(setup: Setup, path: tuple[Channel, ...]) -> Story:
 
 
 class _Machines:
-    """A run that keeps the effects of the last delivery."""
+    """A run that remembers the last delivery and its effects."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -113,13 +113,13 @@ class _Machines:
         self.effects = effects
 
     def noted(self, when: int, actor: int, fact: object) -> None:
-        """Take no notice."""
+        """Ignore it."""
 
     def text(self, message: Message) -> str:
         return self._text.message(message)
 
     def sends(self) -> tuple[str, ...]:
-        """Tell what the last delivery sent."""
+        """Return what the last delivery sent."""
         names = self.setup.wiring.names
         told = []
         for effect in self.effects:
@@ -130,7 +130,7 @@ class _Machines:
         return tuple(told)
 
     def deliver(self, channel: Channel) -> str:
-        """Deliver; give what the machine raised, or nothing."""
+        """Deliver; return what the machine raised, empty if nothing."""
         self.effects = []
         message, machine = self.run.mailboxes.peek(channel), self.machines[channel[0]]
         self.message = self.text(message)
@@ -160,7 +160,7 @@ def _steps(setup: Setup, path: Iterable[Channel]) -> Iterable[Told]:
 
 
 def _departure(setup: Setup, path: Iterable[Channel]) -> Departure | None:
-    """Run the correct variant beside this one, until it sends something else."""
+    """Run the correct variant alongside, until it sends something else."""
     settings = msgspec.structs.replace(setup.settings, hazards=Hazard.NONE)
     wrong, right = _Machines(setup), _Machines(msgspec.structs.replace(setup, settings=settings))
     found: Departure | None = None

@@ -1,4 +1,4 @@
-"""Keep an order that was found as a trace, which replays like that of a live run."""
+"""Keep an order that was found as a trace, which replays like one of a live run."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,21 +10,19 @@ from cluster.scenario.setup import Setup
 from cluster.trace.format import Delivery, End, ReceiverCheckpoint, TimerDelivery, header_of
 from cluster.trace.writer import TraceWriter
 
-#: who recorded such a trace, in its header
+#: the engine in the header of such a trace
 EXPLORED = "explored"
-
-
-#: begins the verdict of such a trace; the promise comes behind it
+#: begins the verdict of such a trace, before the promise
 VIOLATED = "violated: "
 
 
 def write_witness(path: Path, setup: Setup, channels: Iterable[Channel], verdict: str) -> End:
-    """Run an order again and write it, every message in full, in the order given.
+    """Run an order again and write it as a trace, every message in full.
 
     verdict: for the last record.
 
     Raises:
-        InputError: the file can not be written.
+        InputError: the file cannot be written.
     """
     with TraceWriter(path, header_of(setup, engine=EXPLORED, kind="full")) as trace:
 

@@ -1,7 +1,7 @@
-"""Delay-bounded orders: the oldest message first, but for at most so many that are put off.
+"""Delay-bounded orders: the oldest message first, but at most so many times one is put off.
 
-All orders with no delay, then with one, and so on; each delay puts the message that would come next
-behind all others that are in flight. What is found first needs fewest delays.
+The order without delays, then all with one, and so on; a delay moves the message that would come
+next to the end of the line. What is found first needs the fewest delays.
 
 Source: Emmi, Qadeer, Rakamaric: Delay-bounded scheduling (POPL 2011).
 """
@@ -14,19 +14,19 @@ class DelayBounded:
     """Every order with at most `delays` delays, each once."""
 
     def __init__(self, delays: int = 2) -> None:
-        """Start with the order without any."""
+        """Start with the order without delays."""
         self.delays = delays
-        #: deliveries before which one is put off; a delivery may be named again
+        #: plans: numbers of the deliveries before which one is put off (twice: so are two)
         self._waiting: deque[tuple[int, ...]] = deque([()])
         self._plan: tuple[int, ...] = ()
         self._begun = False
         self._count = 0
-        #: messages in the order in which they are to come, by number
+        #: message -> its place in the line
         self._rank: dict[int, int] = {}
         self._last = 0
 
     def begin(self) -> bool:
-        """Plan the orders that have one delay more than the last, and start the next."""
+        """Plan the orders with one delay more than the last one, and start the next."""
         if self._begun and len(self._plan) < self.delays:
             first = self._plan[-1] if self._plan else 0
             self._waiting.extend((*self._plan, at) for at in range(first, self._count))
@@ -39,7 +39,7 @@ class DelayBounded:
         return True
 
     def choose(self, pending: dict[Hashable, int]) -> Hashable:
-        """Take the first in line, after putting off those that are to be."""
+        """Take the first in the line, after the delays that the plan has here."""
         rank = self._rank
         for _ in range(self._plan.count(self._count)):
             put_off = min(pending.values(), key=rank.__getitem__)
@@ -49,14 +49,14 @@ class DelayBounded:
         return min(pending, key=lambda channel: rank[pending[channel]])
 
     def save(self) -> list[int]:
-        """Give the plans: length and places of each, first of the last order and its deliveries."""
+        """Return the last order's deliveries, then all plans, its own first, with lengths."""
         saved = [self._count, int(self._begun)]
         for plan in (self._plan, *self._waiting):
             saved += [len(plan), *plan]
         return saved
 
     def resume(self, saved: list[int]) -> None:
-        """Go on behind that order."""
+        """Go on after that order."""
         self._count, self._begun = saved[0], bool(saved[1])
         plans, at = [], 2
         while at < len(saved):
@@ -65,7 +65,7 @@ class DelayBounded:
         self._plan, self._waiting = plans[0], deque(plans[1:])
 
     def posted(self, numbers: Sequence[int]) -> None:
-        """Put new messages behind the others."""
+        """Put new messages at the end of the line."""
         for number in numbers:
             self._last += 1
             self._rank[number] = self._last

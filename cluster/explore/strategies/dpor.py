@@ -1,16 +1,16 @@
 """Dynamic partial-order reduction: one order for each class of orders that no actor can tell apart.
 
-Orders that differ only by exchanging neighbours that do not depend on each other are one trace.
-Both algorithms make an order, find its races (pairs of dependent neighbours in happens-before that
-could have come the other way round) and schedule the reversed ones at the point where they part:
+Orders that differ only by exchanging adjacent independent events are one trace. Both algorithms
+run an order, find its races (dependent events, adjacent in happens-before, that could have come the
+other way round) and schedule the reversed order at the point where it parts:
 
-* `source`: schedules one first step, if none of the initials of the reversed sequence is scheduled;
+* `source`: schedules one first step, unless one of the reversed sequence's initials is scheduled;
   with sleep sets. Never completes two orders of one trace, but may start some in vain (*blocked*).
-* `optimal`: schedules the whole reversed sequence in a wakeup tree. Every trace once, and none
-  blocked, as long as what an event touches does not depend on the state in which it comes.
+* `optimal`: schedules the whole reversed sequence in a wakeup tree. Runs every trace once, and none
+  is blocked, as long as what an event touches does not depend on the state in which it comes.
 
-An event is the delivery of one message; it is named by the event that posted it and its place among
-the posts, and so keeps its name in other orders.
+An event is the delivery of one message, named by the event that posted it and its place among the
+posts; so it keeps its name in other orders.
 
 Source: Abdulla, Aronis, Jonsson, Sagonas: Source sets (JACM 2017); message passing as in Aronis et
 al. (TACAS 2018).
@@ -33,7 +33,7 @@ from cluster.explore.strategies.wakeup import (
 )
 from cluster.explore.strategy_api import Broken, Footprint, Run, StopAt, at_first, conflict, keep
 
-#: deliveries; an event that sleeps may be kept from others for ever by machines that poll
+#: after so many deliveries: machines that poll may keep a sleeping event from coming forever
 GIVEN_UP_AFTER = 10_000
 
 
@@ -47,13 +47,13 @@ class Reduction(StrEnum):
 
 
 class Traces(msgspec.Struct, kw_only=True):
-    """What a search found so far."""
+    """What a search has found so far."""
 
-    #: orders run to their end: with either reduction one a trace
+    #: orders run to their end: with either reduction, one per trace
     orders: int = 0
     #: orders begun in vain
     blocked: int = 0
-    #: orders that did not end in `GIVEN_UP_AFTER` deliveries
+    #: orders that did not end within `GIVEN_UP_AFTER` deliveries
     given_up: int = 0
     deliveries: int = 0
     races: int = 0
@@ -63,19 +63,19 @@ class Traces(msgspec.Struct, kw_only=True):
     #: nothing is left to be scheduled
     complete: bool = False
     found: list[Broken] = []
-    #: about how much of the tree of orders is done, from 0 to 1
+    #: roughly what part of the tree of orders is done, from 0 to 1
     done: float = 0.0
 
 
 class _Node:
-    """A point of the order being run: what was tried from here, and what is yet to be."""
+    """A point of the order being run: what has been tried from here, and what is left to try."""
 
     __slots__ = ("scheduled", "sleep", "tried")
 
     def __init__(self, sleep: dict[int, Footprint], scheduled: list[Branch]) -> None:
-        #: events that need not come next: every order with one was run
+        #: events that need not come next: every order in which one does has been run
         self.sleep = sleep
-        #: the first is the one that is being run
+        #: the first one is being run
         self.scheduled = scheduled
         self.tried = 0
 
@@ -84,17 +84,17 @@ class SavedTraces(msgspec.Struct, frozen=True):
     """A search that was stopped between two orders."""
 
     traces: Traces
-    #: (name of the event that posted it, place, channel), by name
+    #: by event's name: (name of the event that posted it, place, channel)
     names: list[tuple[int, int, tuple[int, ...]]]
-    #: channels that are posted to, in the order of their bits
+    #: channels that have been posted to, in the order of their bits
     channels: list[tuple[int, ...]]
-    #: sleeping events, and how many were tried, of each point of the order to be run
+    #: of each point of the next order: sleeping events, and how many have been tried
     nodes: list[tuple[list[tuple[int, SavedFootprint]], int]]
-    #: what is scheduled at the first point: (depth, event, footprint), in preorder
+    #: the tree scheduled at the first point, in preorder: (depth, event, footprint)
     scheduled: list[tuple[int, int, SavedFootprint]]
 
 
-#: told (what was found so far) after every order; true: go on
+#: called with what has been found so far, after every order; true: go on
 Watch = Callable[[Traces], bool]
 
 
@@ -110,7 +110,7 @@ class Dpor:
         watch: Watch = lambda _: True,
         ended: Callable[[Past], None] = lambda _: None,
     ) -> None:
-        """Set up a search; `ended` hears of every order that was run to its end."""
+        """Set up a search; `ended` is called with every order that was run to its end."""
         self.traces = Traces()
         self._new_run = new_run
         self._reduction = reduction
@@ -143,7 +143,7 @@ class Dpor:
         return traces
 
     def save(self) -> SavedTraces:
-        """Give what is needed to go on; channels have to be tuples of ints."""
+        """Return what is needed to go on; channels have to be tuples of ints."""
         return SavedTraces(
             traces=self.traces,
             names=list(self._names),  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ class Dpor:
         )
 
     def resume(self, saved: SavedTraces) -> None:
-        """Take up a search that was saved; runs have to be of the same."""
+        """Go on with a saved search; it must be of the same run."""
         self.traces = saved.traces
         self._names = {one: name for name, one in enumerate(saved.names)}
         self._channels = [channel for _, _, channel in saved.names]
@@ -167,12 +167,12 @@ class Dpor:
             node = _Node({event: read_footprint(text) for event, text in sleep}, scheduled)
             node.tried = tried
             self._nodes.append(node)
-            # what comes behind the branch that is being run is the next point's own
+            # what follows the branch that is being run belongs to the next point
             scheduled = scheduled[0].then if scheduled else []
         self._begin()
 
     def identity(self, event: int) -> tuple[object, ...]:
-        """Give what an event is called by in any search: how it came to be posted."""
+        """Return what names an event in any search: how it came to be posted."""
         if len(self._identities) < len(self._names):
             self._identities = [()] * len(self._names)
             for (parent, place, channel), name in self._names.items():
@@ -183,7 +183,7 @@ class Dpor:
     # One order.
 
     def _begin(self) -> None:
-        """Make the run anew, up to the last node."""
+        """Start a new run, and bring it to the last node."""
         self._run = self._new_run()
         self._past = Past()
         self._pending: dict[Hashable, deque[int]] = {}
@@ -227,7 +227,7 @@ class Dpor:
         return bits
 
     def _forward(self) -> str:
-        """Run to the end of an order; give the promise that it breaks, or nothing."""
+        """Run an order to its end; return the promise that it breaks, or an empty string."""
         while self._pending:
             node = self._nodes[-1]
             if self._reduction is Reduction.NONE and not node.scheduled:
@@ -256,7 +256,7 @@ class Dpor:
         self._ended(self._past)
 
     def _still_asleep(self, node: _Node) -> dict[int, Footprint]:
-        """Of the sleeping events, keep those that the last one does not depend on."""
+        """Return the sleeping events that are independent of the last delivery."""
         last = self._past.events[-1]
         return {
             event: footprint
@@ -275,10 +275,10 @@ class Dpor:
     # Races.
 
     def _reverse_races(self, fresh: int) -> None:
-        """Schedule the reversal of races whose later event is new, for `optimal` of all."""
+        """Schedule the reversals of races whose later event is new; for `optimal`, of all races."""
         if self._reduction is Reduction.NONE:
             return
-        # its sequences go on to the end: another tail makes another sequence of an old race
+        # its sequences run to the end: with another tail an old race has another sequence
         optimal = self._reduction is Reduction.OPTIMAL
         schedule = self._plant if optimal else self._add_first
         for later in range(0 if optimal else fresh, len(self._past.events)):
@@ -288,7 +288,7 @@ class Dpor:
                 schedule(self._nodes[earlier], self._past.reversed(earlier, later, end))
 
     def _may_begin(self, event: int, footprint: Footprint, sequence: list[Happened]) -> bool:
-        """Say whether an event may be the first of a sequence, or of one with it added."""
+        """Say whether an event is a weak initial: may begin the sequence, or one with it added."""
         for other in sequence:
             if other.name == event:
                 return True
@@ -304,7 +304,7 @@ class Dpor:
             node.scheduled.append(Branch(first.name, first.footprint))
 
     def _plant(self, node: _Node, sequence: list[Happened]) -> None:
-        """Add a sequence to a wakeup tree, unless a branch of it leads to the same trace."""
+        """Add a sequence to a wakeup tree, unless one of its branches leads to the same trace."""
         if any(self._may_begin(e, f, sequence) for e, f in node.sleep.items()):
             return
         branches = node.scheduled
@@ -326,7 +326,7 @@ class Dpor:
     # The next order.
 
     def _next(self) -> bool:
-        """Go back to the last point where something else is scheduled; False: there is none."""
+        """Go back to the last point at which more is scheduled; False: there is none."""
         self._nodes.pop()
         while self._nodes:
             node = self._nodes[-1]
@@ -340,7 +340,7 @@ class Dpor:
         return False
 
     def _share_done(self) -> float:
-        """Estimate how much of the tree is done: every known branch weighs alike."""
+        """Estimate how much of the tree is done, with equal weight for each known branch."""
         share, weight = 0.0, 1.0
         for node in self._nodes[:-1]:
             known = node.tried + len(node.scheduled)

@@ -1,7 +1,7 @@
 """Happens-before of one order of deliveries, and its races.
 
-Sets of events are ints: bit i is the i-th event. An event comes after the one that posted its
-message, after the one before it in its channel, and after every earlier one that it depends on.
+Sets of events are ints: bit i is the i-th event. An event happens after the one that posted its
+message, the previous one in its channel, and every earlier one that it depends on.
 """
 
 from bisect import bisect_left
@@ -28,15 +28,15 @@ class Past:
     def __init__(self) -> None:
         """Start before the first delivery."""
         self.events: list[Happened] = []
-        #: by event: those that happened before it
+        #: by event: all that happened before it
         self._before: list[int] = []
-        #: those that it comes after in any order: of its cause and its channel
+        #: by event: those of them that precede it in any order (by cause and channel)
         self._needed: list[int] = []
         self._at: dict[int, list[int]] = {}
         self._last_of: dict[Hashable, int] = {}
 
     def add(self, event: Happened, cause: int) -> None:
-        """Add a delivery; `cause` is the index of what posted its message, -1 the start."""
+        """Add a delivery; `cause`: index of the event that posted its message, -1: the start."""
         index = len(self.events)
         self.events.append(event)
         needed = self._with(cause) | self._with(self._last_of.get(event.channel, -1))
@@ -48,7 +48,7 @@ class Past:
             if not before >> other & 1 and conflict(footprint, event.footprint):
                 before |= self._with(other)
             if footprint.writes == EVERYTHING and before >> other & 1:
-                break  # all that is further back at the receiver came before that
+                break  # all earlier events at the receiver happened before that one
         here.append(index)
         self._needed.append(needed)
         self._before.append(before)
@@ -57,7 +57,7 @@ class Past:
         return 0 if index < 0 else self._before[index] | 1 << index
 
     def races(self, later: int) -> Iterator[int]:
-        """Yield the events that directly precede one in happens-before and could come after it."""
+        """Yield the events that race with `later`: directly before it, and could come after it."""
         event, known = self.events[later], self._needed[later]
         here = self._at[event.receiver]
         for place in reversed(range(bisect_left(here, later))):
@@ -70,9 +70,9 @@ class Past:
                 return
 
     def reversed(self, earlier: int, later: int, end: int) -> list[Happened]:
-        """Give what may come in place of `earlier`, so that `later` comes before it.
+        """Return what can come in place of `earlier`, so that `later` comes before it.
 
-        That is all behind it, up to `end`, that did not happen after it; then `later`.
+        That is everything after it, up to `end`, that does not happen after it; then `later`.
         """
         found = [
             self.events[index]
@@ -83,9 +83,9 @@ class Past:
         return found
 
     def trace(self) -> list[tuple[int, list[int]]]:
-        """Give, by name, every event and those that happened before it.
+        """Return, by name, every event and those that happened before it.
 
-        But for the order of the list it is the same for all orders of a trace.
+        Apart from the order of the list, it is the same for all orders of a trace.
         """
         return [
             (event.name, [e.name for i, e in enumerate(self.events) if before >> i & 1])

@@ -1,4 +1,4 @@
-"""Orders made one after the other by a scheduler, each judged to its end."""
+"""Orders made by a scheduler, one after another, each judged to its end."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol
@@ -7,49 +7,49 @@ import msgspec
 
 from cluster.explore.strategy_api import Broken, Run, StopAt, at_first, keep
 
-#: deliveries after which an order is given up; told, and never taken for one that ended
+#: deliveries after which an order is given up; reported, and never counted as ended
 GIVEN_UP_AFTER = 100_000
 
 
 class Scheduler(Protocol):
-    """Chooses what is delivered next. Kept for many orders; what it draws comes from a seed."""
+    """Chooses what is delivered next, in one order after another; all randomness is seeded."""
 
     def begin(self) -> bool:
-        """Start another order; False: the scheduler has made all of its orders."""
+        """Start another order; False: all of its orders have been made."""
 
     def choose(self, pending: dict[Hashable, int]) -> Hashable:
         """Choose a channel.
 
-        pending: channels that hold a message, with the number of the oldest there. Messages are
-        numbered in the order posted; a channel is behind those that came to hold one before it.
+        pending: channels that hold a message, each with the number of its oldest, in the order in
+        which they came to hold one. Messages are numbered in the order posted.
         """
 
     def save(self) -> list[int]:
-        """Give what is needed to go on behind the last order."""
+        """Return what is needed to go on after the last order."""
 
     def resume(self, saved: list[int]) -> None:
-        """Go on behind the last order of a scheduler that was saved."""
+        """Go on after the last order of a saved scheduler."""
 
     def posted(self, numbers: Sequence[int]) -> None:
-        """Hear which messages the last delivery posted, or which are in flight at the start."""
+        """Take in the messages that the last delivery posted, or those in flight at the start."""
 
 
 class Orders(msgspec.Struct, kw_only=True):
-    """What was found so far."""
+    """What has been found so far."""
 
     orders: int = 0
     deliveries: int = 0
     longest: int = 0
-    #: orders that did not end in `GIVEN_UP_AFTER` deliveries
+    #: orders that did not end within `GIVEN_UP_AFTER` deliveries
     given_up: int = 0
     #: orders that broke a promise
     broken: int = 0
-    #: the scheduler has no further order
+    #: the scheduler has no more orders
     complete: bool = False
     found: list[Broken] = []
 
 
-#: told (what was found so far) after every order; true: go on
+#: called with what has been found so far, after every order; true: go on
 Watch = Callable[[Orders], bool]
 
 
@@ -61,9 +61,9 @@ def run_orders(
     watch: Watch = lambda _: True,
     so_far: Orders | None = None,
 ) -> Orders:
-    """Run orders until there is none, one breaks a promise, or `watch` says to stop.
+    """Run orders until none is left, one breaks a promise, or `watch` says to stop.
 
-    so_far: what an earlier part of the same search found, to be gone on with.
+    so_far: what an earlier part of the same search found; it is added to.
     """
     result = so_far or Orders()
     while scheduler.begin():
@@ -107,16 +107,16 @@ class _Flight:
 
     def __init__(self) -> None:
         self._count = 0
-        #: what `Scheduler.choose` is given
+        #: what `Scheduler.choose` gets
         self.pending: dict[Hashable, int] = {}
-        #: behind the oldest
-        self._behind: dict[Hashable, list[int]] = {}
+        #: by channel: the others, after its oldest
+        self._later: dict[Hashable, list[int]] = {}
 
     def post(self, channels: Sequence[Hashable]) -> range:
         first = self._count
         for number, channel in enumerate(channels, first):
             if channel in self.pending:
-                self._behind.setdefault(channel, []).append(number)
+                self._later.setdefault(channel, []).append(number)
             else:
                 self.pending[channel] = number
         self._count += len(channels)
@@ -124,6 +124,6 @@ class _Flight:
 
     def take(self, channel: Hashable) -> None:
         del self.pending[channel]
-        behind = self._behind.get(channel)
-        if behind:
-            self.pending[channel] = behind.pop(0)
+        later = self._later.get(channel)
+        if later:
+            self.pending[channel] = later.pop(0)

@@ -2,8 +2,8 @@
 
 Messages form chains: the first that a delivery posts continues the chain of what was delivered, the
 others begin chains of their own. Chains have random priorities and the highest goes first, but at
-`depth - 1` random deliveries the chain that is served falls behind all others. A bug that needs
-`depth` messages in an order is shown by one run with a probability of at least 1 in
+`depth - 1` random deliveries the chain that is served gets the lowest priority. A run shows a bug
+that needs `depth` messages in a certain order with a probability of at least 1 in
 `width**2 * deliveries**(depth - 1)`.
 
 Source: Ozkan, Majumdar, Niksic, Befrouei, Weissenbacher: Randomized testing of distributed systems
@@ -13,17 +13,17 @@ with probabilistic guarantees (OOPSLA 2018).
 from collections.abc import Hashable, Sequence
 from random import Random
 
-#: until an order has ended nobody knows how long one is
+#: assumed length of an order until one has ended
 _FIRST_GUESS = 100
-#: orders by which it is known: what is drawn for those behind does not depend on one another
+#: orders from which the length is learned; later ones do not depend on one another
 TRIALS = 16
-#: deliveries after which the oldest message is served: a machine that waits for another by asking
-#: again and again would else keep it from being served for ever
+#: after so many deliveries the oldest message is served: otherwise a machine that polls another
+#: could keep it from being served forever
 _FAIR_AFTER = 1_000
 
 
 class Pct:
-    """Endless; the n-th order depends on the seed, n, and the longest of the first `TRIALS`."""
+    """Endless; the n-th order depends on seed, n and the longest of the first `TRIALS` orders."""
 
     def __init__(self, seed: int = 0, *, depth: int = 3, first: int = 0, step: int = 1) -> None:
         """Make the orders first, first + step, ... of a seed."""
@@ -35,19 +35,19 @@ class Pct:
         self._longest = 0
         self._count = 0
         self._changes: dict[int, int] = {}
-        #: by message: its chain; by chain: its priority
+        #: by message: its chain; below, by chain: its priority
         self._chain: list[int] = []
         self._priority: list[float] = []
         self._served = -1
 
     def begin(self) -> bool:
-        """Draw where priorities change."""
+        """Draw at which deliveries priorities change."""
         self._longest = self._longest_trial()
         self._random = Random(f"{self._seed} {self._next}")
         self._next += self._step
         steps = range(min(self._longest, _FAIR_AFTER) or _FIRST_GUESS)
         drawn = self._random.sample(steps, min(self.depth - 1, len(steps)))
-        # below all priorities, each change below those before it
+        # lower than all priorities, and each lower than the one before
         self._changes = {at: -place for place, at in enumerate(drawn, 1)}
         self._count = 0
         self._chain, self._priority = [], []
@@ -55,7 +55,7 @@ class Pct:
         return True
 
     def choose(self, pending: dict[Hashable, int]) -> Hashable:
-        """Serve the chain of the highest priority; after a while the oldest message."""
+        """Serve the chain with the highest priority; after a while, the oldest message."""
         if self._count >= _FAIR_AFTER:
             self._count += 1
             oldest = min(pending, key=pending.__getitem__)
@@ -76,11 +76,11 @@ class Pct:
         return max(self._longest, self._count) if last_is_trial else self._longest
 
     def save(self) -> list[int]:
-        """Give which order is next, and how long the longest trial was."""
+        """Return the number of the next order, and the length of the longest trial."""
         return [self._next, self._longest_trial()]
 
     def resume(self, saved: list[int]) -> None:
-        """Go on with that."""
+        """Go on with that order."""
         self._next, self._longest = saved
         self._count = 0
 

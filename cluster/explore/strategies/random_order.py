@@ -1,6 +1,6 @@
-"""Uniform random orders: every channel that holds a message is as likely to be next.
+"""Uniform random orders: every channel that holds a message is equally likely to be next.
 
-The baseline that the others are to be compared with.
+The baseline for the other strategies.
 """
 
 from collections.abc import Hashable, Sequence
@@ -8,7 +8,7 @@ from random import Random
 
 
 class RandomOrder:
-    """Endless; the n-th order depends on the seed and n only."""
+    """Endless; the n-th order depends only on the seed and n."""
 
     def __init__(self, seed: int = 0, *, first: int = 0, step: int = 1) -> None:
         """Make the orders first, first + step, ... of a seed."""
@@ -28,12 +28,12 @@ class RandomOrder:
         return self._random.choice(list(pending))
 
     def save(self) -> list[int]:
-        """Give which order is next."""
+        """Return the number of the next order."""
         return [self._next]
 
     def resume(self, saved: list[int]) -> None:
-        """Go on with that."""
+        """Go on with that order."""
         (self._next,) = saved
 
     def posted(self, numbers: Sequence[int]) -> None:
-        """Take no notice."""
+        """Ignore it."""

@@ -1,7 +1,7 @@
 """Search with a state cache: every state once, breadth first or depth first.
 
-Breadth first gives shortest paths. A count of states says which states count as equal: of `World`,
-those that agree in machines, messages in flight and the facts that verdicts may still depend on.
+Breadth first finds shortest paths. Counts depend on which states are taken as equal: two `World`s
+are if machines, messages in flight and the facts that verdicts may still depend on are.
 """
 
 from collections import deque
@@ -23,11 +23,11 @@ class Order(StrEnum):
 
 
 class States(msgspec.Struct, kw_only=True):
-    """What a search found so far; `complete` only if every reachable state was seen."""
+    """What a search has found so far; `complete`: every reachable state has been seen."""
 
     states: int = 1
     transitions: int = 0
-    #: of the longest path by which a state was first reached
+    #: length of the longest path by which a state was first reached
     depth: int = 0
     quiescent: int = 0
     frontier: int = 0
@@ -57,22 +57,22 @@ class SavedStates(msgspec.Struct, frozen=True):
 
     result: States
     seen: list[bytes]
-    #: (place of the state that it was reached from or -1, choice), each behind that one
+    #: (place here of the state that it was reached from, or -1; choice); that one comes first
     nodes: list[tuple[int, tuple[Any, ...]]]
-    #: places of those that are still to be expanded, in their order
+    #: places of the states that are still to be expanded, in order
     frontier: list[int]
 
 
-#: objects made, less those gone, until Python looks for cycles: states have none, and to look at
-#: all of them again and again takes a fifth of the time. For the process that searches to set.
+#: allocations less deallocations until Python collects cycles, for the searching process to set:
+#: states have no cycles, and scanning all of them again and again takes a fifth of the time
 MADE_UNTIL_COLLECTED = 1_000_000
-#: told (what was found so far) now and then; true: go on
+#: called now and then with what has been found so far; true: go on
 Watch = Callable[[States], bool]
 _WATCHED_EVERY = 256
 
 
 class StateSearch:
-    """Visits every state that can be reached from one, up to a number of states."""
+    """Visits every state that can be reached from a start, up to a number of states."""
 
     def __init__(
         self,
@@ -86,8 +86,8 @@ class StateSearch:
     ) -> None:
         """Set up a search; `budget` None: no limit.
 
-        A state with a broken promise is not explored further; `stop_at` says whether the search is
-        over then. `ended` hears of every state in which nothing is enabled.
+        A state with a broken promise is not expanded; `stop_at` says whether the search is over
+        then. `ended` is called with every state in which nothing is enabled.
         """
         self.result = States()
         self._start = start
@@ -97,11 +97,11 @@ class StateSearch:
         self._watch = watch
         self._ended = ended
         self._seen: set[Hashable] = {start.fingerprint()}
-        #: a state that was saved has only its path
+        #: of a state that was saved there is only its path
         self._frontier: deque[tuple[State | None, _Node]] = deque([(start, _Node(None, None))])
 
     def run(self) -> States:
-        """Go on until all is seen, a promise is broken, or `budget` or `watch` says to stop."""
+        """Go on until all states are seen, a promise is broken, or `budget` or `watch` ends it."""
         result, frontier = self.result, self._frontier
         first = self._order is Order.BREADTH_FIRST
         watched = result.states + _WATCHED_EVERY
@@ -128,7 +128,7 @@ class StateSearch:
         return state
 
     def _expand(self, state: State, node: _Node) -> bool:
-        """Add what follows a state; False, with the state still to be expanded: budget spent."""
+        """Add the successors of a state; False: the budget is spent, and the state is put back."""
         result, before = self.result, self.result.transitions
         for after, step in self._next(state, node):
             fingerprint = after.fingerprint()
@@ -148,7 +148,7 @@ class StateSearch:
         return True
 
     def _next(self, state: State, node: _Node) -> Iterator[tuple[State, _Node]]:
-        """Yield what follows a state; keep what it breaks."""
+        """Yield the successors of a state that break nothing; keep what is broken."""
         result = self.result
         enabled = state.enabled()
         if not enabled:
@@ -166,10 +166,10 @@ class StateSearch:
             else:
                 yield after, step
 
-    # To go on later.
+    # Saving.
 
     def save(self) -> SavedStates:
-        """Give what is needed to go on; fingerprints have to be bytes, choices tuples."""
+        """Return what is needed to go on later; fingerprints must be bytes, choices tuples."""
         places: dict[_Node, int] = {}
         nodes: list[tuple[int, tuple[Any, ...]]] = []
 
@@ -190,7 +190,7 @@ class StateSearch:
         return SavedStates(self.result, sorted(seen), nodes, frontier)
 
     def resume(self, saved: SavedStates) -> None:
-        """Take up a search that was saved; the start has to be the same."""
+        """Go on with a saved search; the start must be the same."""
         self.result = saved.result
         self._seen = set(saved.seen)
         nodes: list[_Node] = []
@@ -205,11 +205,7 @@ def search(
     order: Order = Order.BREADTH_FIRST,
     budget: int | None = None,
     stop_at: StopAt = at_first,
-    watch: Watch = lambda _: True,
     ended: Callable[[State], None] = lambda _: None,
 ) -> States:
     """Run a search in one go; see `StateSearch`."""
-    whole = StateSearch(
-        start, order=order, budget=budget, stop_at=stop_at, watch=watch, ended=ended
-    )
-    return whole.run()
+    return StateSearch(start, order=order, budget=budget, stop_at=stop_at, ended=ended).run()

@@ -1,13 +1,13 @@
-"""Wakeup trees: what is scheduled at a point of an order, and how it is kept on disk."""
+"""Wakeup trees: what is scheduled at a point of an order, and its form on disk."""
 
 from cluster.explore.strategy_api import Footprint
 
-#: reads, writes, adds, posts: as hexadecimal text, since they have any number of bits
+#: reads, writes, adds, posts, as hexadecimal text: they may have any number of bits
 SavedFootprint = tuple[str, str, str, str]
 
 
 class Branch:
-    """A scheduled event, and what is scheduled after it; without that, anything may come."""
+    """A scheduled event, and what is scheduled after it (nothing: anything may come)."""
 
     __slots__ = ("event", "footprint", "then")
 
@@ -18,7 +18,7 @@ class Branch:
 
 
 def saved_footprint(footprint: Footprint) -> SavedFootprint:
-    """Give a footprint as text."""
+    """Return a footprint as text."""
     reads, writes, adds, posts = (format(part, "x") for part in footprint)
     return reads, writes, adds, posts
 
@@ -29,7 +29,7 @@ def read_footprint(saved: SavedFootprint) -> Footprint:
 
 
 def flat(branches: list[Branch]) -> list[tuple[int, int, SavedFootprint]]:
-    """Give a tree in preorder; it may be deeper than Python's stack."""
+    """Return a tree in preorder, without recursion: it may be deeper than Python's stack."""
     found = []
     left = [(0, branch) for branch in reversed(branches)]
     while left:
@@ -40,7 +40,7 @@ def flat(branches: list[Branch]) -> list[tuple[int, int, SavedFootprint]]:
 
 
 def tree(flat: list[tuple[int, int, SavedFootprint]]) -> list[Branch]:
-    """Make the tree again."""
+    """Rebuild a tree from its preorder."""
     levels: list[list[Branch]] = [[]]
     for depth, event, footprint in flat:
         branch = Branch(event, read_footprint(footprint))

@@ -1,7 +1,7 @@
 """Workers that share a search: what a driver asks of them, wherever they run.
 
-A search over workers is a driver and a `share` for each worker. What they do is the same in one
-process and in many; a crew carries the questions.
+A shared search is a driver, and a share for each worker. They do the same in one process and in
+many; a crew carries questions and answers.
 """
 
 from collections import deque
@@ -10,19 +10,19 @@ from typing import Any, Protocol
 
 
 class Crew(Protocol):
-    """Some workers, numbered from 0; each answers one question after the other."""
+    """Some workers, numbered from 0; each answers one question after another."""
 
     size: int
 
     def ask(self, worker: int, task: str, *arguments: object) -> None:
-        """Have a method of a worker's share called."""
+        """Have the method `task` of a worker's share called."""
 
     def answer(self) -> tuple[int, Any]:
-        """Wait for an answer that was not given yet; gives the worker, and what it returned."""
+        """Wait for the next answer; return the worker and what its method returned."""
 
 
 def ask_all(crew: Crew, task: str, arguments: Sequence[tuple[object, ...]]) -> list[Any]:
-    """Ask every worker the same, each with arguments of its own; gives the answers by worker."""
+    """Ask every worker the same, each with its own arguments; return the answers by worker."""
     for worker, given in enumerate(arguments):
         crew.ask(worker, task, *given)
     answers = dict(crew.answer() for _ in arguments)
@@ -30,10 +30,10 @@ def ask_all(crew: Crew, task: str, arguments: Sequence[tuple[object, ...]]) -> l
 
 
 class HereCrew:
-    """Workers in this process, one after the other."""
+    """Workers in this process, one after another."""
 
     def __init__(self, shares: Sequence[object], pick: Callable[[int], int] = lambda _: 0) -> None:
-        """Take shares over; `pick` chooses which of so many questions is answered next."""
+        """Make a crew of shares; `pick` chooses which of so many questions is answered next."""
         self.size = len(shares)
         self._shares = shares
         self._pick = pick
@@ -44,7 +44,7 @@ class HereCrew:
         self._asked.append((worker, task, arguments))
 
     def answer(self) -> tuple[int, Any]:
-        """Answer one."""
+        """Answer one question."""
         place = self._pick(len(self._asked))
         worker, task, arguments = self._asked[place]
         del self._asked[place]

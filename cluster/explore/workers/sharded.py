@@ -1,13 +1,13 @@
-"""One worker's part of a breadth-first search by several, with the result of one worker.
+"""A worker's part of a breadth-first search by several; the result is that of a single worker.
 
-States are numbered as `stateful.search` comes to know them: a state has a rank, and what follows
-from it has a key, made of that rank and the number of the choice. A batch is a range of ranks. Each
-worker visits those of its states that are in it, and claims the fingerprints of their successors.
-The owner of a fingerprint, who has seen all like it, knows which are new; of several claims that
-with the lowest key counts, as in a queue, and one of those who made it keeps the state.
+States are ranked in the order in which `stateful.search` would find them; a successor has a key,
+made of its parent's rank and the number of the choice. A batch is a range of ranks. Each worker
+visits its states in the batch, and claims the fingerprints of their successors. Every fingerprint
+has an owner, who knows which are new; of several claims the one with the lowest key counts, as in a
+queue, and one of the claiming workers keeps the state.
 
-So nothing that is found depends on the workers: neither counts nor paths, whatever ends a search.
-No state is sent; the driver knows by which choices each came to be known first.
+So nothing that is found depends on the workers, neither counts nor paths, whatever ends the search.
+States are not sent; the driver knows by which choices each was found first.
 """
 
 from array import array
@@ -18,14 +18,14 @@ import msgspec
 
 from cluster.explore.state import State
 
-#: bits of a key that number the choice
+#: bits of a key for the number of the choice
 CHOICE_BITS = 16
 _CHOICES = 1 << CHOICE_BITS
 _FINGERPRINT = 16
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """Successors whose fingerprints belong to one owner: 16 bytes and a key each."""
+    """Claimed successors whose fingerprints have one owner: 16 bytes and a key each."""
 
     fingerprints: bytearray
     keys: MutableSequence[int]
@@ -38,45 +38,45 @@ class Visited(msgspec.Struct, frozen=True):
     claims: list[Claims]
     transitions: int
     quiescent: int
-    #: key, broken promise, whether by ending there
+    #: key, broken promise, whether it broke by ending there
     broken: list[tuple[int, str, bool]]
 
 
 class Taken(msgspec.Struct):
-    """What a worker is to visit from now on."""
+    """Changes to what a worker is to visit."""
 
-    #: of its successors: their keys, and their ranks as states
+    #: successors that it made and keeps: their keys, and their ranks as states
     keys: Sequence[int] = ()
     ranks: Sequence[int] = ()
-    #: ranks that another worker visits, which makes those states anew
+    #: ranks of states that another worker takes over (and makes anew)
     dropped: Sequence[int] = ()
-    #: by rank: the numbers of the choices that lead to a state
+    #: states that it takes over: rank -> the numbers of the choices that lead there
     moved: dict[int, list[int]] = {}
 
 
 class Shard:
-    """A worker's part: states to be visited, and the fingerprints that it owns."""
+    """A worker's part: states to visit, and the fingerprints that it owns."""
 
     def __init__(self, start: Callable[[], State]) -> None:
-        """Be the only worker, with the first state to visit."""
+        """Start as the only worker, with the first state to visit."""
         self._start = start()
         self._me, self._of = 0, 1
         self._seen: set[bytes] = {_fingerprint(self._start)}
-        #: by rank
+        #: (rank, state), sorted
         self._queue: list[tuple[int, State]] = [(0, self._start)]
-        #: by key: successors of the last batch
+        #: key -> successor, of the last batch
         self._made: dict[int, State] = {}
-        #: of the last batch: rank, number of choices
+        #: (rank, number of choices), of the last batch
         self._widths: list[tuple[int, int]] = []
 
     def share(self, me: int, of: int) -> None:
-        """Keep a part: be one of so many workers that all know the same."""
+        """Keep only a part: become worker `me` of `of` that all know the same."""
         self._me, self._of = me, of
         self._seen = {f for f in self._seen if _owner(f, of) == me}
         self._queue = [entry for entry in self._queue if entry[0] % of == me]
 
     def visit(self, taken: Taken, until: int) -> Visited:
-        """Take states in, and visit all up to a rank."""
+        """Take in changes, and visit all states below the rank `until`."""
         self._take(taken)
         ready = bisect_left(self._queue, until, key=_rank)
         visiting, self._queue = self._queue[:ready], self._queue[ready:]
@@ -125,7 +125,7 @@ class Shard:
         return claims
 
     def judge(self, claims: Sequence[Claims]) -> list[list[tuple[int, int]]]:
-        """Say as an owner what is new: the keys of each new state, with the claiming workers."""
+        """Return, as owner, the new states: for each its keys, with the claiming workers."""
         new: dict[bytes, list[tuple[int, int]]] = {}
         for worker, claim in enumerate(claims):
             fingerprints = bytes(claim.fingerprints)
@@ -138,7 +138,7 @@ class Shard:
         return list(new.values())
 
     def recount(self, last: int) -> tuple[int, int]:
-        """Count the last batch up to a key: transitions, and quiescent states."""
+        """Return the transitions and quiescent states of the last batch, up to a key."""
         rank, choice = last >> CHOICE_BITS, last % _CHOICES
         transitions = quiescent = 0
         for at, width in self._widths:
@@ -161,7 +161,7 @@ class Shard:
 
 
 def along(start: State, paths: Iterable[Sequence[int]]) -> Iterable[State]:
-    """Give the states at the ends of paths; each path begins where it leaves the one before."""
+    """Yield the states at the ends of paths, reusing what a path shares with the one before."""
     places = [start]
     before: Sequence[int] = ()
     for path in paths:

@@ -13,12 +13,12 @@ from cluster.explore.strategy_api import Broken, StopAt, at_first, keep, never
 from cluster.explore.workers.crew import Crew, HereCrew, ask_all
 from cluster.explore.workers.sharded import CHOICE_BITS, Shard, Taken, Visited
 
-#: states for each worker to go on from, before the work is shared out
+#: states per worker before the work is shared out
 FRONTIER = 100
-#: how long a batch should take: the longer, the less waiting; but stopping waits for its end
+#: how long a batch should take: longer means less waiting, but stopping waits for its end
 _BATCH_S = 0.4
 _BATCH_FIRST = 64
-#: a worker that has so much more of a batch than the mean gives states away: share, states
+#: a worker with so much more of a batch than the mean (fraction, states) gives states away
 _LOPSIDED = (0.2, 32)
 
 
@@ -30,10 +30,10 @@ def sharded_search(
     stop_at: StopAt = at_first,
     watch: Watch = lambda _: True,
 ) -> States:
-    """Search as `stateful.search` does breadth first, and give what it gives.
+    """Search as `stateful.search` does breadth first, with the same result.
 
-    The workers' shares are `Opening`s. A search that is over before there is enough for all to do
-    asks none of them. `watch` is asked after each batch.
+    The workers' shares are `Opening`s. If the search is over before there is enough for all to do,
+    none is asked. `watch` is asked after each batch.
     """
     search = _Search(HereCrew([Shard(start)]), budget, stop_at, watch)
     if search.run(lambda: search.known - search.done >= FRONTIER * crew.size):
@@ -54,10 +54,10 @@ def _choices(state: State, numbers: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class Opening(Shard):
-    """A worker's share. Every worker makes the first states itself."""
+    """A worker's share; every worker makes the first states itself."""
 
     def open(self, me: int, of: int, done: int) -> None:
-        """Visit states as the driver did, up to a rank; keep a part of what is known."""
+        """Visit states as the driver did, up to a rank; then keep a part of what is known."""
         search = _Search(HereCrew([self]), None, never, lambda _: True)
         search.run(lambda: search.done >= done, until=done)
         search.settle()
@@ -75,15 +75,15 @@ class _Search:
         self._budget = budget
         self._stop_at = stop_at
         self._watch = watch
-        #: by rank: the key by which it is known
+        #: by rank: the key under which the state was found
         self._keys = array("Q", [0])
-        #: by rank, from `done`: the worker
+        #: by rank, from `done` on: the worker that holds the state
         self._holders = [0]
-        #: by worker: states it holds
+        #: by worker: how many states it holds
         self._held = [1]
         #: by depth: the first rank
         self._firsts = [0]
-        #: by worker: keys and ranks of the last new states
+        #: by worker: keys and ranks of the last batch's new states
         self._new: list[tuple[list[int], list[int]]] = [([], [])]
         self._batch = _BATCH_FIRST
 
@@ -96,7 +96,7 @@ class _Search:
         self._new = [([], []) for _ in range(size)]
 
     def run(self, enough: Callable[[], bool], until: int | None = None) -> bool:
-        """Visit states until it is `enough` (True), all are visited or the search is over."""
+        """Visit states until it is `enough` (True), or all are visited, or the search is over."""
         while self.done < self.known:
             if enough():
                 return True
@@ -112,7 +112,7 @@ class _Search:
         return False
 
     def settle(self) -> None:
-        """Have the last new states taken in."""
+        """Have the workers take in the last new states."""
         ask_all(self._crew, "visit", [(Taken(*new), self.done) for new in self._new])
 
     def _visit(self, until: int) -> bool:
@@ -144,9 +144,9 @@ class _Search:
     def _last(
         self, new: list[list[tuple[int, int]]], broken: list[tuple[int, str, bool]]
     ) -> tuple[int | None, int]:
-        """Give the key, if in this batch, at which one worker's search would be over.
+        """Return the key at which a single worker's search would be over (None: not in this batch).
 
-        And that up to which it would count: a state at which the budget is spent is not counted.
+        And the key up to which it would count: a state at which the budget is spent does not count.
         """
         ends = [key for key, promise, _ in broken if self._stop_at(promise)]
         last = counted = min(ends, default=None)
@@ -180,7 +180,7 @@ class _Search:
         result.states, result.depth = self.known, len(self._firsts) - 1
 
     def _balanced(self, until: int) -> list[Taken]:
-        """Give what workers are to take; in a lopsided batch those with many give states away."""
+        """Return what workers are to take in; in a lopsided batch some give states away."""
         size, many = self._crew.size, until - self.done
         taken = [Taken(*new, dropped=[], moved={}) for new in self._new]
         ours: list[list[int]] = [[] for _ in range(size)]
@@ -201,7 +201,7 @@ class _Search:
         return taken
 
     def _path(self, rank: int) -> list[int]:
-        """Give the numbers of the choices by which a state is known."""
+        """Return the numbers of the choices by which a state was found."""
         path = []
         while rank:
             key = self._keys[rank]

@@ -1,7 +1,7 @@
-"""Orders made one by one, by several workers: random, pct and delay, with the result of one worker.
+"""Orders made one by one by several workers (random, pct, delay); the result is that of one worker.
 
-The n-th order of a strategy is the same whoever makes it. The driver hands numbers out in lots, and
-counts what comes back by number: orders behind that which ends the search were made in vain.
+The n-th order of a strategy is the same whoever makes it. The driver hands out numbers in lots, and
+counts what comes back in the order of numbers: orders after one that ends the search are wasted.
 """
 
 import heapq
@@ -21,9 +21,9 @@ from cluster.explore.strategies.random_order import RandomOrder
 from cluster.explore.strategy_api import Broken, Run, StopAt, at_first, keep
 from cluster.explore.workers.crew import Crew, HereCrew
 
-#: orders that the driver makes itself: of pct, what the others depend on
+#: orders that the driver makes itself: under pct, the others depend on them
 FIRST = TRIALS
-#: how long a worker is at a lot
+#: how long a worker may work on a lot
 _LOT_S = 0.4
 _LOT_FIRST = 8
 
@@ -40,13 +40,13 @@ class OrderMaker:
     """A worker's share."""
 
     def __init__(self, new_run: Callable[[], Run], chosen: Chosen, stop_at: StopAt) -> None:
-        """Make orders as chosen; each lot says where to go on."""
+        """Set up to make orders as chosen; each lot says which."""
         self._new_run = new_run
         self._stop_at = stop_at
         self._scheduler = _of_lots(chosen)
 
     def make(self, lot: list[int], many: int, seconds: float) -> list[Made]:
-        """Make so many orders; fewer if the time is over, or one ends the search."""
+        """Make `many` orders; fewer if `seconds` have passed or one ends the search."""
         until_s = time.monotonic() + seconds
         self._scheduler.resume(lot)
         made: list[Made] = []
@@ -66,24 +66,24 @@ def _of_lots(chosen: Chosen) -> Scheduler:
         return RandomOrder(chosen.seed)
     if chosen.strategy is Strategy.PCT:
         return Pct(chosen.seed, depth=chosen.depth)
-    return DelayBounded(0)  # makes the plans of a lot, and none of its own
+    return DelayBounded(0)  # follows the plans of a lot, and adds none
 
 
 class _Lots(Protocol):
-    """What there is to hand out."""
+    """The orders that there are to hand out."""
 
     def known(self) -> float:
-        """Give the number before which all orders can be made by now."""
+        """Return the number up to which (exclusive) orders can be made by now."""
 
     def lot(self, first: int, many: int) -> list[int]:
-        """Give what a scheduler resumes with to make so many."""
+        """Return what a scheduler resumes with to make `many` orders from `first` on."""
 
     def counted(self, deliveries: int) -> None:
-        """Hear how long each order was, by number."""
+        """Take in how long the next order was; called in the order of numbers."""
 
 
 class _Drawn:
-    """Random, pct: there is no end."""
+    """Random and pct: endless."""
 
     def __init__(self, *, pct: bool) -> None:
         self._longest = [0] if pct else []
@@ -102,11 +102,11 @@ class _Drawn:
 
 
 class _Plans:
-    """Delay: a plan that was followed gives those with one delay more."""
+    """Delay: a plan that was followed yields those with one delay more."""
 
     def __init__(self, delays: int) -> None:
         self._delays = delays
-        #: of the orders from the first that is not counted
+        #: plans of the orders from the first that has not been counted
         self._plans: deque[tuple[int, ...]] = deque([()])
         self._first = 0
 
@@ -139,7 +139,7 @@ class SharedOrders:
         stop_at: StopAt = at_first,
         watch: Watch = lambda _: True,
     ) -> None:
-        """Set up a search; `maker` is for the driver's own orders, `watch` asked now and then."""
+        """Set up a search; `maker` makes the driver's own orders, `watch` is asked now and then."""
         self.result = Orders()
         self._maker = maker
         self._stop_at = stop_at
@@ -147,16 +147,16 @@ class SharedOrders:
         self._lots: _Lots = _Drawn(pct=chosen.strategy is Strategy.PCT)
         if chosen.strategy is Strategy.DELAY:
             self._lots = _Plans(chosen.delays)
-        #: the search is over before that number
+        #: the search ends before this number
         self._end = float("inf") if chosen.budget is None else chosen.budget
-        #: numbers that nobody makes: what a lot left over, and all from the last
+        #: numbers that nobody is making: [first, end) left over of lots, and all from `_next` on
         self._left: list[tuple[int, int]] = []
         self._next = 0
         #: made, but not counted yet
         self._made: dict[int, Made] = {}
 
     def run(self, crew: Crew) -> Orders:
-        """Make orders until there is none, one ends the search, or `watch` or the budget does."""
+        """Make orders until none is left, one ends the search, or `watch` or the budget does."""
         going_on = self._hand_out(HereCrew([self._maker]), FIRST)
         if going_on and self.result.orders == FIRST:
             going_on = self._hand_out(crew, float("inf"))
@@ -164,19 +164,19 @@ class SharedOrders:
         return self.result
 
     def _hand_out(self, crew: Crew, end: float) -> bool:
-        """Have orders made up to a number, or all; False: `watch` said to stop."""
+        """Have the orders below `end` made; False: `watch` said to stop."""
         many = [_LOT_FIRST] * crew.size
-        #: by worker: the numbers it is at
+        #: worker -> the numbers that it is making
         busy: dict[int, tuple[int, int]] = {}
         going_on = True
         while True:
             for worker in range(crew.size):
                 if going_on and worker not in busy:
-                    first, behind = self._take(many[worker], min(end, self._end))
-                    if first < behind:
-                        busy[worker] = (first, behind)
-                        lot = self._lots.lot(first, behind - first)
-                        crew.ask(worker, "make", lot, behind - first, _LOT_S)
+                    first, stop = self._take(many[worker], min(end, self._end))
+                    if first < stop:
+                        busy[worker] = (first, stop)
+                        lot = self._lots.lot(first, stop - first)
+                        crew.ask(worker, "make", lot, stop - first, _LOT_S)
             if not busy:
                 break
             worker, made = crew.answer()
@@ -186,13 +186,13 @@ class SharedOrders:
         for number in sorted(self._made):
             one = self._made.pop(number)
             if number < self._end:
-                self._count(one)  # stopped: an order before it was not made
+                self._count(one)  # stopped: an earlier order was not made
         return going_on
 
-    def _take_in(self, made: list[Made], first: int, behind: int) -> None:
-        """Count orders, as far as none is missing, up to the end of the search."""
-        if first + len(made) < behind:
-            heapq.heappush(self._left, (first + len(made), behind))
+    def _take_in(self, made: list[Made], first: int, stop: int) -> None:
+        """Take in a lot; count orders as far as none is missing, up to the end of the search."""
+        if first + len(made) < stop:
+            heapq.heappush(self._left, (first + len(made), stop))
         for number, one in enumerate(made, first):
             self._made[number] = one
             if one.broken is not None and self._stop_at(one.broken.promise):
@@ -203,12 +203,12 @@ class SharedOrders:
             self._lots.counted(one.deliveries)
 
     def _take(self, many: int, end: float) -> tuple[int, int]:
-        """Take numbers that nobody makes, the lowest first; none: an empty range."""
+        """Take numbers that nobody is making, lowest first; none left: an empty range."""
         if self._left:
-            first, behind = heapq.heappop(self._left)
-            if behind - first > many:
-                heapq.heappush(self._left, (first + many, behind))
-            return first, int(min(first + many, behind, max(end, first)))
+            first, stop = heapq.heappop(self._left)
+            if stop - first > many:
+                heapq.heappush(self._left, (first + many, stop))
+            return first, int(min(first + many, stop, max(end, first)))
         first = self._next
         self._next = max(first, int(min(first + many, end, self._lots.known())))
         return first, self._next

@@ -1,12 +1,12 @@
 """The driver of a search over traces by several workers: each trace once, whoever runs it.
 
-A tree of points: at each, events are tried one after the other, and those behind need not begin
-with what was tried before, although that may be running still: somebody runs it to its end. Source
-sets make this sound. What a race asks for is that one of some events is tried at a point, whenever;
-wakeup trees would have to grow where others have long been.
+A tree of points: at each, events are tried in turn, and a later one lets the earlier ones sleep
+although those may still be running: somebody runs them to their end. Source sets make this sound: a
+race only asks that one of some events be tried at a point, sooner or later. Wakeup trees would have
+to grow in places that others have left long ago.
 
-The number of orders that are run to their end is that of one worker with any reduction. Orders
-begun in vain are possible; and where orders break a promise and end there, which do is not fixed.
+As many orders are run to their end as by a single worker with either reduction. Some may be begun
+in vain; and if orders break a promise, and so end early, which of them do is not determined.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,33 +14,33 @@ from collections.abc import Callable, Sequence
 from cluster.explore.strategies.dpor import Traces, Watch
 from cluster.explore.strategy_api import Run, StopAt, at_first, keep
 from cluster.explore.workers.crew import Crew, HereCrew
-from cluster.explore.workers.trace_part import Explored, Origin, Packer, Part, TracePart
+from cluster.explore.workers.trace_part import Origin, Packer, Part, PartDone, TracePart
 
-#: orders run for each worker before the work is shared out
+#: orders run per worker before the work is shared out
 _ALONE = 64
-#: how long a worker is at its parts
+#: how long a worker may work on its parts
 _PARTS_S = 0.4
-#: parts that wait: with fewer, the largest are given away first, to keep all busy; with more, the
-#: smallest, to keep memory small
+#: waiting parts: below this the largest are handed out first, to keep all workers busy; above it
+#: the smallest, to keep memory small
 _PLENTY = 1000
 _ENDLESS = 1 << 62
 
 
 class _Point:
-    """A point of an order from which several things are tried."""
+    """A point of an order, from which several events are tried."""
 
     __slots__ = ("above", "depth", "event", "tried")
 
     def __init__(self, above: "_Point | None", event: int, tried: list[int]) -> None:
         self.above = above
-        #: that leads here from `above`
+        #: the event that leads here from `above`
         self.event = event
         self.depth: int = 0 if above is None else above.depth + 1
-        #: each sleeps while those behind it are run
+        #: each sleeps while later ones are run
         self.tried = tried
 
-    def all(self) -> list["_Point"]:
-        """Give the points on the way here, and this one."""
+    def way(self) -> list["_Point"]:
+        """Return the points on the way here, and this one."""
         points: list[_Point] = []
         at: _Point | None = self
         while at is not None:
@@ -50,7 +50,7 @@ class _Point:
 
 
 class _Job:
-    """A branch that nobody runs."""
+    """A branch that nobody runs yet."""
 
     __slots__ = ("asleep", "event", "point")
 
@@ -62,7 +62,7 @@ class _Job:
 
 
 class SharedTraces:
-    """The driver."""
+    """The driver of such a search."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class SharedTraces:
         stop_at: StopAt = at_first,
         watch: Watch = lambda _: True,
     ) -> None:
-        """Set up a search; it makes at most so many orders, and asks `watch` now and then."""
+        """Set up a search of at most `budget` orders; `watch` is asked now and then."""
         self.traces = Traces()
         self._new_run = new_run
         self._stop_at = stop_at
@@ -81,21 +81,21 @@ class SharedTraces:
         self._over = False
         self._names: dict[Origin, int] = {}
         self._origins: list[Origin] = []
-        #: by depth of their points
+        #: by the depth of their points
         self._jobs: dict[int, list[_Job]] = {}
         self._waiting = 0
         self._add(_Job(_Point(None, -1, []), -1))
 
     def run(self, crew: Crew) -> Traces:
-        """Run orders until none is left, one breaks a promise, or `watch` or the budget says so."""
+        """Run orders until none is left, one breaks a promise, or `watch` or the budget ends it."""
         alone = HereCrew([TracePart(self._new_run, self._stop_at)])
         self._hand_out(alone, lambda: self.traces.orders >= _ALONE * crew.size)
         self._hand_out(crew, lambda: False)
         return self.traces
 
     def _hand_out(self, crew: Crew, enough: Callable[[], bool]) -> None:
-        """Have jobs done until there is none, the search is over or it is enough."""
-        #: by worker: what it is at, and how many orders it may run
+        """Have jobs done until none is left, the search is over, or it is `enough`."""
+        #: worker -> its jobs, and how many orders it may run
         busy: dict[int, tuple[list[_Job], int]] = {}
         many = [1] * crew.size
         while True:
@@ -107,16 +107,18 @@ class SharedTraces:
                     jobs = self._take(min(many[worker], -(-self._waiting // crew.size)))
                     busy[worker] = jobs, most
                     self._unspent -= most
-                    crew.ask(worker, "explore", [self._part(job) for job in jobs], most, _PARTS_S)
+                    crew.ask(
+                        worker, "search_parts", [self._part(job) for job in jobs], most, _PARTS_S
+                    )
             if not busy:
                 return
-            worker, explored = crew.answer()
+            worker, done = crew.answer()
             jobs, most = busy.pop(worker)
-            many[worker] = 1 + 2 * len(explored)
+            many[worker] = 1 + 2 * len(done)
             self._unspent += most
-            for job, one in zip(jobs, explored, strict=False):
+            for job, one in zip(jobs, done, strict=False):
                 self._take_in(job, one)
-            for job in jobs[len(explored) :]:
+            for job in jobs[len(done) :]:
                 self._add(job)
             traces = self.traces
             traces.complete = not self._waiting and not busy
@@ -141,7 +143,7 @@ class SharedTraces:
         if job.event < 0:
             return Part([], [], [], -1, [])
         packer = Packer(self._origins)
-        points = job.point.all()
+        points = job.point.way()
         tried = [packer.places(point.tried) for point in points]
         return Part(
             path=packer.places(point.event for point in points[1:]),
@@ -151,17 +153,17 @@ class SharedTraces:
             origins=packer.origins,
         )
 
-    def _take_in(self, job: _Job, explored: Explored) -> None:
-        """Add what a worker has counted, and what it says that there is to do."""
-        self._count(explored.traces)
-        names = self._learn(explored.origins)
-        points = job.point.all()
-        for depth, places in explored.news:
+    def _take_in(self, job: _Job, done: PartDone) -> None:
+        """Add what a worker has counted, and what it says is left to do."""
+        self._count(done.traces)
+        names = self._learn(done.origins)
+        points = job.point.way()
+        for depth, places in done.news:
             events = [names[place] for place in places]
             if not set(points[depth].tried).intersection(events):
                 self._add(_Job(points[depth], events[0]))
         above, event = (job.point, job.event) if job.event >= 0 else (None, -1)
-        for left in explored.left:
+        for left in done.left:
             point = _Point(above, event, [names[place] for place in left.asleep])
             if left.event >= 0:
                 above, event = point, names[left.event]
@@ -170,7 +172,7 @@ class SharedTraces:
                 self._add(_Job(point, names[place]))
 
     def _learn(self, origins: Sequence[Origin]) -> list[int]:
-        """Give the names of events that a worker tells of."""
+        """Return the names of the events of a worker's answer."""
         names: list[int] = []
         for parent, place, channel in origins:
             origin = (names[parent] if parent >= 0 else -1, place, channel)

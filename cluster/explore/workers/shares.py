@@ -1,4 +1,4 @@
-"""What each worker of a search has, by strategy; and which searches can not be shared."""
+"""A worker's share of a search, by strategy; and which searches cannot be shared."""
 
 from functools import partial
 
@@ -24,18 +24,18 @@ def share_of(setup: Setup, chosen: Chosen) -> object:
 
 
 def check_shareable(chosen: Chosen, *, kept: bool) -> None:
-    """Refuse what only one worker can do; `kept`: there is a checkpoint.
+    """Refuse what only a single worker can do; `kept`: there is a checkpoint.
 
     Raises:
         InputError: says what to do instead.
     """
     why = ""
     if chosen.strategy is Strategy.DFS:
-        why = "depth first is one after the other: use --strategy bfs, which counts the same"
+        why = "depth first goes one state at a time: use --strategy bfs, which counts the same"
     elif chosen.strategy is Strategy.DPOR and chosen.reduction is Reduction.NONE:
         why = "--reduction none is for comparison: leave it out"
     elif chosen.strategy is Strategy.DPOR and chosen.dependency is Dependency.FOOTPRINT:
-        why = "footprints are of one process: leave --dependency footprint out"
+        why = "footprints are numbered per process: leave --dependency footprint out"
     elif kept:
         why = "a search that is shared is not kept: leave --checkpoint out"
     if why:

@@ -1,11 +1,11 @@
 """A worker's share of a search over traces: parts of the tree of orders, each for a while.
 
-A part is all orders that begin with the path to some point and go on there with an event, but for
-those that a sleeping event may begin. What a race says to try at a point of the path is given back:
-others are below that point, too, and the driver says what is tried there (`shared_traces`).
+A part is all orders that follow the path to some point and go on there with an event, except those
+that a sleeping event may begin. What a race asks for at a point of the path is passed to the
+driver: others are below that point, too, and it decides what is tried there (`shared_traces`).
 
-All deliveries to one receiver are taken to depend on one another: footprints number what they touch
-anew in each process.
+All deliveries to one receiver are taken to depend on one another: footprints are numbered per
+process.
 """
 
 import time
@@ -17,58 +17,58 @@ from cluster.explore.strategies.dpor import Dpor, Reduction, SavedTraces, Traces
 from cluster.explore.strategies.wakeup import SavedFootprint, saved_footprint
 from cluster.explore.strategy_api import WHOLE, Run, StopAt
 
-#: how an event came to be: the event that posted it or -1, place among its posts, channel
+#: how an event came about: the event that posted it (or -1), place among its posts, channel
 Origin = tuple[int, int, Hashable]
 _WHOLE = saved_footprint(WHOLE)
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What to explore; events are places in `origins`."""
+    """What to search; events are places in `origins`."""
 
     origins: list[Origin]
     #: events that lead to the point
     path: list[int]
     #: events that need not come next there
     asleep: list[int]
-    #: what comes next there; -1: anything, and the part is the whole
+    #: the event that comes next there; -1: anything, and the part is the whole
     event: int
-    #: by point of the path: events that are tried there, by anyone
+    #: by point of the path: events that are tried there by anyone
     tried: list[list[int]]
 
 
 class Left(msgspec.Struct, frozen=True):
-    """A point on the way to where a worker has stopped."""
+    """A point on the way to where a worker stopped."""
 
-    #: events that need not come next, without those that follow here
+    #: events that need not come next, other than those below
     asleep: list[int]
-    #: the event on the way; -1: this is the last point
+    #: the event that leads on; -1: this is the last point
     event: int
-    #: what else is to be tried here
+    #: other events to be tried here
     events: list[int]
 
 
-class Explored(msgspec.Struct, frozen=True):
-    """What came of a part; events are places in `origins`."""
+class PartDone(msgspec.Struct, frozen=True):
+    """What was found in a part; events are places in `origins`."""
 
     origins: list[Origin]
     traces: Traces
-    #: (point of the path, events): one of these is to be tried there, the first if none is yet
+    #: (point of the path, events): one of them must be tried there; the first, if none is yet
     news: list[tuple[int, list[int]]]
     #: points below the path that are not done
     left: list[Left]
 
 
 class Packer:
-    """Chooses, of all events, those that are sent with a message."""
+    """Collects the events that are sent along with a message."""
 
     def __init__(self, origins: Sequence[Origin]) -> None:
-        """Choose none yet; `origins`: of all, by name."""
+        """Start with none; `origins`: of all events, by name."""
         self.origins: list[Origin] = []
         self._all = origins
         self._places: dict[int, int] = {}
 
     def places(self, events: Iterable[int]) -> list[int]:
-        """Give the places of events in `origins`."""
+        """Return the places of events in `origins`, after adding them."""
         return [self._place(event) for event in events]
 
     def _place(self, event: int) -> int:
@@ -85,39 +85,39 @@ class Packer:
 
 
 class TracePart(Dpor):
-    """A worker."""
+    """A worker's share: it searches the parts that it is given."""
 
     def __init__(self, new_run: Callable[[], Run], stop_at: StopAt) -> None:
         """Set up a search over the traces of a run."""
         super().__init__(new_run, reduction=Reduction.SOURCE, stop_at=stop_at, watch=self._go_on)
-        #: points that are the driver's
+        #: number of points that belong to the driver
         self._above = 0
-        #: by such a point: what is tried there
+        #: by such a point: events that are tried there
         self._tried: list[set[int]] = []
         self._news: dict[tuple[int, tuple[int, ...]], None] = {}
         self._until_s = 0.0
         self._most = 0
 
-    def explore(self, parts: Sequence[Part], most: int, seconds: float) -> list[Explored]:
-        """Explore parts, one after the other, while there is time and for at most so many orders.
+    def search_parts(self, parts: Sequence[Part], most: int, seconds: float) -> list[PartDone]:
+        """Search parts one after another, for at most `seconds` and at most `most` orders.
 
-        Gives what came of those that were begun: one at least.
+        Returns what was found in those that were begun: at least one.
         """
         self._until_s = time.monotonic() + seconds
-        explored: list[Explored] = []
+        done: list[PartDone] = []
         for part in parts:
-            self._most = most - sum(one.traces.orders for one in explored)
-            explored.append(self._explore(part))
-            traces = explored[-1].traces
+            self._most = most - sum(one.traces.orders for one in done)
+            done.append(self._search_part(part))
+            traces = done[-1].traces
             stopped = any(self._stop_at(broken.promise) for broken in traces.found)
             if stopped or not self._go_on(traces):
                 break
-        return explored
+        return done
 
     def _go_on(self, traces: Traces) -> bool:
         return traces.orders < self._most and time.monotonic() < self._until_s
 
-    def _explore(self, part: Part) -> Explored:
+    def _search_part(self, part: Part) -> PartDone:
         events = part.path if part.event < 0 else [*part.path, part.event]
         self._above = len(events)
         self._tried, self._news = [set(tried) for tried in part.tried], {}
@@ -136,7 +136,7 @@ class TracePart(Dpor):
         packer = Packer(list(self._names))
         news = [(point, packer.places(initials)) for point, initials in self._news]
         left = [] if traces.complete else list(self._left(packer))
-        return Explored(packer.origins, traces, news, left)
+        return PartDone(packer.origins, traces, news, left)
 
     def _left(self, packer: Packer) -> Iterator[Left]:
         last = len(self._nodes) - 1

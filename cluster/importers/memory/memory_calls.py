@@ -1,6 +1,7 @@
 """What each memory system call of a recording becomes."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from actors.guest.program import Prot, Protect, Unmap
 from cluster.importers.memory.address_space import RELEASABLE, Kind, Mapping
@@ -13,6 +14,7 @@ from kernel.units import PAGE_SHIFT, VPN_LIMIT, page_span
 #: calls that may complete the release that the thread's previous call began
 _JOINING = frozenset({"mprotect", "pkey_mprotect", "madvise"})
 _WRITE, _NONE = int(Prot.WRITE), int(Prot.NONE)
+_Sort = TypeVar("_Sort", bool, Kind | None)
 
 
 def translate_call(memory: ProcessMemory, call: Call) -> None:
@@ -130,22 +132,33 @@ def _madvise(memory: ProcessMemory, call: Call) -> None:
         memory.write_all(call, *pages)
         return
     how, name = (FREE, "free") if advice == linux.MADV_FREE else (DONTNEED, "dontneed")
-    for start, end, kind in _stretches(memory, *pages):
+    for start, end, kind in _stretches(memory, pages, _not_releasable):
         if kind is None:
             memory.release(call, start, end, how)
         else:
             memory.tally.left_out[f"{kind.name.lower()}_{name}"] += 1
 
 
-def _stretches(memory: ProcessMemory, start: int, end: int) -> list[tuple[int, int, Kind | None]]:
-    """Cut a mapped range into stretches that can be released (kind None) and others."""
-    found: list[tuple[int, int, Kind | None]] = []
-    for low, high, mapping in memory.space.pieces(start, end):
-        kind = None if mapping.kind in RELEASABLE else mapping.kind
-        if found and found[-1][1:] == (low, kind):
-            found[-1] = (found[-1][0], high, kind)
+def _not_releasable(mapping: Mapping) -> Kind | None:
+    return None if mapping.kind in RELEASABLE else mapping.kind
+
+
+def _releases(mapping: Mapping) -> bool:
+    """Say whether PROT_NONE of such memory is a release."""
+    return bool(mapping.prot & _WRITE) and mapping.kind in RELEASABLE
+
+
+def _stretches(
+    memory: ProcessMemory, pages: tuple[int, int], sort: Callable[[Mapping], _Sort]
+) -> list[tuple[int, int, _Sort]]:
+    """Cut a range into stretches of mappings of one sort."""
+    found: list[tuple[int, int, _Sort]] = []
+    for low, high, mapping in memory.space.pieces(*pages):
+        one = sort(mapping)
+        if found and found[-1][1:] == (low, one):
+            found[-1] = (found[-1][0], high, one)
         else:
-            found.append((low, high, kind))
+            found.append((low, high, one))
     return found
 
 
@@ -180,14 +193,7 @@ def _open(memory: ProcessMemory, call: Call, pages: tuple[int, int], prot: int) 
 
 def _close(memory: ProcessMemory, call: Call, pages: tuple[int, int]) -> None:
     """Take all rights away: for writable anonymous memory that is a release."""
-    stretches: list[tuple[int, int, bool]] = []
-    for low, high, mapping in memory.space.pieces(*pages):
-        released = bool(mapping.prot & _WRITE) and mapping.kind in RELEASABLE
-        if stretches and stretches[-1][1:] == (low, released):
-            stretches[-1] = (stretches[-1][0], high, released)
-        else:
-            stretches.append((low, high, released))
-    for start, end, released in stretches:
+    for start, end, released in _stretches(memory, pages, _releases):
         if released:
             memory.release(call, start, end, CLOSED)
         else:

@@ -160,13 +160,13 @@ def test_a_broken_promise_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "small.toml", "--set", "hole_state=page-flag"], ["makes no sense", "fatal"]),
         (["run", "small.toml", "--set", "run.hazards=lost-akc"], ["mean lost-ack?"]),
         (["run", "small.toml", "--limit-ops", "0"], ["--limit-ops"]),
-        (["run", "broken.toml"], ["broken.toml", "is no TOML file", "Invalid value"]),
+        (["run", "broken.toml"], ["broken.toml", "is not a TOML file", "Invalid value"]),
         (["run", "unknown.toml"], ["unknown.toml", "machin", "mean `machine`?"]),
         (["run", "line.toml"], ["line.toml: thread 0", "'stor' is no instruction"]),
         (["run", "note.txt"], ["note.txt: give a scenario (.toml)"]),
         (["run", "note.hzw"], ["note.hzw: not a holezero workload", "holezero import"]),
         (["replay", "note.txt"], ["note.txt: not a holezero trace"]),
-        (["replay", "nothing.trace"], ["nothing.trace: can not be read"]),
+        (["replay", "nothing.trace"], ["nothing.trace: cannot be read"]),
         (["trace", "show", "note.txt"], ["note.txt: not a holezero trace"]),
         (["import", "faults", "note.txt", "-o", "x.hzw"], ["note.txt"]),
         (["policies", "fatal-hol"], ["did you mean fatal-hole?"]),
@@ -202,7 +202,7 @@ def test_a_workload_that_changed_is_not_run_for_another(
 def test_an_unwritable_folder_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     Path("runs").write_text("in the way")
     assert main(["run", "small.toml"]) == 2
-    assert "can not be written" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_said_and_leaves_no_half_file(
@@ -213,7 +213,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(
 
     monkeypatch.setattr("cluster.runs.run_directory.os.fsync", full)
     assert main(["run", "small.toml", "--out", "full"]) == 2
-    assert "full/manifest.json: can not be written: No space left" in capsys.readouterr().err
+    assert "full/manifest.json: cannot be written: No space left" in capsys.readouterr().err
     assert list(Path("full").iterdir()) == []
 
 

@@ -208,7 +208,7 @@ def test_an_inline_run_shrinks_too(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     found = run_json(capsys, "shrink", "runs/latest")
     assert found["property"] == "isolate"
-    # in one step an operation, as it ran
+    # with fused steps, as it ran
     assert found["after"] == {"cores": 1, "threads": 1, "instructions": 2, "deliveries": 9}
 
 
@@ -244,7 +244,7 @@ def test_a_search_goes_on_from_its_checkpoint(
         assert whole[key] == resumed[key] == again[key], key
 
 
-def test_drawn_orders_go_on_behind_the_last(capsys: pytest.CaptureFixture[str]) -> None:
+def test_drawn_orders_go_on_after_the_last(capsys: pytest.CaptureFixture[str]) -> None:
     search = (*BROKEN, "--strategy", "random", "--all")
     whole = run_json(capsys, *search, "--budget", "90", code=1)
     kept = (*search, "--checkpoint", "kept.search")
@@ -269,7 +269,7 @@ def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> No
     assert main([*HELD, "--strategy", "pct", *kept]) == 2
     assert main([*HELD, "--promise", "zero-strong", *kept]) == 2
     whole = Path("kept.search").read_bytes()
-    for at in range(0, len(whole), 97):  # a bit of it has changed
+    for at in range(0, len(whole), 97):  # with one bit changed
         Path("kept.search").write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
         assert main([*HELD, *kept]) == 2
     for damaged in (b"", b"no search", whole[:-1]):
@@ -278,7 +278,7 @@ def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> No
     shown = capsys.readouterr().err
     assert "is a search of another scenario or policy" in shown
     assert shown.count("is a search with other options") == 2
-    assert "is no checkpoint of a search, or damaged" in shown
+    assert "is not a checkpoint of a search, or is damaged" in shown
 
 
 def test_what_was_found_is_told_though_it_can_not_be_kept(
@@ -300,7 +300,7 @@ def test_what_was_found_is_told_though_it_can_not_be_kept(
 def test_a_hazard_that_its_correct_twin_shows_too_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a hazard, flag-only breaks zero-strong; judged as promised, its twin does as well."""
+    """Without a hazard, flag-only breaks zero-strong; judged as promised, its twin does, too."""
     monkeypatch.setattr(
         catalogue_check,
         "_with",

@@ -1,4 +1,4 @@
-"""Prometheus metrics: served while a run goes on, and at its end equal to the summary."""
+"""Prometheus metrics: served during a run, and at its end equal to the summary."""
 
 import re
 import threading
@@ -22,7 +22,7 @@ from dashboards.metrics import MetricsServer, RunMetrics
 
 
 class _Served:
-    """A server of metrics that serves nobody, as the commands know one."""
+    """A server of metrics as the commands know it, which serves nobody."""
 
     url = ""
 

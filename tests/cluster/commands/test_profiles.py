@@ -1,4 +1,4 @@
-"""Cost profiles: what they must say, how they are told, and what contention costs."""
+"""Cost profiles: what they must say, how they are shown, and what contention costs."""
 
 from pathlib import Path
 

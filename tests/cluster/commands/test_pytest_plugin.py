@@ -1,4 +1,4 @@
-"""Traces as tests: the README's example, and how a trace that is not what it was fails."""
+"""Traces as tests: the README's example, and how a trace fails that no longer replays the same."""
 
 import re
 import shlex
@@ -11,8 +11,8 @@ from actors.hardware.memory import Memory
 from actors.machine import Effect
 from actors.messages import Load
 
-# All that a test of a trace imports is imported here: what a pytest within pytest imports first is
-# forgotten when it ends.
+# All that the test of a trace imports is imported here: what a pytest within pytest is first to
+# import is forgotten when it ends.
 from cluster.__main__ import main
 from cluster.explore.found.named import along
 from cluster.explore.found.witness import write_witness
@@ -65,9 +65,9 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def failures(pytester: pytest.Pytester, count: int, *arguments: str) -> str:
-    """Run tests that all fail; give what is said of them, which is no traceback.
+    """Run tests that all fail; return what is reported, which contains no traceback.
 
-    Without the summary, which says it again at any length where the environment has CI.
+    Without the summary, which repeats it in full if the environment has CI set.
     """
     result = run(pytester, "-rN", *arguments)
     result.assert_outcomes(failed=count)
@@ -122,7 +122,7 @@ def test_verdicts_that_no_longer_hold(pytester: pytest.Pytester) -> None:
         ("held1", "violated", "held"),
     ):
         lines = f"  recorded: {recorded}\n  found:    {found}"
-        assert f"{name}.trace: replays, but is judged otherwise\n{lines}" in text
+        assert f"{name}.trace: replays, but is judged differently\n{lines}" in text
 
 
 def test_a_machine_that_fails_as_recorded(
@@ -177,7 +177,7 @@ def test_the_fixture_says_what_differs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makepyfile("def test_it(holezero_replay):\n    holezero_replay('kept/x.trace')")
-    assert "x.trace: can not be read: No such file or directory." in failures(pytester, 1)
+    assert "x.trace: cannot be read: No such file or directory." in failures(pytester, 1)
     write_broken(pytester.mkdir("kept") / "x.trace")
     monkeypatch.setitem(Memory.HANDLERS, Load, raises)
     text = failures(pytester, 1, "--ignore=kept")

@@ -1,4 +1,4 @@
-"""Partial-order reduction: published numbers of traces, and agreement with no reduction at all."""
+"""Partial-order reduction: published numbers of traces, and agreement with no reduction."""
 
 from collections.abc import Callable
 from math import factorial
@@ -32,7 +32,7 @@ PUBLISHED: dict[str, tuple[Callable[[int], Program], dict[int, int]]] = {
     "readers": (readers, {n: 2**n for n in (2, 6, 8)}),
     "lastzero": (lastzero, {n: (n + 3) * 2 ** (n - 2) for n in (3, 5, 7)}),
     "indexer": (indexer, {n: 8 ** (n - 11) for n in (11, 12, 13)}),
-    # without receive patterns, as the order in which a lock is asked for counts
+    # without receive patterns: the order in which a lock is asked for counts
     "filesystem": (filesystem, {n: 4 ** (n - 13) for n in (13, 14, 15, 16)}),
     "ainc": (adds, {n: factorial(n) for n in (3, 5)}),
     "binc": (writes_and_reads, {n: factorial(n) ** 2 for n in (2, 3, 4)}),
@@ -64,7 +64,7 @@ def test_number_of_traces_is_the_published_one(name: str, n: int, reduction: Red
         assert traces.blocked == 0
 
 
-#: if everything at one receiver is taken to depend, so that reads and swaps that fail count, too
+#: if all deliveries to a receiver are taken to depend, so that reads and failed swaps count, too
 COARSE: dict[str, tuple[Callable[[int], Program], Callable[[int], int]]] = {
     "readers": (readers, lambda n: factorial(n + 1)),
     "ainc": (adds, factorial),
@@ -134,7 +134,7 @@ def test_reduced_search_runs_each_trace_once(make: Callable[[int], Program], coa
             assert set(found) == set(all_orders), seed
             assert len(found) == len(set(found)), seed
             assert traces.complete
-            # what an event touches may depend on the state in which it comes: then few are blocked
+            # what an event touches may depend on the state in which it comes: then some block
             blocked = 0 if coarse else 1
             assert reduction is Reduction.SOURCE or traces.blocked <= blocked
     assert compared > 15
@@ -145,5 +145,5 @@ def test_reduced_search_runs_each_trace_once(make: Callable[[int], Program], coa
 def test_old_races_are_reversed_before_another_tail(
     seed: int, traces: int, reduction: Reduction
 ) -> None:
-    """Wakeup trees lost traces of these, whose numbers are those of running every order."""
+    """Wakeup trees once lost traces of these; the numbers are those of running every order."""
     assert Dpor(generated.talkers(seed).run, reduction=reduction).search().orders == traces

@@ -1,4 +1,4 @@
-"""Searches by several workers give what one gives; without Ray, but for the last tests."""
+"""Searches by several workers have the result of one; without Ray but for the last tests."""
 
 from collections.abc import Callable
 from hashlib import blake2b
@@ -83,7 +83,7 @@ def test_breadth_first_gives_the_same_in_all(monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Tree:
-    """A tree that is wide only below its first branch: no state has two ways to it."""
+    """A tree that is wide only below its first branch: there is one way to each state."""
 
     def __init__(self, path: str = "") -> None:
         self.path = path
@@ -205,7 +205,7 @@ def test_each_trace_is_run_once(
     assert compared > 50
 
 
-#: programs with the number of their traces: published, or what running every order gives
+#: programs with the number of their traces, published or found by running every order
 NUMBERS: dict[str, tuple[Callable[[], Program], int]] = {
     "mailboxes": (lambda: to_all(3, 3), 216),
     "acknowledgements": (lambda: shootdowns(1, 5), 120),
@@ -285,7 +285,7 @@ def test_two_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> N
 
     policy, threads, machine = LIVE
     setup = tiny(policy, threads, **machine)
-    monkeypatch.setattr(sharded_search, "FRONTIER", 10)  # it would be over too soon
+    monkeypatch.setattr(sharded_search, "FRONTIER", 10)  # otherwise it would be over too soon
     for chosen in (
         Chosen(strategy=Strategy.BFS),
         Chosen(strategy=Strategy.RANDOM, seed=3, budget=100),

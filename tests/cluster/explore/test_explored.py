@@ -1,9 +1,9 @@
-"""The small explorer: correct presets close with exact counts, hazards are found.
+"""Small explorations: correct presets close with exact counts, hazards are found.
 
-A count is that of machines, messages in flight, and facts that verdicts may still depend on, under
-every order of deliveries (channels first in, first out; no reduction). They are in `explored.txt`,
-with the lengths of the shortest orders that show a hazard; `pytest --rewrite` writes them anew. One
-that changes says that the machines have changed: look at why before keeping it.
+States are machines, messages in flight, and facts that verdicts may still depend on, in every order
+of deliveries (channels are first in, first out; no reduction). The counts are in `explored.txt`,
+with the lengths of the shortest orders that show a hazard; `pytest --rewrite` rewrites them. A
+count that changes says that the machines have changed: find out why before keeping it.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def tiny(
 ) -> Setup:
     """Make a setup of threads a, b, c, on two cores in turn; a starts the others.
 
-    Who is forked is a process of its own.
+    A forked thread is a process of its own.
     """
     forked = {
         word.removeprefix("fork ") for run in threads for word in run if word.startswith("fork ")
@@ -61,7 +61,7 @@ def zeroed(*more: str) -> Program:
     return [*_OPEN, "hole 1 1", "zero 1 1", *more]
 
 
-#: fused: one step an operation and one chunk a frame, unless something waits
+#: fused: one step per operation and one chunk per frame, unless something waits
 CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
     ("flag-only", (zeroed(), ["load 1"]), "fine"),
     ("flag-only", (zeroed(), ["store 1"]), "fine"),
@@ -80,7 +80,7 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
 ]
 
 
-#: entries leave a TLB at any time
+#: entries may leave a TLB at any time
 EVICTED: list[tuple[str, tuple[Program, ...]]] = [
     ("flag-only", (zeroed("load 1"), ["store 1"])),
     ("dontneed-linux", _DISCARDED),
@@ -94,7 +94,7 @@ Expect = Callable[[str, int], None]
 
 @pytest.fixture
 def expect(request: pytest.FixtureRequest) -> Expect:
-    """Compare a count with the one written down, or write it down."""
+    """Compare a count with the recorded one, or record it."""
 
     def compare(name: str, count: int) -> None:
         lines = COUNTS.read_text(encoding="utf-8").splitlines()
@@ -148,7 +148,7 @@ _SHORT: dict[str, int | str] = {
 _SWAP: dict[str, int | str] = {**_SHORT, "swap_slots": 2}
 _TWICE = ["map 1 2", "store 1", "store 2"]
 _HOLED = ["map 1 2", "store 1", "hole 1 1", "store 2"]
-#: one frame, which the page daemon has to take for the second page
+#: a single frame, which the page daemon has to reclaim for the second page
 PRESSED: list[tuple[dict[str, str | int], Program, dict[str, int | str]]] = [
     ({"preset": "fatal-hole", "zeroing": "inline"}, _HOLED, _SHORT),
     ({"preset": "flag-only", "zeroing": "inline"}, _HOLED, _SHORT),
@@ -258,8 +258,8 @@ def search_for(name: str, *hazards: str) -> States:
     return search(World(tiny(policy, threads, *hazards, **machine)), budget=40_000)
 
 
-#: need a third thread, or memory to be short first: too many states from the start on;
-#: `tests/scripts/race-*.txt` explore them from a state in the middle
+#: these need a third thread, or memory to be short first: too many states from the start;
+#: `tests/scripts/race-*.txt` explore them from a later state
 NOT_SMALL = {
     "lost-ack",
     "generation-after-mask",

@@ -14,12 +14,12 @@ from tests.support.contended_guests import POLICIES, contended_setup, forking_se
 
 
 def messages(world: World) -> dict[Channel, tuple[object, ...]]:
-    """Give what is in flight; a seq is the receiver's business only as far as it orders."""
+    """Return what is in flight; of sequence numbers only their order counts."""
     return {c: tuple(m for _, m in held) for c, held in world.channels.items()}
 
 
 def compare_both_orders(world: World, footprints: Footprints) -> int:
-    """Run both orders of every pair that is called independent; give how many there were."""
+    """Run both orders of every pair that is called independent; return how many there were."""
     compared = 0
     for one, other in combinations(world.enabled(), 2):
         receiver = one[2]
@@ -33,7 +33,7 @@ def compare_both_orders(world: World, footprints: Footprints) -> int:
         there = world.deliver(other).deliver(one)
         posts = {c for c in (*here.channels, *there.channels) if c[0] == receiver}
         if any(len(here.channels.get(c, ())) > 1 + len(world.channels.get(c, ())) for c in posts):
-            continue  # both post to one channel: dpor takes them for dependent
+            continue  # both post to one channel: dpor takes them to be dependent
         compared += 1
         assert here.frozen == there.frozen, (one, other)
         assert messages(here) == messages(there), (one, other)

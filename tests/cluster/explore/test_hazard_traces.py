@@ -1,4 +1,4 @@
-"""One small trace for each hazard: what shows it, told beside the correct variant.
+"""One small trace for each hazard: what shows it, told alongside the correct variant.
 
 pytest's plugin replays the files themselves. `holezero hazards --check --save tests/traces/shrunk`
 makes them anew.
@@ -52,5 +52,5 @@ def test_no_two_have_the_same_story() -> None:
 
 
 def test_many_need_several_machines() -> None:
-    """Cores, the vm, a memory, daemons: whoever takes a message in the shortest story known."""
+    """The story has those machines that take a message in the shortest order known."""
     assert sum(len(story(name).machines) >= 4 for name in NAMES) >= 10

@@ -1,4 +1,4 @@
-"""Every hazard has a scenario that turns its property red, and its correct twin is clean."""
+"""Every hazard has a scenario that breaks its property, and the correct twin breaks nothing."""
 
 import msgspec
 import pytest
@@ -20,7 +20,7 @@ SCENARIOS = {
 
 
 def broken(setup: Setup) -> set[str]:
-    """Run inline to rest; name the promises that were broken."""
+    """Run inline to rest; return the promises that were broken."""
     machines = build(setup.wiring, setup.settings, setup.guest)
     checker = Checker(setup, machines)
     host = InlineHost(setup.wiring, machines, setup.latency(), observers=(checker,))
@@ -34,7 +34,7 @@ def test_every_hazard_has_a_scenario() -> None:
     assert set(SCENARIOS) == set(BY_NAME)
 
 
-#: a timed run has no order that shows them: `test_explored.py` and the race scripts find one
+#: a timed run does not show them: `test_explored.py` and the race scripts find an order
 UNTIMED = {
     "claim-without-fence",
     "generation-before-bit",

@@ -1,7 +1,7 @@
 """The issue's own orders of steps, judged on one page: proved in every order, or refuted by one.
 
-A proof is that of a small machine: two cores, one page, a store beside the calls. A refutation
-holds for every machine.
+A proof is about a small machine: two cores, one page, a store besides the calls. A refutation holds
+for every machine.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ JUDGED = [
     # step 4 of the opening comment: zero the page, then permit accesses again
     ("zero, then repermit", "deferred-tlb", CLOSED, "zero-weak", True),
     ("zero, then repermit", "deferred-tlb", CLOSED, "zero-strong", False),
-    # the other order: nobody can store any more when it is zeroed
+    # the other order: nobody can store to it any more when it is zeroed
     ("flush, then zero", "deferred-tlb-strict", CLOSED, "zero-strong", True),
     # step 2: other cores invalidate when they switch context
     ("defer at switch", "deferred-tlb", CLOSED, "translation", True),

@@ -1,7 +1,7 @@
 """Search with a state cache: as many states of well-known protocols as others have counted.
 
-TLC counts the initial states among the states generated, and the states of a path, not its steps;
-Stateright counts what clients were told as part of the state.
+TLC counts initial states as generated, and the length of a path in states, not steps; Stateright
+counts what clients were told as part of the state.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tests.models.register import SingleCopy, register
 from tests.models.two_phase_commit import two_phase_commit
 
 both_orders = pytest.mark.parametrize("order", Order)
-#: of a manager, once it is committed, while nothing is decided, once it is aborted
+#: states of a manager once it is committed, while nothing is decided, once it is aborted
 KINDS = (2, 4, 6)
 
 
@@ -49,8 +49,8 @@ def test_two_phase_commit_of_fifty_thousand_states() -> None:
 def test_symmetric_two_phase_commit(n: int, order: Order) -> None:
     """A state is how many managers there are of each kind.
 
-    Stateright's 665 for 5 managers is above the true number, 314, since it sorts them by their
-    states alone.
+    Stateright's 665 for 5 managers is more than the true number, 314, as it sorts them only by
+    their states.
     """
     found = search(two_phase_commit(n, symmetric=True), order=order)
     assert found.complete
@@ -125,7 +125,7 @@ def test_two_single_copies_are_no_register() -> None:
 
 @both_orders
 def test_two_single_copies(order: Order) -> None:
-    """Search does not go on where a promise is broken, so that none is given."""
+    """A state with a broken promise is not expanded, so no later one is found."""
     found = search(register(single_copies(2), 2, promise=lambda _: ""), order=order)
     assert found.complete
     assert found.states == 62
@@ -146,6 +146,6 @@ def told_a_value(network: Network) -> str:
     ],
 )
 def test_shortest_way_to_be_told_a_value(servers: Sequence[Actor], deliveries: int) -> None:
-    """As long as the paths in the tests of Stateright's examples."""
+    """Paths are as long as in the tests of Stateright's examples."""
     (broken,) = search(register(servers, 2, promise=told_a_value)).found
     assert len(broken.path) == deliveries

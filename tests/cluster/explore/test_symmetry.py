@@ -1,4 +1,4 @@
-"""States up to exchanges of identical cores: as many as there are orbits of states."""
+"""States up to exchanges of identical cores: as many as there are orbits."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,7 +37,7 @@ def setup(preset: str, *programs: Program, first: Program, hazard: str = "") -> 
 
 
 class EveryState(Orbit):
-    """Takes no images for equal, and notes which there are."""
+    """Takes no images to be equal, and notes which there are."""
 
     __slots__ = ()
     orbits: ClassVar[set[frozenset[bytes]]] = set()

@@ -1,4 +1,4 @@
-"""Walks and worlds are two hosts of one order: they agree, also where a machine fails."""
+"""Walks and worlds are two hosts of one order: they agree, even where a machine fails."""
 
 from random import Random
 
@@ -17,7 +17,7 @@ from tests.support.contended_guests import contended_setup
 
 
 def both(setup: Setup, seed: int, start: World | None = None) -> tuple[Walk, World]:
-    """Deliver in the same drawn order."""
+    """Deliver in the same random order."""
     world, random = start or World(setup), Random(seed)
     path = []
     while world.channels and not world.error:
@@ -39,7 +39,7 @@ def test_they_come_to_the_same_state(seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["ack-before-flush", "hole-ignores-pins", "collapse-takes-busy"])
 def test_worlds_that_share_what_is_known(name: str) -> None:
-    """Steps of machines that were made in other orders serve as well."""
+    """Steps of machines that were cached in other orders can be reused."""
     policy, threads, machine = SMALL[name]
     setup = tiny(policy, threads, name, **machine)
     start = World(setup)
@@ -53,7 +53,7 @@ def test_worlds_that_share_what_is_known(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["free-before-acks", "zero-after-grant", "dma-leaves-clean"])
 def test_a_delivery_leaves_what_was_known_before(name: str) -> None:
-    """What several states share is not changed by what comes after one of them."""
+    """A delivery in one state does not change what it shares with others."""
     policy, threads, machine = SMALL[name]
     states = [World(tiny(policy, threads, **machine))]
     for place in range(400):

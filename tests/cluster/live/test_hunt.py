@@ -32,7 +32,7 @@ def one_thread(*hazards: str) -> Setup:
 
 
 def runs_of(*runs: tuple[str, ...], cut: bool = False) -> MakeRun:
-    """Make runs with these hazards, one after the other, the oldest message always first."""
+    """Make runs with these hazards in turn, always delivering the oldest message first."""
     left = list(runs)
 
     def make_run(path: Path, jitter: int | None, progress: Callable[[int], None]) -> bool:
@@ -146,7 +146,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hunts(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun, ends: str = "") -> None:
-    """Let the command make these runs; ends: by a `signal`, or since a worker `died`."""
+    """Let the command make these runs; they end by a `signal`, or because a worker `died`."""
 
     def instead(setup: Setup, plan: Plan, folder: Path, *, hunted: Hunted, watch: Watch) -> None:
         hunt(setup, plan, folder, make_run, hunted=hunted, watch=watch)

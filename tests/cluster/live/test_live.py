@@ -1,4 +1,4 @@
-"""Runs on a real, local Ray cluster; everything that needs none is tested in test_replay."""
+"""Runs on a real, local Ray cluster; what needs none is tested in test_replay."""
 
 from pathlib import Path
 

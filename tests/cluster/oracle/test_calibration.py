@@ -51,7 +51,7 @@ def test_every_experiment_of_the_list_is_there() -> None:
 def test_what_all_pages_of_a_shootdown_share_is_counted_in_pages() -> None:
     profile = load_profile("x86-ipi")
     costs, latencies = profile.costs, profile.latencies
-    # the last acknowledgement and the own invalidation come after one another
+    # the last acknowledgement and the core's own invalidation follow one another
     fixed = costs.ipi_send_ns + 2 * latencies.core_core_ns + costs.ipi_ack_ns + latencies.core_vm_ns
     found = simulated.fixed_in_pages(profile, Invalidate.EAGER_IPI)
     assert 0 < found < fixed / costs.local_invalidate_page_ns
@@ -115,7 +115,7 @@ def test_its_file_says_what_was_measured_and_what_not(tmp_path: Path) -> None:
         == "measured on this host, median of 400: an empty system call"
     )
     assert beside["costs", "flag_page_ns"] == "from x86-ipi, not measurable here"
-    # less than nothing is left for it
+    # nothing is left for it
     assert read.costs.local_invalidate_page_ns == base.costs.local_invalidate_page_ns
     assert "left nothing" in beside["costs", "local_invalidate_page_ns"]
 
@@ -186,7 +186,7 @@ def test_a_measurement_that_fails_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A compiler whose programs fail: it copies a script to where the program is to be."""
+    """Make a compiler whose programs fail: it puts a script in place of the program."""
     script, compiler = tmp_path / "program", tmp_path / "cc"
     script.write_text(f"#!/bin/sh\n{program}\n")
     script.chmod(0o755)

@@ -17,12 +17,12 @@ from tests.support.places import TESTS
 CORPUS = TESTS / "corpus"
 RECORDED = CORPUS / "linux_vmops.jsonl.gz"
 DIRECTED = CORPUS / "directed.jsonl.gz"
-#: operations in the corpus, and those behind a documented difference
+#: operations in the corpus, and those after a documented difference
 OPERATIONS, LEFT_OUT = 54_496, 76
 
 
 def counted(report: Report) -> tuple[int, int]:
-    """Give what agreed and what was left out; nothing else may be."""
+    """Return what agreed and what was left out; there must be nothing else."""
     assert report.differed == []
     assert report.violations == []
     return report.agreed, report.not_applicable.total()
@@ -90,9 +90,9 @@ MAP = {"p": 0, "op": "map", "pg": 0, "n": 1, "prot": "rw", "kind": "priv", "res"
     ("operations", "problem"),
     [
         ([{"p": 0, "op": "jump"}], "operation 0: there are the operations map"),
-        ([{**MAP, "p": 1}], "p can not be 1"),
-        ([{**MAP, "prot": "x"}], "prot can not be 'x'"),
-        ([{**MAP, "n": 1 << 40}], "n can not be"),
+        ([{**MAP, "p": 1}], "p cannot be 1"),
+        ([{**MAP, "prot": "x"}], "prot cannot be 'x'"),
+        ([{**MAP, "n": 1 << 40}], "n cannot be"),
         ([{**MAP, "boff": 1 << 40}], "boff or blen is out of range"),
         ([{"p": 0, "op": "w", "res": "ok"}], "lacks pg, slot, val"),
         ([{"p": 0, "op": "exit", "res": "ok"}, MAP], "operation 1: process 0 does not run"),
@@ -104,7 +104,7 @@ def test_a_sequence_that_can_not_be_is_an_error(
 ) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps({"id": "a", "pages": 4, "procs": 1, "ops": operations}))
-    with pytest.raises(InputError, match=f"x.jsonl:1: is no sequence of a corpus: .*{problem}"):
+    with pytest.raises(InputError, match=f"x.jsonl:1: is not a sequence of a corpus: .*{problem}"):
         run(path)
 
 

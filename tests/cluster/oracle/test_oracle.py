@@ -32,7 +32,7 @@ def test_sqlite_faults_where_the_recorded_kernel_faulted() -> None:
     assert faulted(model, Label.ZERO_PAGE_WRITE) == (7, 7)
     assert model.recall == 1.0
     assert (faulted(model, Label.RETOUCH), model.precision) == ((10_312, 0), 1.0)
-    # Who ignores advice misses every fault that follows it, and no other.
+    # ignoring advice misses the faults that follow it, and no others
     assert faulted(model, Label.AFTER_DONTNEED) == (6_504, 6_504)
     assert faulted(null, Label.AFTER_DONTNEED) == (6_504, 0)
     assert faulted(null, Label.FIRST_TOUCH) == faulted(model, Label.FIRST_TOUCH) == (3_803, 3_803)
@@ -40,7 +40,7 @@ def test_sqlite_faults_where_the_recorded_kernel_faulted() -> None:
 
 
 class Greedy:
-    """A guest whose releases take a page more at either end."""
+    """A guest whose releases take one more page at either end."""
 
     def __init__(self, guest: Workload) -> None:
         self._guest = guest
@@ -193,7 +193,7 @@ def test_the_command_tells_a_recording_from_a_scenario(
 def test_too_much_that_differs_exits_with_1(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    # faults that no kernel can have had: the pages were there all the time
+    # faults that no kernel can have had: the pages were present all the time
     lines = [*mmap(A, 0x1000), *write(A), *[line for _ in range(40) for line in write(A)]]
     path = tmp_path / "r.ft"
     path.write_bytes(recording_bytes(lines))

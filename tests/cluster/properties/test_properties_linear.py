@@ -1,4 +1,4 @@
-"""A verdict is a predicate on happens-before: every linear extension of a run gives the same."""
+"""A verdict is a predicate on happens-before: all linear extensions of a run have the same."""
 
 from random import Random
 

@@ -1,6 +1,6 @@
 """Random orders of random guests: correct machines keep their promises under every policy.
 
-A sample; what it found once is kept as scripts (tests/scripts/found-*.txt).
+A sample; what it has found is kept as scripts (tests/scripts/found-*.txt).
 """
 
 from random import Random
@@ -29,7 +29,7 @@ Channel = tuple[int, int, int, bool]
 
 
 class Tumble:
-    """One run in an order drawn from a seed: channels change how eager they are as it goes."""
+    """A run in an order drawn from a seed: channels vary in eagerness as it goes."""
 
     def __init__(self, setup: Setup, random: Random) -> None:
         self.machines = build(setup.wiring, setup.settings, setup.guest)
@@ -122,7 +122,7 @@ def test_promises_are_kept_by_all_other_calls(policy: str, grain: str) -> None:
 @pytest.mark.parametrize("machine", [name for name in MACHINES if name != "many-frames"])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_promises_are_kept_under_pressure(policy: str, machine: str) -> None:
-    """All calls, forks, and devices that pin memory, where frames are few; in one domain or two."""
+    """All calls, forks, and devices that pin memory, with few frames; in one domain or two."""
     for seed, grain in enumerate(("fine", "fused")):
         few = MACHINES[machine]
         setup = contended_setup(seed, policy, grain=grain, others=True, **few)

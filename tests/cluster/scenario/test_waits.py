@@ -1,4 +1,4 @@
-"""Threads that would wait for ever are refused, and told."""
+"""Threads that would wait forever are refused, and named."""
 
 import pytest
 

@@ -89,7 +89,6 @@ def test_blocks_are_cut_and_found_again_in_any_order(tmp_path: Path) -> None:
             writer.add_thread(ThreadInfo(str(number), 0, -1, initial=True))
         for index in range(count):
             for thread in range(2):
-                assert writer.next_index(thread) == index
                 assert writer.append(thread, Think(1000 * thread + index)) == index
         writer.finish(WorkloadMeta())
     workload = Workload.open(path)
@@ -141,7 +140,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(InputError, match=r"w\.hzw: can not be written: No space left"):
+    with pytest.raises(InputError, match=r"w\.hzw: cannot be written: No space left"):
         write_small(path)
     assert path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["w.hzw"]
@@ -179,7 +178,7 @@ def test_every_damaged_byte_is_found_or_harmless(tmp_path: Path) -> None:
                 workload = Workload.from_bytes(bytes(damaged))
             except InputError:
                 continue
-            # The name of the tool, or a bit of the zstd frame that means nothing.
+            # the name of the tool, or a meaningless bit of the zstd frame
             assert workload.digest == digest
             assert read_all(workload, 0) == SMALL
 

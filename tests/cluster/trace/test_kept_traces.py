@@ -1,4 +1,4 @@
-"""Recorded runs of earlier days: pytest's plugin replays them; their broken promises still break.
+"""Runs recorded earlier: pytest's plugin replays them; the promises that they broke still break.
 
 If machines were meant to change: bump MODEL in cluster/hosts/model.py and record the kept traces
 anew with `make retrace`.

@@ -1,4 +1,4 @@
-"""A trace replays to the same run, and a run that is not the same is found where it differs."""
+"""A trace replays to the same run; where a run differs, the difference is found."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def load_ones(self: Memory, src: int, m: Load) -> list[Effect]:
 
 
 def rewrite(path: Path, change: Callable[[int, Record], Record | None]) -> None:
-    """Write the trace anew, each record (by number) as `change` gives it."""
+    """Rewrite the trace, each record (by number) as `change` returns it."""
     with TraceReader(path) as reader:
         header, end, records = reader.header, reader.end, list(reader)
     with TraceWriter(path, header) as writer:
@@ -260,9 +260,9 @@ def test_a_timer_is_no_message_to_oneself(tmp_path: Path) -> None:
 
 
 def lose_a_log(path: Path, kind: str, seed: int, victim: int) -> int:
-    """Record half a live run; what the victim did since the half of that is lost.
+    """Record half a live run; lose what the victim did since half of that.
 
-    Gives what is known to be closed under causes: all logs were there at that time.
+    Returns what is known to be closed under causes: all logs were complete then.
     """
     laboratory = Laboratory(seed, kind)
     with TraceWriter(path, header_of(laboratory.setup, engine="ray-free", kind=kind)) as trace:

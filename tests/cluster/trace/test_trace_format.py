@@ -1,4 +1,4 @@
-"""The bytes of a trace: what was written is read, and nothing else is believed."""
+"""The bytes of a trace: what was written is read, and nothing else is accepted."""
 
 import struct
 import tracemalloc
@@ -58,7 +58,7 @@ def write(path: Path, records: list = RECORDS, end: End | None = END) -> Header:
 
 
 def blocks(data: bytes) -> list[tuple[int, bytes]]:
-    """Give (offset, tag) of each block."""
+    """Return (offset, tag) of each block."""
     found, at = [], len(MAGIC)
     while at < len(data):
         tag, _, stored, _ = BLOCK_HEAD.unpack_from(data, at)
@@ -74,7 +74,7 @@ def block(tag: bytes, raw: bytes, *, claim: int | None = None) -> bytes:
 
 
 def forge(path: Path, *bodies: bytes, header: dict | None = None) -> Path:
-    """Write a trace whose checksums are right, whatever is in it."""
+    """Write a trace with correct checksums, whatever is in it."""
     made = msgspec.to_builtins(header_of(contended(), engine="ray-free"), builtin_types=(bytes,))
     made |= header or {}
     path.write_bytes(
@@ -142,7 +142,7 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path) -> None:
     write(tmp_path / "whole.trace")
     data = bytearray((tmp_path / "whole.trace").read_bytes())
     path = tmp_path / "bad.trace"
-    for at in range(0, len(data), 3):  # each bit of every field is hit by some
+    for at in range(0, len(data), 3):  # every bit of every field is hit at some offset
         data[at] ^= 1 << at % 8
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"bad\.trace: "), TraceReader(path) as reader:
@@ -183,7 +183,7 @@ def test_what_is_no_file_is_told_apart(tmp_path: Path) -> None:
         TraceReader(tmp_path)
     with pytest.raises(InputError, match="No such file"):
         TraceReader(tmp_path / "none.trace")
-    with pytest.raises(InputError, match="can not be written: No such file"):
+    with pytest.raises(InputError, match="cannot be written: No such file"):
         write(tmp_path / "none" / "t.trace")
 
 
@@ -298,7 +298,7 @@ def test_a_writer_that_can_not_write_says_so(
 
         trace._file.close()
         monkeypatch.setattr(trace, "_file", Full())
-        with pytest.raises(InputError, match="can not be written: No space left on device"):
+        with pytest.raises(InputError, match="cannot be written: No space left on device"):
             trace.close()
 
 

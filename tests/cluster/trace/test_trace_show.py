@@ -1,4 +1,4 @@
-"""A trace as text: one line a delivery, whatever the trace holds, and only what was asked for."""
+"""A trace as text: a line per delivery, whatever the trace holds, and only what was asked for."""
 
 from io import StringIO
 from pathlib import Path
