@@ -6,14 +6,13 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from cluster.commands.calibrate import calibrate_command
 from cluster.commands.catalogue import policies_command, scenarios_command
-from cluster.commands.context import Composition
 from cluster.commands.corpus import corpus_command
 from cluster.commands.explore import explore_command
 from cluster.commands.hazards import hazards_command
@@ -97,34 +96,6 @@ for _command in (
     cli.add_command(_command)
 
 
-class _Metrics:
-    """The metrics of `dashboards` as the commands know them."""
-
-    def __init__(self, port: int) -> None:
-        from dashboards.metrics import MetricsServer
-
-        self._server = MetricsServer(port)
-        self.url = self._server.url
-
-    def begin(self, info: Mapping[str, str]) -> None:
-        self._server.metrics.begin(info)
-
-    def update(
-        self, totals: Mapping[str, int | Mapping[str, int]], simulated_ns: int, resident: int
-    ) -> None:
-        self._server.metrics.update(totals, simulated_ns, resident)
-
-    def close(self) -> None:
-        self._server.close()
-
-
-def _serve_metrics(port: int) -> _Metrics:
-    try:
-        return _Metrics(port)
-    except OSError as e:
-        raise InputError(f"--metrics-port {port}: {e.strerror}; 0 takes a free port") from e
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; results go to stdout, everything else to stderr."""
     args = list(sys.argv[1:] if argv is None else argv)
@@ -162,9 +133,8 @@ def _unexpected(error: Exception) -> int:
 
 
 def _run(args: list[str]) -> int:
-    composition = Composition(_serve_metrics, args)
     try:
-        code = cli.main(args, prog_name="holezero", standalone_mode=False, obj=composition)
+        code = cli.main(args, prog_name="holezero", standalone_mode=False, obj=args)
     except click.ClickException as e:
         e.show()
         return BAD_INPUT

@@ -1,5 +1,6 @@
 """`holezero run` and `holezero compare`: scenarios, recorded workloads and kept runs."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import click
 import msgspec
 
 from cluster.commands.compare_recording import compare_faults, is_recording
-from cluster.commands.context import Composition, MetricsServer, feed
 from cluster.commands.output.progress import progress
 from cluster.commands.output.tables import print_runs
 from cluster.commands.run_options import Choices, run_options
@@ -19,6 +19,8 @@ from cluster.results.json_text import json_text
 from cluster.results.summary import Summary, Verdict, encode
 from cluster.runs.inline_run import run_inline
 from cluster.runs.judged_run import INLINE, RAY_FREE, Engine, Finished, Options, Request, judge
+from dashboards.metrics import RunMetrics
+from dashboards.metrics_server import MetricsServer
 
 #: what `holezero compare` compares unless told otherwise
 COMPARED = ("fatal-hole", "flag-only", "madv-free", "dontneed-linux")
@@ -86,8 +88,6 @@ def _run_all(
     presets: tuple[str | None, ...],
 ) -> None:
     """Run under each preset in turn, print, and exit with the worst code."""
-    composition = context.find_object(Composition)
-    assert composition is not None
     # every policy is looked at before the first run starts
     if target.kept is not None and target.kept.model != MODEL:
         click.echo(
@@ -98,11 +98,12 @@ def _run_all(
     setups = [target.setup(list(choices.settings), p, choices.seed) for p in presets]
     done: list[Finished] = []
     with ExitStack() as stack:
-        server = None
+        metrics = None
         if choices.metrics_port is not None:
-            server = composition.serve_metrics(choices.metrics_port)
+            server = _serve(choices.metrics_port)
             stack.callback(server.close)
             click.echo(f"metrics: {server.url}", err=True)
+            metrics = server.metrics
         for setup in setups:
             out = choices.out
             if out is not None and len(setups) > 1:
@@ -110,9 +111,9 @@ def _run_all(
             request = Request(
                 name=target.name,
                 setup=setup,
-                options=_run_options(choices, target, out, composition),
+                options=_run_options(choices, target, out, context.find_object(list) or []),
             )
-            done.append(_run_one(request, choices, server))
+            done.append(_run_one(request, choices, metrics))
             if done[-1].signal:
                 break
     summaries = [one.summary for one in done]
@@ -123,10 +124,17 @@ def _run_all(
     context.exit(exit_code(done))
 
 
+def _serve(port: int) -> MetricsServer:
+    try:
+        return MetricsServer(port)
+    except OSError as e:
+        raise InputError(f"--metrics-port {port}: {e.strerror}; 0 takes a free port") from e
+
+
 def _run_options(
-    choices: Choices, target: Target, out: Path | None, composition: Composition
+    choices: Choices, target: Target, out: Path | None, typed: Sequence[str]
 ) -> Options:
-    """Give the options: as typed, else as in the manifest, else the defaults."""
+    """Return the options: as typed, else as in the manifest, else the defaults."""
     kept = target.kept
     known = Options()
     if kept is not None:
@@ -142,14 +150,14 @@ def _run_options(
         check=known.check if choices.check is None else choices.check == "on",
         limit_ops=known.limit_ops if choices.limit_ops is None else choices.limit_ops,
         out=out,
-        command=composition.argv,
+        command=typed,
     )
 
 
-def _run_one(request: Request, choices: Choices, server: MetricsServer | None) -> Finished:
+def _run_one(request: Request, choices: Choices, metrics: RunMetrics | None) -> Finished:
     title = request.setup.preset
     with progress(title, quiet=choices.quiet) as shown:
-        watches = shown if server is None else (*shown, feed(server, request))
+        watches = shown if metrics is None else (*shown, metrics.watch(request))
         request = msgspec.structs.replace(request, watches=watches)
         return judge(request, engine_of(request.options.engine), (InputError, LiveError))
 
@@ -174,7 +182,7 @@ def _print_json(summaries: list[Summary], *, several: bool) -> None:
 
 
 def exit_code(done: list[Finished]) -> int:
-    """Give the exit code of one or several runs: interrupted, violated, or well."""
+    """Return the exit code of one or several runs: interrupted, violated, or well."""
     signals = [one.signal for one in done if one.signal]
     if signals:
         return 128 + signals[0]

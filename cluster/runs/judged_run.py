@@ -189,7 +189,7 @@ def _summary(request: Request, ran: Ran, directory: Path) -> Summary:
         simulated_ns=outcome.simulated_ns if ran.results.timed else None,
         wall_s=round(ran.wall_s, 3),
         deliveries_per_s=round(outcome.deliveries / wall_s),
-        touches_per_s=round(sum(metrics.touches.values()) / wall_s),
+        touches_per_s=round(sum(metrics["touches"].values()) / wall_s),
         metrics=metrics,
         left_out=meta.left_out if meta else {},
         approximated=meta.approximated if meta else {},

@@ -81,13 +81,13 @@ def _about(one: Summary) -> Iterator[str]:
 
 
 def _print_killed(out: Console, one: Summary) -> None:
-    for killed in one.metrics.killed:
+    for killed in one.metrics["killed"]:
         text = Text(f"{one.preset}: out of memory: ", style="bold red")
         told = (
-            f"process {killed.process} was killed, with {killed.resident_pages:,} pages resident, "
-            f"{killed.swapped_pages:,} in swap and {killed.free_frames:,} frames free; what it did "
-            "not do any more is in no figure: give the machine more frames or swap "
-            "(machine.frames, machine.swap_slots)"
+            f"process {killed['process']} was killed, with {killed['resident_pages']:,} pages "
+            f"resident, {killed['swapped_pages']:,} in swap and {killed['free_frames']:,} frames "
+            "free; what it did not do any more is in no figure: give the machine more frames or "
+            "swap (machine.frames, machine.swap_slots)"
         )
         text.append(told, style="default")
         out.print(text)
