@@ -26,6 +26,7 @@ from cluster.runs.run_directory import (
     point_latest,
     write_atomically,
 )
+from cluster.runs.run_failed import RunFailedError
 from cluster.runs.run_log import RunLog
 from cluster.scenario.setup import Setup, policy_changes
 from cluster.workload.reader import Workload
@@ -97,23 +98,13 @@ class Finished(msgspec.Struct, frozen=True):
     signal: int
 
 
-class RunFailedError(Exception):
-    """A run ended by an error of the program; what it left behind is in `directory`."""
-
-    def __init__(self, directory: Path, log: Path, error: BaseException) -> None:
-        """Say which error, and where its log is."""
-        super().__init__(f"{type(error).__name__}: {error}")
-        self.directory = directory
-        self.log = log
-
-
 def judge(request: Request, engine: Engine, expected: tuple[type[Exception], ...]) -> Finished:
     """Make a run and keep it.
 
     expected: errors that say enough by themselves; they go through after they are logged.
 
     Raises:
-        InputError: the run directory can not be written.
+        InputError: the run directory cannot be written.
         RunFailedError: anything unexpected; manifest, log and what there is of a trace are kept.
     """
     directory = make_run_directory(request.name, request.setup.preset, request.options.out)

@@ -85,7 +85,7 @@ def read(path: Path) -> tuple[Manifest, Scenario]:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
         scenario = msgspec.convert(manifest.scenario, Scenario)
     except OSError as e:
-        raise InputError(f"{path}: can not be read: {e.strerror}.") from e
+        raise InputError(f"{path}: cannot be read: {e.strerror}.") from e
     except msgspec.MsgspecError as e:
         raise InputError(f"{path}: is no manifest of a run: {e}") from e
     if (manifest.schema, manifest.version) != (SCHEMA, VERSION):

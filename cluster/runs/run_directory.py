@@ -56,7 +56,7 @@ def make_run_directory(name: str, preset: str, out: Path | None) -> Path:
         kept beside it, as `out.1`.
 
     Raises:
-        InputError: it can not be made, or `out` holds something else than a run.
+        InputError: it cannot be made, or `out` holds something else than a run.
     """
     if out is not None:
         return _given_directory(out)
@@ -103,7 +103,7 @@ def point_latest(run: Path) -> None:
     """Let `latest` beside the run point to it; nothing happens for folders outside `runs/`.
 
     Raises:
-        InputError: the link can not be written.
+        InputError: the link cannot be written.
     """
     if run.parent != RUNS:
         return
@@ -117,4 +117,4 @@ def point_latest(run: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(f"{path}: can not be written: {error.strerror}.")
+    return InputError(f"{path}: cannot be written: {error.strerror}.")

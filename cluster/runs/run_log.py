@@ -25,13 +25,13 @@ class RunLog:
         """Open the log for appending.
 
         Raises:
-            InputError: the file can not be written.
+            InputError: the file cannot be written.
         """
         self.path = path
         try:
             self._file: TextIO = path.open("a", encoding="utf-8")
         except OSError as e:
-            raise InputError(f"{path}: can not be written: {e.strerror}.") from e
+            raise InputError(f"{path}: cannot be written: {e.strerror}.") from e
         self._logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
             structlog.WriteLogger(self._file),
             processors=[

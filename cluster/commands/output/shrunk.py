@@ -1,61 +1,18 @@
-"""A trace made small: shrunk, written, and told, by `shrink` and `hunt` alike."""
+"""A trace made small, as `shrink` and `hunt` print it or give it as JSON."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from cluster.commands.output.story import print_story
-from cluster.explore.found.named import read_order
-from cluster.explore.found.shrink import Effort, ShrinkError, Shrunk, shrink
-from cluster.explore.found.story import Story, tell
-from cluster.explore.found.witness import VIOLATED, write_witness
-from cluster.trace.format import SUFFIX
+from cluster.explore.found.shrink import Shrunk
+from cluster.explore.found.small import Small
 
 _SIZES = ("cores", "threads", "instructions", "deliveries")
 
 
-class Small(msgspec.Struct, frozen=True):
-    """What is left, and where it is."""
-
-    trace: Path
-    shrunk: Shrunk
-    story: Story
-
-
-def small_name(trace: Path) -> Path:
-    """Name the small trace beside the other."""
-    return trace.with_name(f"{trace.name.removesuffix(SUFFIX)}.small{SUFFIX}")
-
-
-def make_small(
-    trace: Path,
-    target: Path,
-    *,
-    workload: Path | None,
-    effort: Effort | None = None,
-    show: Callable[[str], None],
-) -> Small:
-    """Shrink what a trace breaks and write it to `target`; `show` hears how far it is.
-
-    Raises:
-        InputError: the trace can not be used or breaks nothing, or the target can not be written.
-    """
-    recorded = read_order(trace, workload)
-
-    def watch(shrunk: Shrunk, tried: str) -> None:
-        show(f"shrinks: {_size_text(shrunk.now)}; tries {tried[:50]}")
-
-    try:
-        shrunk = shrink(recorded.setup, recorded.path, effort=effort, watch=watch)
-    except ShrinkError as e:
-        if recorded.verdict:
-            raise
-        raise ShrinkError(f"{e}; but the trace is cut short, and has no more") from e
-    write_witness(target, shrunk.setup, shrunk.path, VIOLATED + shrunk.promise)
-    return Small(target, shrunk, tell(shrunk.setup, shrunk.path))
+def shrinking_text(shrunk: Shrunk, tried: str) -> str:
+    """Say how far shrinking is, and what is tried next."""
+    return f"shrinks: {_size_text(shrunk.now)}; tries {tried[:50]}"
 
 
 def _size_text(size: tuple[int, ...]) -> str:
@@ -63,7 +20,7 @@ def _size_text(size: tuple[int, ...]) -> str:
 
 
 def small_fields(small: Small) -> dict[str, object]:
-    """Give it for JSON."""
+    """Return it for JSON."""
     shrunk = small.shrunk
     return {
         "trace": str(small.trace),

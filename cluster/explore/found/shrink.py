@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.found.effort import Effort
 from cluster.explore.found.named import Named, along, channels, named
 from cluster.explore.found.simpler import Simpler, simpler, size, tidied
 from cluster.explore.search import Explored, explore
@@ -24,24 +25,9 @@ from cluster.input_error import InputError
 from cluster.scenario.scenario import Scenario
 from cluster.scenario.setup import Setup, prepare
 
-#: orders drawn for a candidate that the order at hand does not show, by each of two strategies
-DRAWN = 60
-#: and at most so many deliveries of them
-DELIVERIES = 25_000
-#: states to which the shortest order is looked for
-STATES = 100_000
-
 
 class ShrinkError(InputError):
     """An order that can not be shrunk; says why."""
-
-
-class Effort(msgspec.Struct, frozen=True, kw_only=True):
-    """How hard to try."""
-
-    drawn: int = DRAWN
-    deliveries: int = DELIVERIES
-    states: int = STATES
 
 
 class Shrunk(msgspec.Struct, kw_only=True):

