@@ -61,7 +61,7 @@ def shrink_command(
     from cluster.commands.actions.shrinking import shrink_trace
     from cluster.commands.given.traces import trace_file
     from cluster.commands.output.console import console
-    from cluster.commands.output.shrunk import print_small, small_fields
+    from cluster.commands.output.found.shrunk import print_small, small_fields
     from cluster.explore.found.small import small_name
     from cluster.results.json_text import json_text
 

@@ -8,9 +8,9 @@ import msgspec
 
 from cluster.commands import exit_codes
 from cluster.commands.given.target import find
-from cluster.commands.output.hunt_result import Result, encode, found_text, show_result
+from cluster.commands.output.found.hunt_result import Result, encode, found_text, show_result
+from cluster.commands.output.found.shrunk import shrinking_text
 from cluster.commands.output.progress import spinner
-from cluster.commands.output.shrunk import shrinking_text
 from cluster.explore.found.shrink import ShrinkError, Shrunk
 from cluster.explore.found.small import make_small, small_name
 from cluster.live.errors import LiveError

@@ -11,7 +11,7 @@ import msgspec
 from cluster.commands import exit_codes
 from cluster.commands.given.target import Target
 from cluster.commands.output.progress import progress
-from cluster.commands.output.runs_table import print_runs
+from cluster.commands.output.runs.table import print_runs
 from cluster.hosts.model import MODEL
 from cluster.input_error import InputError
 from cluster.live.errors import LiveError

@@ -12,8 +12,8 @@ import msgspec
 from cluster.commands import exit_codes
 from cluster.commands.given.budget import budget_of
 from cluster.commands.given.target import find
+from cluster.commands.output.found.search_result import Result, how_far, keep, show_result
 from cluster.commands.output.progress import Pace, spinner
-from cluster.commands.output.search_result import Result, how_far, keep, show_result
 from cluster.explore.checkpoint import Keeper
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.footprint import Dependency

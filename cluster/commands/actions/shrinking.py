@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cluster.commands.given.traces import workload_beside
+from cluster.commands.output.found.shrunk import shrinking_text
 from cluster.commands.output.progress import spinner
-from cluster.commands.output.shrunk import shrinking_text
 from cluster.explore.found.effort import Effort
 from cluster.explore.found.shrink import ShrinkError, Shrunk, StopShrinking
 from cluster.explore.found.small import Small, make_small

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from cluster.commands.output.measured import duration
+from cluster.commands.output.runs.measured import duration
 from cluster.importers.recording.lines import Progress as ShowProgress
 from cluster.importers.recording.lines import no_progress
 from cluster.results.meter import Results

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 
 from actors.facts import EntriesGone, Fact
 from cluster.__main__ import main
-from cluster.commands.output.measured import measured
+from cluster.commands.output.runs.measured import measured
 from cluster.results import measures
 from cluster.results.figures import read
 from cluster.results.measure import (

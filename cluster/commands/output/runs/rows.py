@@ -6,7 +6,7 @@ time that it took here, what a recording left out) is written out here.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from cluster.commands.output.measured import Line, duration, measured
+from cluster.commands.output.runs.measured import Line, duration, measured
 from cluster.results.measure import Section
 from cluster.results.summary import Summary
 

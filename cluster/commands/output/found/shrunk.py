@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from cluster.commands.output.story import print_story
+from cluster.commands.output.found.story import print_story
 from cluster.explore.found.shrink import Shrunk
 from cluster.explore.found.small import Small
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cluster.commands.output.console import console
-from cluster.commands.output.shrunk import print_small, small_fields
+from cluster.commands.output.found.shrunk import print_small, small_fields
 from cluster.explore.found.small import Small
 from cluster.live.hunt import Find, Hunted
 from cluster.live.hunt_plan import Plan

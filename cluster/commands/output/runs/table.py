@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.commands.output.console import console
-from cluster.commands.output.rows import sections
+from cluster.commands.output.runs.rows import sections
 from cluster.results.summary import Summary
 
 _VERDICT_STYLE = {"held": "green", "violated": "bold red", "unchecked": "yellow"}
