@@ -147,6 +147,11 @@ class Reclaimed(Fact, frozen=True):
     holes: int
     free: int
 
+    @property
+    def clean(self) -> int:
+        """Return how many were clean."""
+        return self.pages - self.holes - self.free
+
 
 class SwapWritten(Fact, frozen=True):
     """vm: `pages` pages were written to swap."""

@@ -10,8 +10,8 @@ from actors.messages import Invalidated, Ipi, Shoot, ZeroFrames
 from actors.operation import OpKind
 from actors.wiring import build
 from cluster.hosts.inline import InlineHost
+from cluster.results.figures import Metrics
 from cluster.results.meter import Results
-from cluster.results.run_metrics import Metrics
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import prepare
 from kernel.costs import Profile
@@ -113,7 +113,7 @@ def _with_sharers(cores: int, program: Program, shared: str) -> Threads:
 def mprotect_ns(profile: Profile, cores: int) -> float:
     """Measure the time of an mprotect of one page that threads on `cores` cores use."""
     threads = _with_sharers(cores, ["protect 0x100 1 r"], "0x100")
-    total = run(profile, threads, preset="unmap").metrics.operations["mprotect"].total_ns
+    total = run(profile, threads, preset="unmap").metrics["operations"]["mprotect"]["total_ns"]
     return float(total or 0)
 
 
@@ -121,7 +121,7 @@ def shootdown_ns(profile: Profile, cores: int, sockets: int) -> float:
     """Measure how long the initiator waits for all other cores, for one page."""
     threads = _with_sharers(cores, ["protect 0x100 1 r"], "0x100")
     watch = run(profile, threads, preset="unmap", sockets=sockets, domains=sockets)
-    return float(watch.metrics.shootdown_wait.total_ns or 0)
+    return float(watch.metrics["shootdown_wait"]["total_ns"] or 0)
 
 
 def _shot(profile: Profile, pages: int, invalidate: Invalidate = Invalidate.EAGER_IPI) -> Watch:
@@ -140,7 +140,7 @@ def shootdown_page_ns(profile: Profile) -> float:
     found = []
     for pages in (_FEW, _MANY):
         watch = _shot(profile, pages)
-        call = watch.metrics.operations["mprotect"].total_ns or 0
+        call = watch.metrics["operations"]["mprotect"]["total_ns"] or 0
         found.append(call + watch.spent[Ipi][0])
     return (found[1] - found[0]) / (_MANY - _FEW)
 
@@ -155,7 +155,7 @@ def fixed_in_pages(profile: Profile, invalidate: Invalidate) -> float:
 def fault_ns(profile: Profile) -> float:
     """Measure a zero-fill fault, from the failed walk to the new entry."""
     watch = run(profile, [(0, [f"map 0x100 {_MANY}", f"store 0x100 {_MANY}"])], preset="unmap")
-    return float(watch.metrics.fault_latency.mean_ns or 0)
+    return float(watch.metrics["fault_latency"]["mean_ns"] or 0)
 
 
 def zap_page_ns(profile: Profile) -> float:
@@ -164,7 +164,7 @@ def zap_page_ns(profile: Profile) -> float:
     for pages in (_FEW, _MANY):
         program = [f"map 0x100 {pages}", f"store 0x100 {pages}", f"dontneed 0x100 {pages}"]
         watch = run(profile, [(0, program)], preset="dontneed-linux")
-        call = watch.metrics.operations["advise_dontneed"].total_ns or 0
+        call = watch.metrics["operations"]["advise_dontneed"]["total_ns"] or 0
         found.append(call - watch.spent[Shoot][0])
     return (found[1] - found[0]) / (_MANY - _FEW)
 

@@ -1,1 +1,1 @@
-"""The command line, one module a command; `cluster.__main__` puts them together."""
+"""The command line, one module a command: what may be typed, and what it means."""

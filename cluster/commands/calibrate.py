@@ -1,20 +1,12 @@
 """`holezero calibrate`: profiles against published measurements, and a profile of this machine."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.text import Text
 
-from cluster.calibration.experiments import Finding, check
-from cluster.calibration.host_profile import measure_host
-from cluster.commands.output.tables import console, plain_table
+from cluster.commands import exit_codes
+from cluster.commands.given import names
 from cluster.input_error import InputError
-from cluster.results.json_text import json_text
-from cluster.scenario.profile import load_profile
-from cluster.scenario.shipped import shipped
-
-OUTSIDE = 1
 
 
 @click.command("calibrate", short_help="Check cost profiles, or measure this machine.")
@@ -25,6 +17,7 @@ OUTSIDE = 1
     "profiles",
     multiple=True,
     metavar="NAME",
+    shell_complete=names.profiles,
     show_default="all that ship",
     help="With --check: a shipped profile or a TOML file; may be given several times.",
 )
@@ -61,7 +54,7 @@ def calibrate_command(
     holezero calibrate --host -o my-machine.toml
     holezero compare main-job --set machine.profile=my-machine.toml
 
-    Exit codes: 0 within tolerance, 1 something is not, 2 bad input, or it can not be measured.
+    Exit codes: 0 within tolerance, 1 something is not, 2 bad input, or it cannot be measured.
     """  # noqa: D301 - click's mark for lines that stay as they are
     if checks == host:
         raise InputError("calibrate: give either --check or --host")
@@ -69,6 +62,12 @@ def calibrate_command(
     if host:
         _measure(output, quiet=quiet)
         return
+    from cluster.calibration.experiments import check
+    from cluster.commands.output.calibration import print_findings
+    from cluster.results.json_text import json_text
+    from cluster.scenario.profile import load_profile
+    from cluster.scenario.shipped import shipped
+
     known = shipped("profiles", ".toml")
     findings = [
         finding for name in profiles or known for finding in check(load_profile(name), known)
@@ -76,8 +75,9 @@ def calibrate_command(
     if as_json:
         click.echo(json_text({"findings": findings}))
     else:
-        _print(findings)
-    context.exit(OUTSIDE if any(one.within is False for one in findings) else 0)
+        print_findings(findings)
+    outside = any(one.within is False for one in findings)
+    context.exit(exit_codes.VIOLATED if outside else 0)
 
 
 def _refuse_idle(
@@ -91,6 +91,8 @@ def _refuse_idle(
 
 
 def _measure(output: Path | None, *, quiet: bool) -> None:
+    from cluster.calibration.host_profile import measure_host
+
     def tell(text: str) -> None:
         if not quiet:
             click.echo(text, err=True)
@@ -102,33 +104,5 @@ def _measure(output: Path | None, *, quiet: bool) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as e:
-        raise InputError(f"--output {output}: can not be written: {e.strerror}") from e
+        raise InputError(f"--output {output}: cannot be written: {e.strerror}") from e
     tell(f"written: {output}; use it with --set machine.profile={output}")
-
-
-def _print(findings: Sequence[Finding]) -> None:
-    out = console()
-    headings = ("experiment", "what", "expected", "measured", "tolerance", "verdict", "source")
-    for name in dict.fromkeys(one.profile for one in findings):
-        out.print(Text(name, style="bold"))
-        table = plain_table(out, *headings)
-        for one in findings:
-            if one.profile == name:
-                low, high = one.expected
-                expected = f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
-                table.add_row(
-                    one.experiment,
-                    one.about,
-                    f"{expected} {one.unit}",
-                    "-" if one.measured is None else f"{one.measured:,g} {one.unit}",
-                    f"{one.tolerance_percent} %",
-                    _verdict(one),
-                    one.source,
-                )
-        out.print(table)
-
-
-def _verdict(one: Finding) -> Text:
-    if one.within is None:
-        return Text(f"not run: {one.not_run}", style="dim")
-    return Text("within", style="green") if one.within else Text("NOT WITHIN", style="bold red")

@@ -1,21 +1,11 @@
 """`holezero corpus`: the recorded answers of a real kernel against the simulated one."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
-import msgspec
-from rich.text import Text
 
-from cluster.commands.output.progress import progress_bar
-from cluster.commands.output.tables import console, plain_table
-from cluster.corpus import judging
-from cluster.corpus.program import ALWAYS, AS_RECORDED, HOLE_ZERO, LINUX, NEVER, RANDOM
-from cluster.results.json_text import json_text
-
-DIFFERS = 1
-_SHOWN = 10
-_ABOUT = {LINUX: "the recorded calls", HOLE_ZERO: "with HOLE and ZERO as real calls"}
+from cluster.commands import exit_codes
+from cluster.corpus.program import ALWAYS, AS_RECORDED, NEVER, RANDOM
 
 
 @click.command("corpus", short_help="Compare with recorded answers of a real kernel.")
@@ -55,56 +45,17 @@ def corpus_command(
 
     Exit codes: 0 nothing differed and no promise was broken, 1 something did, 2 bad input.
     """  # noqa: D301 - click's mark for lines that stay as they are
+    from cluster.commands.output.corpus_result import WAYS, encode, print_reports
+    from cluster.commands.output.progress import progress_bar
+    from cluster.corpus import judging
+
     reports = {}
-    for way, about in _ABOUT.items():
+    for way, about in WAYS.items():
         with progress_bar(f"{file.name}, {about}", quiet=quiet) as show:
             reports[way] = judging.run(file, way, reclaim=reclaim, seed=seed, progress=show)
     if as_json:
-        both = {"reclaim": reclaim, "seed": seed, **_json(reports[LINUX])}
-        both["hole_zero"] = _json(reports[HOLE_ZERO])
-        click.echo(json_text(both))
+        click.echo(encode(reports, reclaim=reclaim, seed=seed))
     else:
-        _print(reports)
+        print_reports(reports)
     bad = any(report.differed or report.violations for report in reports.values())
-    context.exit(DIFFERS if bad else 0)
-
-
-def _json(report: judging.Report) -> dict[str, object]:
-    found: dict[str, object] = msgspec.to_builtins(report)
-    return {
-        **found,
-        "differed": len(report.differed),
-        "violations": len(report.violations),
-        "differences": found["differed"],
-        "broken": found["violations"],
-    }
-
-
-def _print(reports: dict[str, judging.Report]) -> None:
-    out = console()
-    table = plain_table(out, "operations", *(_ABOUT[way] for way in reports))
-    rows: dict[str, Callable[[judging.Report], int]] = {
-        "agreed": lambda one: one.agreed,
-        "  of these by an alternative": lambda one: one.alternatives,
-        "differed": lambda one: len(one.differed),
-        "not applicable": lambda one: one.not_applicable.total(),
-    }
-    for name, count in rows.items():
-        table.add_row(name, *(f"{count(report):,}" for report in reports.values()))
-    reasons = sorted(set().union(*(report.not_applicable for report in reports.values())))
-    for reason in reasons:
-        counts = (f"{report.not_applicable[reason]:,}" for report in reports.values())
-        table.add_row(f"  {reason}", *counts)
-    table.add_row(
-        "whole sequences", *(f"{report.whole_sequences:,}" for report in reports.values())
-    )
-    table.add_row("broken promises", *(f"{len(r.violations):,}" for r in reports.values()))
-    out.print(table)
-    for report in reports.values():
-        for one in report.differed[:_SHOWN]:
-            text = f"{one.sequence}, operation {one.index}: {one.operation}: recorded "
-            out.print(Text(f"{text}{one.expected}, simulated {one.simulated}", style="red"))
-        if len(report.differed) > _SHOWN:
-            out.print(f"and {len(report.differed) - _SHOWN:,} more, all with --json")
-        for broken in report.violations[:_SHOWN]:
-            out.print(Text(f"broken promise: {broken}", style="red"))
+    context.exit(exit_codes.VIOLATED if bad else 0)

@@ -4,21 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import msgspec
 
-from cluster.commands.output.progress import progress_bar
-from cluster.commands.output.tables import console
-from cluster.importers.faults import import_faults
-from cluster.importers.options import AssumedTouch, ImportOptions, ReuseRange
-from cluster.importers.recording.lines import Progress as ShowProgress
-from cluster.importers.report import ImportReport, report_table
-from cluster.importers.strace import import_strace
+from cluster.importers.options import AssumedTouch, ReuseRange
 
-_Import = Callable[[Path, Path, ImportOptions, ShowProgress], ImportReport]
 _Command = Callable[..., None]
 
 
-@click.group("import")
+@click.group("import", short_help="Turn a recording of a real program into a workload (.hzw).")
 def import_group() -> None:
     """Turn a recording of a real program into a workload (.hzw) that scenarios can run.
 
@@ -92,8 +84,11 @@ def faults_command(
     exact where the program gave memory back with MADV_DONTNEED. Linux keeps pages mapped after
     MADV_FREE: recordings named *_free2dn had it turned into MADV_DONTNEED to show the touches.
     """
-    options = _options(choices | {"file_touches": not no_file_faults})
-    _run(import_faults, recording, out, options, as_json=as_json)
+    from cluster.commands.actions.importing import import_recording
+    from cluster.importers.faults import import_faults
+
+    choices["file_touches"] = not no_file_faults
+    import_recording(import_faults, recording, out, choices, as_json=as_json)
 
 
 @import_group.command("strace")
@@ -126,19 +121,7 @@ def strace_command(recording: Path, out: Path, *, as_json: bool, **choices: obje
     Record one with: strace -f -ttt -T -o FILE -e
     trace=%memory,clone,clone3,fork,vfork,execve,exit,exit_group PROGRAM
     """
-    _run(import_strace, recording, out, _options(choices), as_json=as_json)
+    from cluster.commands.actions.importing import import_recording
+    from cluster.importers.strace import import_strace
 
-
-def _options(choices: dict[str, object]) -> ImportOptions:
-    return msgspec.convert(choices, ImportOptions)
-
-
-def _run(
-    import_recording: _Import, recording: Path, out: Path, options: ImportOptions, *, as_json: bool
-) -> None:
-    with progress_bar(recording.name, quiet=False) as show:
-        report = import_recording(recording, out, options, show)
-    if as_json:
-        click.echo(report.to_json())
-    else:
-        console().print(report_table(report))
+    import_recording(import_strace, recording, out, choices, as_json=as_json)

@@ -4,18 +4,15 @@ import re
 from pathlib import Path
 
 import click
-from rich.text import Text
 
-from cluster.commands.output.tables import console, plain_table
-from cluster.scenario.profile import load_profile, profile_path, values
-from cluster.scenario.shipped import shipped
+from cluster.commands.given import names
 
 _TABLE = re.compile(r"\s*\[(\w+)\]")
 _ENTRY = re.compile(r"\s*(\w+)\s*=\s*[^#]*(?:#\s*(.*))?")
 
 
 def sources(path: Path) -> dict[tuple[str, str], str]:
-    """Give what a profile's file says beside each value, by table and key."""
+    """Return what a profile's file says beside each value, by table and key."""
     found: dict[tuple[str, str], str] = {}
     table = ""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -27,13 +24,13 @@ def sources(path: Path) -> dict[tuple[str, str], str]:
 
 
 def about(path: Path) -> str:
-    """Give the first sentence of a profile's file."""
+    """Return the first sentence of a profile's file."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("#").strip().partition(". ")[0].rstrip(".")
 
 
 @click.command("profiles", short_help="List the cost profiles, or explain one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names.profiles)
 def profiles_command(name: str | None) -> None:
     """List the cost profiles that ship, or print one: each value and where it comes from.
 
@@ -44,6 +41,12 @@ def profiles_command(name: str | None) -> None:
     holezero profiles
     holezero profiles x86-invlpgb
     """  # noqa: D301 - click's mark for lines that stay as they are
+    from rich.text import Text
+
+    from cluster.commands.output.console import console, plain_table
+    from cluster.scenario.profile import load_profile, profile_path, values
+    from cluster.scenario.shipped import shipped
+
     out = console()
     if name is None:
         table = plain_table(out, "profile", "what it is")

@@ -4,14 +4,9 @@ from pathlib import Path
 
 import click
 
-from cluster.commands.output.progress import spinner
-from cluster.commands.output.shrunk import make_small, print_small, small_fields, small_name
-from cluster.commands.output.tables import console
-from cluster.commands.replay import trace_file, workload_beside
-from cluster.explore.found.shrink import Effort, ShrinkError, StopShrinking
+from cluster.commands import exit_codes
+from cluster.explore.found.effort import Effort
 from cluster.input_error import InputError
-from cluster.results.json_text import json_text
-from cluster.runs.interruption import interruptible
 
 
 @click.command("shrink", short_help="Make what broke a promise small, and tell it as a story.")
@@ -60,30 +55,24 @@ def shrink_command(
     holezero explore hazard-no-restart-after-busy --strategy pct
     holezero shrink runs/latest
 
-    Exit codes: 0 it is written, 2 the trace can not be used, or breaks no promise, 130 interrupted
+    Exit codes: 0 it is written, 2 the trace cannot be used, or breaks no promise, 130 interrupted
     (143: by SIGTERM): as small as it is by then, it is written.
     """  # noqa: D301 - click's mark for lines that stay as they are
+    from cluster.commands.actions.shrinking import shrink_trace
+    from cluster.commands.given.traces import trace_file
+    from cluster.commands.output.console import console
+    from cluster.commands.output.found.shrunk import print_small, small_fields
+    from cluster.explore.found.small import small_name
+    from cluster.results.json_text import json_text
+
     path = trace_file(trace)
     target = out or small_name(path)
     if not target.parent.is_dir():
         raise InputError(f"--out {target}: there is no folder {target.parent}")
     effort = Effort(drawn=drawn, states=states)
-    with spinner("shrinks", quiet=quiet) as show, interruptible() as asked:
-
-        def told(text: str) -> None:
-            if asked.number:
-                raise StopShrinking
-            if show is not None:
-                show(text)
-
-        try:
-            small = make_small(
-                path, target, workload=workload_beside(path), effort=effort, show=told
-            )
-        except ShrinkError as e:
-            raise InputError(f"{path}: {e}") from e
+    small, signal = shrink_trace(path, target, effort, quiet=quiet)
     if as_json:
         click.echo(json_text(small_fields(small)))
     else:
         print_small(console(), small)
-    context.exit(128 + asked.number if asked.number else 0)
+    context.exit(exit_codes.of_signal(signal) if signal else 0)

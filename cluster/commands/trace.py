@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from cluster.commands.replay import DIFFERS, trace_file, workload_beside
-from cluster.replay.show import Filter, show
+from cluster.commands import exit_codes
 
 
 def number(text: str) -> int:
@@ -66,6 +65,9 @@ def show_command(
     holezero trace show runs/latest --actor core0 --from 0 --to 100000
     holezero trace show runs/latest --page 0x7f12f | less
     """  # noqa: D301 - click's mark for lines that stay as they are
+    from cluster.commands.given.traces import trace_file, workload_beside
+    from cluster.replay.show import Filter, show
+
     path = trace_file(trace)
     difference = show(
         path,
@@ -76,4 +78,4 @@ def show_command(
     )
     if difference is not None:
         click.echo(difference.text(), err=True)
-        context.exit(DIFFERS)
+        context.exit(exit_codes.DIFFERS)

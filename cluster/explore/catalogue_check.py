@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.found.effort import Effort
 from cluster.explore.found.named import along
-from cluster.explore.found.shrink import Effort, shrink
+from cluster.explore.found.shrink import shrink
 from cluster.explore.found.witness import VIOLATED, write_witness
 from cluster.explore.search import Finding, Watch, explore
 from cluster.explore.walk import Walks

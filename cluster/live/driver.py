@@ -16,8 +16,9 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.facts import Fact
 from cluster.hosts.host import Listener
+from cluster.live.errors import LiveError
 from cluster.live.host import Last, Status
-from cluster.live.outcome import Kill, LiveError
+from cluster.live.outcome import Kill
 from cluster.trace.writer import TraceWriter
 
 _STATUS = msgspec.msgpack.Decoder(Status)

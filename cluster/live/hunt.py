@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from cluster.explore.walk import crash
+from cluster.live.errors import MachineRaisedError
+from cluster.live.hunt_plan import Plan
 from cluster.live.judging import hear
-from cluster.live.outcome import MachineRaisedError
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
 from cluster.runs.interruption import interruptible
@@ -26,25 +27,6 @@ from cluster.trace.writer import TraceWriter
 #: trace of the current run; an error leaves it behind
 RUNNING_TRACE = f"running{SUFFIX}"
 FOUND = "run"
-#: with more runs, some would have the jitter of runs of the next seed
-RUNS_MAX = 1_000_000
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to hunt."""
-
-    runs: int
-    #: every actor draws the order of its mailbox, by another seed in every run
-    jitter: bool = False
-    seed: int = 0
-    #: go on after the first run that breaks a promise
-    all: bool = False
-    #: end a run after roughly so many deliveries
-    limit: int | None = None
-
-    def jitter_of(self, run: int) -> int | None:
-        """Return the seed of a run's jitter, different for each seed and run; None: no jitter."""
-        return self.seed * RUNS_MAX + run if self.jitter else None
 
 
 class Find(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from actors.machine import Machine
 from cluster.hosts.host import Listener
-from cluster.live.outcome import LiveError
+from cluster.live.errors import LiveError
 from cluster.properties.checker import Checker
 from cluster.replay.replaying import ReplayResult, replay
 from cluster.scenario.setup import Setup

@@ -25,14 +25,9 @@ from cluster.hosts.digest import combine
 from cluster.hosts.host import Listener
 from cluster.input_error import InputError
 from cluster.live.driver import ActorLostError, Driver
+from cluster.live.errors import LiveError, MachineRaisedError, WorkerDiedError
 from cluster.live.host import Last, MachineHost, Part
-from cluster.live.outcome import (
-    Kill,
-    LiveError,
-    LiveOutcome,
-    MachineRaisedError,
-    WorkerDiedError,
-)
+from cluster.live.outcome import Kill, LiveOutcome
 from cluster.live.own_code import own_code
 from cluster.replay.causal_cut import cut_to_causes
 from cluster.runs.judged_run import RAY_FREE

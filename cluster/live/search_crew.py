@@ -12,8 +12,8 @@ from actors.guest.script import Script
 from cluster.explore.choices import Chosen
 from cluster.explore.search import Explored, Watch, explore
 from cluster.input_error import InputError
+from cluster.live.errors import LiveError, WorkerDiedError
 from cluster.live.launch import connected
-from cluster.live.outcome import LiveError, WorkerDiedError
 from cluster.live.own_code import own_code
 from cluster.live.search_worker import Brief, ExploreWorker
 from cluster.runs.interruption import interruptible

@@ -52,7 +52,7 @@ class Histogram:
         self.total += value
 
     def percentile(self, percent: int) -> int:
-        """Give the value that `percent` of the values do not exceed (nearest rank); 0 if none."""
+        """Return the value that `percent` of the values do not exceed (nearest rank); 0 if none."""
         if not self.count:
             return 0
         rank = max(1, -(-self.count * percent // 100))

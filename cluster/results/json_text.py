@@ -4,5 +4,5 @@ import msgspec
 
 
 def json_text(value: object) -> bytes:
-    """Give a value as indented JSON, without a newline at its end."""
+    """Return a value as indented JSON, without a newline at its end."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2)

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from cluster.properties.violation import Violation
+from cluster.results.figures import Metrics
 from cluster.results.json_text import json_text
-from cluster.results.run_metrics import Metrics
 
 
 class Verdict(StrEnum):
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 
 def verdict_of(violations: Sequence[Violation] | None) -> Verdict:
-    """Give the verdict on broken promises; None: nobody looked."""
+    """Return the verdict on broken promises; None: nobody looked."""
     if violations is None:
         return Verdict.UNCHECKED
     return Verdict.VIOLATED if violations else Verdict.HELD
@@ -61,6 +61,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float
     deliveries_per_s: int
     touches_per_s: int
+    #: what it cost: every measure of `cluster.results.measures`, by its path
     metrics: Metrics
     #: recorded events that are in no figure, by kind
     left_out: dict[str, int]
@@ -73,5 +74,5 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(summary: Summary) -> bytes:
-    """Give the JSON of a summary: the bytes of `summary.json` and of `--json`."""
+    """Return the JSON of a summary: the bytes of `summary.json` and of `--json`."""
     return json_text(summary) + b"\n"

@@ -26,6 +26,7 @@ from cluster.runs.run_directory import (
     point_latest,
     write_atomically,
 )
+from cluster.runs.run_failed import RunFailedError
 from cluster.runs.run_log import RunLog
 from cluster.scenario.setup import Setup, policy_changes
 from cluster.workload.reader import Workload
@@ -95,16 +96,6 @@ class Finished(msgspec.Struct, frozen=True):
     summary: Summary
     directory: Path
     signal: int
-
-
-class RunFailedError(Exception):
-    """A run ended by an error of the program; what it left is in `directory`."""
-
-    def __init__(self, directory: Path, log: Path, error: BaseException) -> None:
-        """Say which error, and where its log is."""
-        super().__init__(f"{type(error).__name__}: {error}")
-        self.directory = directory
-        self.log = log
 
 
 def judge(request: Request, engine: Engine, expected: tuple[type[Exception], ...]) -> Finished:
@@ -189,7 +180,7 @@ def _summary(request: Request, ran: Ran, directory: Path) -> Summary:
         simulated_ns=outcome.simulated_ns if ran.results.timed else None,
         wall_s=round(ran.wall_s, 3),
         deliveries_per_s=round(outcome.deliveries / wall_s),
-        touches_per_s=round(sum(metrics.touches.values()) / wall_s),
+        touches_per_s=round(sum(metrics["touches"].values()) / wall_s),
         metrics=metrics,
         left_out=meta.left_out if meta else {},
         approximated=meta.approximated if meta else {},

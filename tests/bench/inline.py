@@ -57,7 +57,7 @@ def touches_of(setup: Setup) -> int:
     host = InlineHost(setup.wiring, machines, setup.latency(), listeners=(results,))
     host.start()
     host.run()
-    return sum(results.touches)
+    return sum(results.metrics()["touches"].values())
 
 
 def handlers_alone(setup: Setup) -> float:

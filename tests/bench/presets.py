@@ -24,8 +24,8 @@ from cluster.importers.options import ImportOptions
 from cluster.importers.recording.lines import no_progress
 from cluster.importers.strace import import_strace
 from cluster.input_error import InputError
+from cluster.results.figures import Metrics
 from cluster.results.meter import Results
-from cluster.results.run_metrics import Metrics
 from cluster.scenario.scenario import MachineTable, Scenario, WorkloadTable
 from cluster.scenario.setup import Setup, prepare
 from cluster.workload.reader import Workload
@@ -115,31 +115,31 @@ def show(name: str, workload: Workload, runs: dict[str, Ran]) -> None:
 def rows(ran: Ran) -> dict[str, str]:
     found = ran.metrics
     cells: dict[str, object] = {"deliveries": ran.deliveries}
-    cells |= {f"faults {cause}": count for cause, count in found.faults.items()}
-    cells |= {"faults": sum(found.faults.values()), "SIGSEGV": sum(found.segv.values())}
+    cells |= {f"faults {cause}": count for cause, count in found["faults"].items()}
+    cells |= {"faults": sum(found["faults"].values()), "SIGSEGV": sum(found["segv"].values())}
     cells |= {
-        "IPIs": found.ipis["sent"],
-        "shootdowns of others": found.shootdown_wait.count,
+        "IPIs": found["ipis"]["sent"],
+        "shootdowns of others": found["shootdown_wait"]["count"],
     }
-    cells["shootdown wait us p50/p99"] = spread(found.shootdown_wait)
-    cells |= {f"pages zeroed {how}": count for how, count in found.pages_zeroed.items()}
+    cells["shootdown wait us p50/p99"] = spread(found["shootdown_wait"])
+    cells |= {f"pages zeroed {how}": count for how, count in found["pages_zeroed"].items()}
     for kind in ("hole", "zero", "advise_free", "advise_dontneed", "munmap", "mmap"):
-        latency = found.operations.get(kind)
-        cells[f"{kind} calls"] = latency.count if latency else "-"
+        latency = found["operations"].get(kind)
+        cells[f"{kind} calls"] = latency["count"] if latency else "-"
         cells[f"{kind} us p50/p99"] = spread(latency) if latency else "-"
-    cells |= {f"reclaimed {what}": count for what, count in found.reclaimed.items()}
-    cells |= {f"swap {way}": count for way, count in found.swap.items()}
-    cells["calls that failed"] = sum(found.errors.values())
-    cells["resident peak"] = found.resident.peak_pages
-    cells["resident mean"] = round(found.resident.mean_pages)
+    cells |= {f"reclaimed {what}": count for what, count in found["reclaimed"].items()}
+    cells |= {f"swap {way}": count for way, count in found["swap"].items()}
+    cells["calls that failed"] = sum(found["errors"].values())
+    cells["resident peak"] = found["resident"]["peak_pages"]
+    cells["resident mean"] = round(found["resident"]["mean_pages"])
     cells |= {"simulated ms": ran.simulated_ns / 1e6, "wall s": ran.wall_s}
     return {row: text(cell) for row, cell in cells.items()}
 
 
-def spread(latency: object) -> str:
-    if latency.p50_ns is None:
+def spread(latency: dict[str, int]) -> str:
+    if latency["p50_ns"] is None:
         return "-"
-    return f"{latency.p50_ns / 1000:.1f}/{latency.p99_ns / 1000:.1f}"
+    return f"{latency['p50_ns'] / 1000:.1f}/{latency['p99_ns'] / 1000:.1f}"
 
 
 def text(cell: object) -> str:

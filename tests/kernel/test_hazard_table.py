@@ -11,7 +11,7 @@ import pytest
 from cluster.__main__ import main
 from cluster.documents.protocol_doc import render
 from cluster.input_error import InputError
-from cluster.results.run_metrics import Metrics
+from cluster.results.meter import Results
 from cluster.scenario.setup import policy_of
 from kernel.hazards.real_bugs import KIND_ABOUT, TABLE, Kind, Row, counts
 from kernel.hazards.switches import BY_NAME, CATALOGUE
@@ -69,7 +69,7 @@ def test_scripts_that_it_names_are_there() -> None:
 
 @pytest.mark.parametrize("row", of(Kind.POLICY), ids=lambda row: row.name)
 def test_policies_that_it_names_make_sense_and_do_not_promise_what_is_seen(row: Row) -> None:
-    assert row.seen_in in {*Property, *Metrics.__struct_fields__}
+    assert row.seen_in in {*Property, *Results().metrics()}
     for word in row.shown_by:
         found = list(_policies(word))
         assert found, f"no preset can have {word}"

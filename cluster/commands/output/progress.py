@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from cluster.commands.output.rows import duration
+from cluster.commands.output.runs.measured import duration
 from cluster.importers.recording.lines import Progress as ShowProgress
 from cluster.importers.recording.lines import no_progress
 from cluster.results.meter import Results
@@ -26,7 +26,7 @@ _UPDATE_EVERY_S = 0.2
 
 @contextmanager
 def spinner(text: str, *, quiet: bool) -> Iterator[Callable[[str], None] | None]:
-    """Show that something goes on; gives what changes the text, or None where nobody looks."""
+    """Show that something goes on: yield what changes the text, or None if nobody looks."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield None
@@ -38,14 +38,14 @@ def spinner(text: str, *, quiet: bool) -> Iterator[Callable[[str], None] | None]
 
 
 class Pace:
-    """Says when it is time to show again; and when a search or a run began."""
+    """Says when it is time to show again, and how fast a search or a run is."""
 
     def __init__(self) -> None:
         """Begin."""
         self._started_s = self._shown_s = time.monotonic()
 
     def due(self) -> bool:
-        """Say whether the last time is long enough ago."""
+        """Say whether the last time was long enough ago."""
         now_s = time.monotonic()
         if now_s - self._shown_s < _UPDATE_EVERY_S:
             return False
@@ -53,13 +53,13 @@ class Pace:
         return True
 
     def rate(self, count: int) -> float:
-        """Give so many as a number a second since the beginning."""
+        """Return how many a second that is, since the beginning."""
         return count / max(time.monotonic() - self._started_s, 1e-9)
 
 
 @contextmanager
 def progress(title: str, *, quiet: bool) -> Iterator[tuple[Watch, ...]]:
-    """Show deliveries, simulated time and rate; gives no watch where nobody looks.
+    """Show deliveries, simulated time and rate: yield a watch, or none if nobody looks.
 
     How long a run will be is not known before its end, so there is no bar and no estimate.
     """
@@ -79,7 +79,7 @@ def progress(title: str, *, quiet: bool) -> Iterator[tuple[Watch, ...]]:
 
 @contextmanager
 def progress_bar(name: str, *, quiet: bool) -> Iterator[ShowProgress]:
-    """Show how far a file is read; gives a function of bytes done and bytes to do."""
+    """Show how far a file is read: yield what takes bytes done and bytes to do."""
     watched = Console(stderr=True)
     if quiet or not watched.is_terminal:
         yield no_progress

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from cluster.explore.choices import Chosen, Strategy
+from cluster.explore.found.effort import Effort
 from cluster.explore.found.named import Named, along, channels, named
 from cluster.explore.found.simpler import Simpler, simpler, size, tidied
 from cluster.explore.search import Explored, explore
@@ -23,24 +24,9 @@ from cluster.input_error import InputError
 from cluster.scenario.scenario import Scenario
 from cluster.scenario.setup import Setup, prepare
 
-#: orders drawn by each of two strategies for a candidate in which the order at hand breaks nothing
-DRAWN = 60
-#: and at most so many deliveries in them
-DELIVERIES = 25_000
-#: most states searched for the shortest order
-STATES = 100_000
-
 
 class ShrinkError(InputError):
     """An order that cannot be shrunk; says why."""
-
-
-class Effort(msgspec.Struct, frozen=True, kw_only=True):
-    """How hard to try."""
-
-    drawn: int = DRAWN
-    deliveries: int = DELIVERIES
-    states: int = STATES
 
 
 class Shrunk(msgspec.Struct, kw_only=True):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cluster.__main__ import main
-from cluster.live.outcome import WorkerDiedError
+from cluster.live.errors import WorkerDiedError
 from cluster.replay.causal_cut import Cut
-from cluster.results.meter import SOMETIMES
+from cluster.results.sometimes import SOMETIMES_KEYS
 from cluster.scenario.scenario import load
 from cluster.scenario.setup import prepare
 from cluster.trace.format import End, header_of
@@ -77,7 +77,7 @@ def test_summary_is_what_json_prints_and_has_the_stable_keys(
     metrics = summary["metrics"]
     assert metrics["touches"] == {"loads": 8, "stores": 12}
     assert metrics["operations"]["hole"]["count"] == 3
-    assert tuple(metrics["sometimes"]) == SOMETIMES
+    assert tuple(metrics["sometimes"]) == SOMETIMES_KEYS
     assert metrics["resident"]["peak_pages"] >= 8
 
 
@@ -257,7 +257,7 @@ def test_a_worker_that_dies_exits_4(
     def die(*_: object) -> None:
         raise WorkerDiedError("core1", Path("x.trace"), Cut(12, 3, ""))
 
-    monkeypatch.setattr("cluster.commands.run.engine_of", lambda _: die)
+    monkeypatch.setattr("cluster.commands.actions.runs.engine_of", lambda _: die)
     assert main(["run", "small.toml"]) == 4
     error = capsys.readouterr().err
     assert error.startswith("holezero: the process of core1 died: x.trace keeps 12 deliveries")

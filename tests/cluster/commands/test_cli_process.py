@@ -67,7 +67,7 @@ def test_a_closed_pipe_is_no_news(command: str) -> None:
         assert running.wait(30) == 141
 
 
-def test_output_that_can_not_be_written_is_an_error_without_traceback() -> None:
+def test_output_that_cannot_be_written_is_an_error_without_traceback() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*HOLEZERO, "hazards"],
@@ -78,7 +78,7 @@ def test_output_that_can_not_be_written_is_an_error_without_traceback() -> None:
             env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(Path.cwd())},
         )
     assert done.returncode == 2
-    assert "standard output: can not be written: No space left on device" in done.stderr
+    assert "standard output: cannot be written: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(Path.cwd().glob("holezero-*.log")) == []
 

@@ -91,7 +91,7 @@ def test_all_keeps_one_trace_a_property(capsys: pytest.CaptureFixture[str]) -> N
     assert kept["wall_s"] > 0
 
 
-def test_a_folder_that_can_not_be_had_is_told_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be_had_is_told_first(capsys: pytest.CaptureFixture[str]) -> None:
     search = (*HELD, "--strategy", "bfs", "-q", "--out", "o")
     assert main(list(search)) == main(list(search)) == 0
     assert Path("o.1/explored.json").is_file()
@@ -281,11 +281,11 @@ def test_a_checkpoint_is_of_one_search(capsys: pytest.CaptureFixture[str]) -> No
     assert "is not a checkpoint of a search, or is damaged" in shown
 
 
-def test_what_was_found_is_told_though_it_can_not_be_kept(
+def test_what_was_found_is_told_though_it_cannot_be_kept(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, _: bytes) -> None:
-        raise InputError(f"{path}: can not be written: No space left on device.")
+        raise InputError(f"{path}: cannot be written: No space left on device.")
 
     monkeypatch.setattr("cluster.explore.checkpoint.write_atomically", full)
     kept = ("--checkpoint", "kept.search", "--strategy", "bfs", "-q")
@@ -313,6 +313,6 @@ def test_a_hazard_that_its_correct_twin_shows_too_is_told(
 def test_a_preset_with_orders_left_is_undecided(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.commands.hazards.check_hazards", lambda *_: [])
+    monkeypatch.setattr("cluster.commands.actions.hazard_check.check_hazards", lambda *_: [])
     assert main(["hazards", "--check", "--budget", "1ms", "-q"]) == 5
     assert "258     25     no" in capsys.readouterr().out

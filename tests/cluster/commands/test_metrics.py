@@ -4,7 +4,6 @@ import re
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,13 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cluster.__main__ import main
-from cluster.commands.context import feed
 from cluster.runs.inline_run import run_inline
 from cluster.runs.judged_run import Options, Request, judge
 from cluster.scenario.scenario import load, override
 from cluster.scenario.setup import prepare
 from cluster.scenario.shipped import shipped
-from dashboards.metrics import MetricsServer, RunMetrics
-
-
-class _Served:
-    """A server of metrics as the commands know it, which serves nobody."""
-
-    url = ""
-
-    def __init__(self) -> None:
-        self.metrics = RunMetrics()
-        self.begin = self.metrics.begin
-        self.update = self.metrics.update
-
-    def close(self) -> None:
-        pass
+from dashboards.metrics import RunMetrics
+from dashboards.metrics_server import MetricsServer
 
 
 def samples(exposition: str) -> dict[tuple[str, ...], float]:
@@ -41,6 +26,11 @@ def samples(exposition: str) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(exposition)
         for sample in family.samples
     }
+
+
+def exposition(metrics: RunMetrics) -> str:
+    text: str = generate_latest(metrics.registry).decode()
+    return text
 
 
 def scrape(url: str) -> str:
@@ -60,32 +50,32 @@ def request(tmp_path: Path) -> Request:
 
 
 def test_counters_equal_the_summary_at_the_end(tmp_path: Path) -> None:
-    served = _Served()
+    shown = RunMetrics()
     one = request(tmp_path)
     watched = Request(
-        name=one.name, setup=one.setup, options=one.options, watches=(feed(served, one),)
+        name=one.name, setup=one.setup, options=one.options, watches=(shown.watch(one),)
     )
     summary = judge(watched, run_inline, ()).summary
-    found = samples(generate_latest(served.metrics.registry).decode())
+    found = samples(exposition(shown))
     metrics = summary.metrics
     assert found["holezero_deliveries_total",] == summary.deliveries == 30_000
     assert found["holezero_simulated_seconds",] == pytest.approx(summary.simulated_ns / 1e9)
-    assert found["holezero_resident_pages",] == metrics.resident.pages
+    assert found["holezero_resident_pages",] == metrics["resident"]["pages"]
     assert found["holezero_run_info", "inline", "fatal-hole", "sqlite"] == 1
-    assert found["holezero_ipis_sent_total",] == metrics.ipis["sent"]
-    for cause, count in metrics.faults.items():
+    assert found["holezero_ipis_sent_total",] == metrics["ipis"]["sent"]
+    for cause, count in metrics["faults"].items():
         assert found["holezero_page_faults_total", cause] == count
-    for how, count in metrics.pages_zeroed.items():
+    for how, count in metrics["pages_zeroed"].items():
         assert found["holezero_zeroed_pages_total", how] == count
-    for kind, spread in metrics.operations.items():
-        assert found["holezero_system_calls_total", kind] == spread.count
-    assert sum(metrics.faults.values()) > 1_000
+    for kind, spread in metrics["operations"].items():
+        assert found["holezero_system_calls_total", kind] == spread["count"]
+    assert sum(metrics["faults"].values()) > 1_000
 
 
-def test_names_follow_the_conventions(tmp_path: Path) -> None:
-    served = _Served()
-    served.begin({"preset": "x"})
-    for family in text_string_to_metric_families(generate_latest(served.metrics.registry).decode()):
+def test_names_follow_the_conventions() -> None:
+    metrics = RunMetrics()
+    metrics.begin({"preset": "x"})
+    for family in text_string_to_metric_families(exposition(metrics)):
         assert re.fullmatch(r"holezero(_[a-z]+)+", family.name)
         assert family.documentation.endswith(".")
         assert not family.name.endswith(("_total", "_created"))
@@ -93,12 +83,12 @@ def test_names_follow_the_conventions(tmp_path: Path) -> None:
 
 def test_the_next_run_starts_from_zero() -> None:
     metrics = RunMetrics()
-    totals: Mapping[str, int | Mapping[str, int]] = {"deliveries": 5, "page_faults": {"soft": 2}}
+    figures = {"faults": {"soft": 2}}
     for preset in ("a", "b"):
         metrics.begin({"preset": preset})
-        metrics.update(totals, 10, 1)
-        metrics.update({"deliveries": 7, "page_faults": {"soft": 2}}, 20, 1)
-        found = samples(generate_latest(metrics.registry).decode())
+        metrics.update(5, 10, figures)
+        metrics.update(7, 20, figures)
+        found = samples(exposition(metrics))
         assert found["holezero_deliveries_total",] == 7
         assert found["holezero_page_faults_total", "soft"] == 2
         assert found["holezero_run_info", preset] == 1

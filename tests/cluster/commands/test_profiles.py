@@ -60,7 +60,7 @@ def faults_ns(other: int | None, domains: int) -> int:
     threads.append(thread("b", other or 0, *rest, initial=False))
     costs = {"contention_ns": 100, "contention_other_domain_ns": 1000}
     results, _ = run(setup_of({"cores": 4, "domains": domains}, threads, costs=costs))
-    mean = results.fault_latency.spread().mean_ns
+    mean = results.metrics()["fault_latency"]["mean_ns"]
     assert mean is not None
     return mean
 

@@ -139,7 +139,7 @@ def test_a_machine_that_fails_as_recorded(
     assert "record it again" in text
 
 
-def test_files_that_can_not_be_used(pytester: pytest.Pytester) -> None:
+def test_files_that_cannot_be_used(pytester: pytest.Pytester) -> None:
     path = pytester.path / "x.trace"
     write_broken(path)
     whole = path.read_bytes()

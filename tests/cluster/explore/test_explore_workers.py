@@ -302,7 +302,7 @@ def test_two_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_worker_that_dies_ends_the_search() -> None:
     import ray
 
-    from cluster.live.outcome import WorkerDiedError
+    from cluster.live.errors import WorkerDiedError
     from cluster.live.search_crew import RayCrew
 
     policy, threads, machine = LIVE

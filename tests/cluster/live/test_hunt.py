@@ -13,8 +13,9 @@ from cluster.__main__ import main
 from cluster.explore.found.named import along
 from cluster.explore.found.witness import write_witness
 from cluster.explore.walk import Walks
-from cluster.live.hunt import RUNNING_TRACE, Find, Hunted, MakeRun, Plan, Watch, hunt
-from cluster.live.outcome import LiveError, MachineRaisedError, WorkerDiedError
+from cluster.live.errors import LiveError, MachineRaisedError, WorkerDiedError
+from cluster.live.hunt import RUNNING_TRACE, Find, Hunted, MakeRun, Watch, hunt
+from cluster.live.hunt_plan import Plan
 from cluster.replay.causal_cut import Cut
 from cluster.replay.replaying import replay
 from cluster.scenario.scenario import parse
@@ -154,7 +155,7 @@ def hunts(monkeypatch: pytest.MonkeyPatch, make_run: MakeRun, ends: str = "") ->
         if ends == "died":
             raise WorkerDiedError("core0", folder / RUNNING_TRACE, Cut(12, 3, ""))
 
-    monkeypatch.setattr("cluster.commands.hunt.hunt_on_ray", instead)
+    monkeypatch.setattr("cluster.commands.actions.hunting.hunt_on_ray", instead)
 
 
 @pytest.mark.usefixtures("in_empty_folder")

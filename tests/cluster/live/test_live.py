@@ -34,8 +34,9 @@ def test_a_live_run_replays_and_is_over_when_it_says_so(tmp_path: Path) -> None:
 
 
 def test_an_actor_that_dies_leaves_a_trace_that_replays(tmp_path: Path) -> None:
+    from cluster.live.errors import WorkerDiedError
     from cluster.live.launch import run_live
-    from cluster.live.outcome import Kill, WorkerDiedError
+    from cluster.live.outcome import Kill
 
     path = tmp_path / "live.trace"
     with pytest.raises(WorkerDiedError, match="the process of vm0 died") as caught:

@@ -2,34 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import click
-import msgspec
+
+from cluster.commands.given import names
 
 _Command = Callable[..., None]
 
-
-class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of both commands, as click gives them."""
-
-    #: None for these: not given; as in the manifest, if there is one
-    engine: Literal["inline", "ray"] | None
-    sync: str
-    presets: tuple[str, ...]
-    settings: tuple[str, ...]
-    seed: int | None
-    out: Path | None
-    trace: Literal["full", "order", "off"] | None
-    check: Literal["on", "off"] | None
-    limit_ops: int | None
-    metrics_port: int | None
-    as_json: bool
-    quiet: bool
-
-
 _OPTIONS = (
-    click.argument("scenario"),
+    click.argument("scenario", shell_complete=names.scenarios),
     click.option(
         "--engine",
         type=click.Choice(["inline", "ray"]),
@@ -49,6 +30,7 @@ _OPTIONS = (
         "presets",
         multiple=True,
         metavar="NAME",
+        shell_complete=names.presets,
         help="Policy to run under (`holezero policies` lists them); replaces the "
         "scenario's [policy] table. Several make a comparison.",
     ),
@@ -98,7 +80,7 @@ _OPTIONS = (
 
 
 def run_options(command: _Command) -> _Command:
-    """Give a command the argument SCENARIO and all options of a run."""
+    """Add to a command the argument SCENARIO and all options of a run."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

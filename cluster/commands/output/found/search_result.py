@@ -6,7 +6,7 @@ import click
 import msgspec
 from rich.text import Text
 
-from cluster.commands.output.tables import console
+from cluster.commands.output.console import console
 from cluster.explore.choices import Strategy
 from cluster.explore.found.witness import VIOLATED, write_witness
 from cluster.explore.search import Explored, Verdict
@@ -38,7 +38,7 @@ def keep(result: Result, folder: Path) -> None:
     """Write a trace for each promise that was broken, the first as `run.trace`, and the result.
 
     Raises:
-        InputError: they can not be written.
+        InputError: they cannot be written.
     """
     for place, finding in enumerate(result.explored.found):
         path = folder / (TRACE if place == 0 else f"{finding.property}.trace")
@@ -49,7 +49,7 @@ def keep(result: Result, folder: Path) -> None:
 
 
 def encode(result: Result) -> bytes:
-    """Give it as JSON: what `--json` prints and `explored.json` holds."""
+    """Return it as JSON: what `--json` prints and `explored.json` holds."""
     fields = msgspec.structs.asdict(result.explored)
     fields["found"] = [
         {

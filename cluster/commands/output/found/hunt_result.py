@@ -7,9 +7,11 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from cluster.commands.output.shrunk import Small, print_small, small_fields
-from cluster.commands.output.tables import console
-from cluster.live.hunt import Find, Hunted, Plan
+from cluster.commands.output.console import console
+from cluster.commands.output.found.shrunk import print_small, small_fields
+from cluster.explore.found.small import Small
+from cluster.live.hunt import Find, Hunted
+from cluster.live.hunt_plan import Plan
 from cluster.results.json_text import json_text
 from cluster.scenario.setup import Setup
 
@@ -34,7 +36,7 @@ def found_text(hunted: Hunted) -> str:
 
 
 def encode(result: Result) -> bytes:
-    """Give the result as JSON: what `--json` prints and `hunt.json` holds."""
+    """Return the result as JSON: what `--json` prints and `hunt.json` holds."""
     hunted, plan, small = result.hunted, result.plan, result.small
     fields = {
         "scenario": result.name,

@@ -1,16 +1,10 @@
-"""`holezero scenarios` and `policies`: what there is to run, and what it means."""
+"""The variants of the protocol and their keys, as tables."""
 
-from difflib import get_close_matches
 from enum import StrEnum
 
-import click
 from rich.text import Text
 
-from cluster.commands.output.tables import console, plain_table
-from cluster.input_error import InputError
-from cluster.scenario.scenario import load
-from cluster.scenario.shipped import shipped
-from cluster.workload.reader import Workload
+from cluster.commands.output.console import console, plain_table
 from kernel.policy.keys import Policy, concerned
 from kernel.policy.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
 from kernel.policy.promises import Property, promises
@@ -32,58 +26,8 @@ PROPERTY_ABOUT: dict[Property, str] = {
 }
 
 
-@click.command("scenarios", short_help="List what ships: scenarios, recorded workloads.")
-def scenarios_command() -> None:
-    """List the scenarios and recorded workloads that ship with holezero.
-
-    `holezero run NAME` runs one.
-    """
-    out = console()
-    table = plain_table(out, "scenario", "what it is")
-    for name, path in shipped("scenarios", ".toml").items():
-        table.add_row(name, load(path).about)
-    out.print(table)
-    table = plain_table(out, "workload", "threads", "instructions", "pages", "recorded from")
-    for name, path in shipped("workloads", ".hzw").items():
-        guest = Workload.open(path)
-        meta = guest.meta
-        table.add_row(
-            name,
-            str(len(guest.threads)),
-            f"{guest.instructions:,}",
-            f"{meta.pages:,}",
-            f"{meta.program or meta.source} ({meta.format})",
-        )
-    out.print(table)
-
-
-@click.command("policies", short_help="List the policies, or explain one, or a key.")
-@click.argument("name", required=False)
-def policies_command(name: str | None) -> None:
-    """List the policies (variants of the protocol), or explain one, or one of their keys.
-
-    Any key of a policy can be changed by `--set key=value`; combinations that make no sense are
-    refused with the reason.
-
-    \b
-    holezero policies
-    holezero policies fatal-hole
-    holezero policies invalidate
-    """  # noqa: D301 - click's mark for lines that stay as they are
-    if name is None:
-        _list_policies()
-        return
-    if name in KEY_ABOUT:
-        _explain_key(name)
-    elif name in PRESETS:
-        _explain_policy(name)
-    else:
-        close = get_close_matches(name, [*PRESETS, *KEY_ABOUT], 1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PRESETS)}"
-        raise InputError(f"no policy or key {name!r}; {hint}")
-
-
-def _list_policies() -> None:
+def list_policies() -> None:
+    """Print all policies, and all their keys."""
     out = console()
     table = plain_table(out, "policy", "what it does", "promises")
     for name, policy in PRESETS.items():
@@ -91,11 +35,12 @@ def _list_policies() -> None:
     out.print(table)
     table = plain_table(out, "key", "meaning", "values")
     for key, about in KEY_ABOUT.items():
-        table.add_row(key, about, values_of(key))
+        table.add_row(key, about, _values_of(key))
     out.print(table)
 
 
-def _explain_policy(name: str) -> None:
+def explain_policy(name: str) -> None:
+    """Print what a policy does, leaves open and promises."""
     out = console()
     policy = PRESETS[name]
     out.print(Text(f"{name}: {PRESET_ABOUT[name]}", style="bold"))
@@ -115,7 +60,8 @@ def _explain_policy(name: str) -> None:
     out.print(table)
 
 
-def _explain_key(key: str) -> None:
+def explain_key(key: str) -> None:
+    """Print what each value of a key does, and who has it."""
     out = console()
     out.print(Text(f"{key}: {KEY_ABOUT[key]}", style="bold"))
     table = plain_table(out, "value", "what it does, and whose it is", "presets")
@@ -130,7 +76,7 @@ def _explain_key(key: str) -> None:
     out.print(table)
 
 
-def values_of(key: str) -> str:
+def _values_of(key: str) -> str:
     """List the values that a key may have."""
     kind = type(getattr(Policy(), key))
     return " ".join(kind) if issubclass(kind, StrEnum) else "a number"

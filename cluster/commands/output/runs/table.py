@@ -1,4 +1,4 @@
-"""Tables on standard output: with lines and colours on a terminal, plain text in a pipe."""
+"""The table of a run, or of several side by side, and what was broken in them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,35 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cluster.commands.output.rows import sections
+from cluster.commands.output.console import console
+from cluster.commands.output.runs.rows import sections
 from cluster.results.summary import Summary
 
-#: a pipe has no width: wide enough that nothing is cut
-_PIPE_COLUMNS = 400
 _VERDICT_STYLE = {"held": "green", "violated": "bold red", "unchecked": "yellow"}
 _VIOLATIONS_SHOWN = 5
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        # rich would end the program with 1, which means a broken promise
-        raise BrokenPipeError
-
-
-def console() -> Console:
-    """Give the console for results."""
-    out = _Console(highlight=False, emoji=False, markup=False)
-    if out.is_terminal:
-        return out
-    return _Console(highlight=False, emoji=False, markup=False, width=_PIPE_COLUMNS)
-
-
-def plain_table(out: Console, *headings: str) -> Table:
-    """Make an empty table with left-aligned columns."""
-    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
-    for i, heading in enumerate(headings):
-        table.add_column(heading, overflow="fold", no_wrap=not i)  # a name is copied whole
-    return table
 
 
 def print_runs(runs: Sequence[Summary]) -> None:
@@ -81,13 +58,13 @@ def _about(one: Summary) -> Iterator[str]:
 
 
 def _print_killed(out: Console, one: Summary) -> None:
-    for killed in one.metrics.killed:
+    for killed in one.metrics["killed"]:
         text = Text(f"{one.preset}: out of memory: ", style="bold red")
         told = (
-            f"process {killed.process} was killed, with {killed.resident_pages:,} pages resident, "
-            f"{killed.swapped_pages:,} in swap and {killed.free_frames:,} frames free; what it did "
-            "not do any more is in no figure: give the machine more frames or swap "
-            "(machine.frames, machine.swap_slots)"
+            f"process {killed['process']} was killed, with {killed['resident_pages']:,} pages "
+            f"resident, {killed['swapped_pages']:,} in swap and {killed['free_frames']:,} frames "
+            "free; what it did not do any more is in no figure: give the machine more frames or "
+            "swap (machine.frames, machine.swap_slots)"
         )
         text.append(told, style="default")
         out.print(text)

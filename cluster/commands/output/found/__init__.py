@@ -1,0 +1,1 @@
+"""What searches, hunts and shrinking came to."""

@@ -1,0 +1,53 @@
+"""A trace made small: what it breaks is shrunk, written beside it, and told as a story."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from cluster.explore.found.effort import Effort
+from cluster.explore.found.named import read_order
+from cluster.explore.found.shrink import ShrinkError, Shrunk, shrink
+from cluster.explore.found.story import Story, tell
+from cluster.explore.found.witness import VIOLATED, write_witness
+from cluster.trace.format import SUFFIX
+
+
+class Small(msgspec.Struct, frozen=True):
+    """What is left, and where it is."""
+
+    trace: Path
+    shrunk: Shrunk
+    story: Story
+
+
+def small_name(trace: Path) -> Path:
+    """Name the small trace beside the other."""
+    return trace.with_name(f"{trace.name.removesuffix(SUFFIX)}.small{SUFFIX}")
+
+
+def make_small(
+    trace: Path,
+    target: Path,
+    *,
+    workload: Path | None,
+    effort: Effort | None = None,
+    watch: Callable[[Shrunk, str], None],
+) -> Small:
+    """Shrink what a trace breaks and write it to `target`.
+
+    watch: hears how far it is, and what is tried next; may raise StopShrinking.
+
+    Raises:
+        InputError: the trace can not be used or breaks nothing, or the target can not be written.
+    """
+    recorded = read_order(trace, workload)
+
+    try:
+        shrunk = shrink(recorded.setup, recorded.path, effort=effort, watch=watch)
+    except ShrinkError as e:
+        if recorded.verdict:
+            raise
+        raise ShrinkError(f"{e}; but the trace is cut short, and has no more") from e
+    write_witness(target, shrunk.setup, shrunk.path, VIOLATED + shrunk.promise)
+    return Small(target, shrunk, tell(shrunk.setup, shrunk.path))
