@@ -12,12 +12,14 @@ The page daemon drops a marked page only if its entry is still clean when it is 
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operation import Op, advance, replace
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import advice_scope, range_errors, range_scan
-from actors.vm.operations.ranges.range_scan import Scene
-from actors.vm.state import Phase, VmState
+from actors.vm.operations.ranges.range_scan import Found, Scene
+from actors.vm.payloads import Free, Held
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
 from kernel.hole import HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, NOBODY, Page
@@ -25,7 +27,22 @@ from kernel.page_queue import Queue
 from kernel.vmspace import VmSpace
 
 
-def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
+class Marked(Found[Free]):
+    """Pages that the page daemon may have."""
+
+    __slots__ = ("pages",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        super().__init__()
+        self.pages: list[Held] = []
+
+    def added_to(self, own: Free) -> Free:
+        """Return the payload with them."""
+        return replace(own, marked=(*own.marked, *self.pages)) if self.pages else own
+
+
+def mark_free(scene: Scene[Marked], key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use, and mark the page."""
     if page.hole is not HoleState.LIVE:
         return False
@@ -46,7 +63,7 @@ def mark_free(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
-def deactivate(scene: Scene, key: PageKey, page: Page) -> bool:
+def deactivate(scene: Scene[Marked], key: PageKey, page: Page) -> bool:
     """Clear what the entry says of use; that the page was stored to is kept with it."""
     if scene.vm.objects.is_wired(key, page) or page.hole is not HoleState.LIVE:
         return False
@@ -59,46 +76,43 @@ def deactivate(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
-def mark_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def mark_pages(vm: VmState, space: VmSpace, op: Op[Free], out: list[Effect]) -> Op[Free]:
     """Phase: every resident page of the range."""
+    scene = Scene(vm, space, op, out, Marked())
     return range_scan.scan(
-        vm,
-        space,
-        op,
-        out,
-        mark_free,
-        lambda e: vm.objects.exclusive(e) and advice_scope.advised(vm, e),
+        scene, mark_free, lambda e: vm.objects.exclusive(e) and advice_scope.advised(vm, e)
     )
 
 
-def deactivate_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def deactivate_pages(vm: VmState, space: VmSpace, op: Op[Free], out: list[Effect]) -> Op[Free]:
     """Phase: every resident page of the range, of memory of one's own."""
-    return range_scan.scan(vm, space, op, out, deactivate, vm.objects.exclusive, keeps=True)
+    scene = Scene(vm, space, op, out, Marked())
+    return range_scan.scan(scene, deactivate, vm.objects.exclusive, keeps=True)
 
 
-def hint(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def hint(vm: VmState, _space: VmSpace, op: Op[Free], _out: list[Effect]) -> Op[Free]:
     """Phase: flushed; the page daemon may have the pages."""
-    vm.pages.hint([key for key, _ in op.pages], Queue.NOREUSE)
-    return advance(replace(op, pages=()))
+    vm.pages.hint([key for key, _ in op.own.marked], Queue.NOREUSE)
+    return advance(replace(op, own=replace(op.own, marked=())))
 
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(lambda _: False, advice_scope.freed_by_punching),
     range_errors.check(range_errors.wired_or_shared),
     *discard.FREE_PUNCH_PHASES,
-    mark_pages,
+    Phase(mark_pages),
     *shootdown.PHASES,
-    hint,
-    range_scan.unlock,
-    object_chain.settle,
+    Phase(hint),
+    range_scan.UNLOCK,
+    object_chain.SETTLE,
 )
 
 #: MADV_DONTNEED of FreeBSD (vm_page_advise): contents are kept
 DEACTIVATE_PHASES: tuple[Phase, ...] = (
-    range_scan.lock_shared,
-    range_errors.check(range_errors.wired),
-    deactivate_pages,
+    range_scan.LOCK_SHARED,
+    range_errors.check(range_errors.wired_unless_meant),
+    Phase(deactivate_pages),
     *shootdown.PHASES,
-    hint,
-    range_scan.unlock,
+    Phase(hint),
+    range_scan.UNLOCK,
 )
