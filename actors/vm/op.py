@@ -44,7 +44,7 @@ NOTHING_DUE = Flush()
 
 
 class Op(msgspec.Struct, Generic[P_co], frozen=True, gc=False, array_like=True):
-    """The record."""
+    """An operation of one lane, as its last step left it."""
 
     #: who runs it: a guest thread or a kernel thread; its messages' `op`
     lane: int

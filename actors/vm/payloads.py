@@ -21,7 +21,7 @@ class Payload(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     @property
     def busy(self) -> tuple[Held, ...]:
-        """The pages that the operation holds busy, as lock order and stories have it."""
+        """Return the pages that the operation holds busy, for lock order and stories."""
         return ()
 
 
@@ -50,7 +50,7 @@ class Fault(Payload, frozen=True):
 
     @property
     def busy(self) -> tuple[Held, ...]:
-        """The page that will be entered."""
+        """Return the page that will be entered."""
         return () if self.page is None else ((self.page, self.vpn),)
 
 
@@ -109,7 +109,7 @@ class Fork(Discard, frozen=True, kw_only=True):
 
     @property
     def busy(self) -> tuple[Held, ...]:
-        """The child's copy of a pinned page."""
+        """Return the child's copy of a pinned page."""
         return () if self.copying is None else ((self.copying[0], 0),)
 
 
@@ -156,7 +156,7 @@ class Hole(Discard, frozen=True):
 
     @property
     def busy(self) -> tuple[Held, ...]:
-        """The pages that it has taken into the hole."""
+        """Return the pages that it has taken into the hole."""
         return self.pages
 
 
@@ -176,7 +176,7 @@ class Zero(Discard, frozen=True):
 
     @property
     def busy(self) -> tuple[Held, ...]:
-        """The pages that it has taken."""
+        """Return the pages that it has taken."""
         return self.pages
 
 
@@ -210,7 +210,7 @@ class Scan(Payload, frozen=True):
 
     @property
     def busy(self) -> tuple[Held, ...]:
-        """The pages that it frees or writes."""
+        """Return the pages that it frees or writes."""
         return tuple((key, 0) for key in self.taken)
 
 

@@ -24,14 +24,14 @@ class Phase(msgspec.Struct, frozen=True):
     """One entry of a table of phases."""
 
     step: StepFn
-    #: with nothing to do it does nothing but go on, and ends with the step before it
+    #: a phase that is idle is no step of its own: the step before it goes past it
     idle: IdleFn | None = None
     #: what readers see, if it is not the function's name
     shown: str = ""
 
     @property
     def name(self) -> str:
-        """What transcripts and stories call it."""
+        """Return what transcripts and stories call it."""
         return self.shown or self.step.__name__
 
 

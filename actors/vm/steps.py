@@ -58,7 +58,10 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.DMA: pin.PHASES,
 }
 
-_READY = OpState.READY
+#: members that each step asks for
+_READY, _WORK = OpState.READY, OpState.WORK
+_ZERO, _MREMAP, _LAUNDER = OpKind.ZERO, OpKind.MREMAP, OpKind.LAUNDER
+_DONTNEED = OpKind.ADVISE_DONTNEED
 
 
 def begin(vm: VmState, op: Op[Any]) -> list[Effect]:
@@ -90,7 +93,7 @@ def run(vm: VmState, op: Op[Any], out: list[Effect]) -> list[Effect]:
             out.append(Send(vm.me, Step(op.lane), op.ns))
             return out
         if op.ns >= vm.settings.interrupt_quantum_ns:
-            vm.in_flight.put(replace(op, state=OpState.WORK, ns=0))
+            vm.in_flight.put(replace(op, state=_WORK, ns=0))
             out.append(Send(op.by, Work(op.lane, op.ns)))
             return out
     vm.in_flight.drop(op.lane)
@@ -111,13 +114,13 @@ def _past_idle(vm: VmState, phases: tuple[Phase, ...], space: VmSpace, op: Op[An
 
 def _phases(vm: VmState, op: Op[Any]) -> tuple[Phase, ...]:
     settings = vm.settings
-    if op.kind is OpKind.ZERO and settings.hazards & Hazard.ZERO_AFTER_GRANT:
+    if op.kind is _ZERO and settings.hazards & Hazard.ZERO_AFTER_GRANT:
         return advise_zero.PHASES_GRANT_FIRST
-    if op.kind is OpKind.MREMAP and settings.hazards & Hazard.MOVE_BEFORE_FLUSH:
+    if op.kind is _MREMAP and settings.hazards & Hazard.MOVE_BEFORE_FLUSH:
         return remap.PHASES_MOVE_FIRST
-    if op.kind is OpKind.LAUNDER:
+    if op.kind is _LAUNDER:
         return launder.phases(vm, op)
-    if op.kind is OpKind.ADVISE_DONTNEED and settings.keeps_dontneed:
+    if op.kind is _DONTNEED and settings.keeps_dontneed:
         return advise_free.DEACTIVATE_PHASES
     return STEPS[op.kind]
 

@@ -1,12 +1,12 @@
 """madvise(MADV_FREE): the kernel may drop the pages until they are written again.
 
-And MADV_DONTNEED as FreeBSD has it, which drops nothing: the pages are the next to be paged out.
+And MADV_DONTNEED as on FreeBSD, which drops nothing: the pages are the next to be paged out.
 
     lock; page by page: clear A and D of the entry, mark the page, drop its copy in swap, which is
     older; shoot down; hint; unlock
 
 Source: FreeBSD vm_map_madvise, pmap_advise (one flush at the end if some entry had A or D set);
-vm_object_madvise leaves objects alone that may be mapped twice.
+vm_object_madvise leaves alone objects that may be mapped twice.
 The page daemon drops a marked page only if its entry is still clean when it is removed.
 """
 
@@ -43,7 +43,7 @@ class Marked(Found[Free]):
 
 
 def mark_free(scene: Scene[Marked], key: PageKey, page: Page) -> bool:
-    """Clear what the entry says of use, and mark the page."""
+    """Clear what the entry says about use, and mark the page."""
     if page.hole is not HoleState.LIVE:
         return False
     if scene.vm.objects.is_wired(key, page):
@@ -53,7 +53,7 @@ def mark_free(scene: Scene[Marked], key: PageKey, page: Page) -> bool:
         return False
     if page.busy != NOBODY:
         return True
-    # with the dirty bits goes what they say of a page that was zero once
+    # with the dirty bits goes what they said about a page that was once zero
     stale = 0 if scene.vm.holes.known_zero(page) else KNOWN_ZERO
     scene.vm.pages.put(key, page.with_flags(on=LAZY_FREE, off=DIRTY | stale))
     if not range_scan.keeps_copies(scene.vm, scene.op):
@@ -64,7 +64,7 @@ def mark_free(scene: Scene[Marked], key: PageKey, page: Page) -> bool:
 
 
 def deactivate(scene: Scene[Marked], key: PageKey, page: Page) -> bool:
-    """Clear what the entry says of use; that the page was stored to is kept with it."""
+    """Clear what the entry says about use; the page itself remembers that it was stored to."""
     if scene.vm.objects.is_wired(key, page) or page.hole is not HoleState.LIVE:
         return False
     if page.busy != NOBODY:
@@ -85,13 +85,13 @@ def mark_pages(vm: VmState, space: VmSpace, op: Op[Free], out: list[Effect]) -> 
 
 
 def deactivate_pages(vm: VmState, space: VmSpace, op: Op[Free], out: list[Effect]) -> Op[Free]:
-    """Phase: every resident page of the range, of memory of one's own."""
+    """Phase: every resident page of the range that nobody else maps."""
     scene = Scene(vm, space, op, out, Marked())
     return range_scan.scan(scene, deactivate, vm.objects.exclusive, keeps=True)
 
 
 def hint(vm: VmState, _space: VmSpace, op: Op[Free], _out: list[Effect]) -> Op[Free]:
-    """Phase: flushed; the page daemon may have the pages."""
+    """Phase: the flush is complete; the page daemon may have the pages."""
     vm.pages.hint([key for key, _ in op.own.marked], Queue.NOREUSE)
     return advance(replace(op, own=replace(op.own, marked=())))
 

@@ -84,7 +84,7 @@ def make_hole(scene: Scene[Taken], key: PageKey, page: Page, *, closed: bool = T
         scene.take_entries(page, keep=no_access is NoAccess.KEEP_PTE)
     if closed and _forgets_use(vm):
         scene.forget_use(page)
-    # what was stored before HOLE need not be known any more, and no copy of it may come back
+    # what was stored before HOLE no longer matters, and no copy of it may come back
     if not range_scan.keeps_copies(vm, op):
         vm.pages.drop_slot(key)
     after = vm.objects.by_oid[key[0]].pages[key[1]]
@@ -95,7 +95,7 @@ def make_hole(scene: Scene[Taken], key: PageKey, page: Page, *, closed: bool = T
 
 
 def _forgets_use(vm: VmState) -> bool:
-    """Say whether HOLE clears dirty bits: to know what is stored from now on. XNU does."""
+    """Say whether HOLE clears dirty bits, to know what is stored from now on; XNU does."""
     policy = vm.settings.policy
     return policy.track_clean is TrackClean.ON or policy.advice is AdviceKind.REUSABLE_REUSE
 

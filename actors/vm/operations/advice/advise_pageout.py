@@ -3,7 +3,7 @@
     lock; dirty pages: write them to swap, a cluster at a time, the caller sleeps meanwhile; then
     free what is in swap and clean, what MADV_FREE was called for, and pages of holes; unlock
 
-Pages that somebody else maps, too, are left alone; that a page was used does not save it.
+Pages that somebody else maps as well are left alone; a page goes even if it was just used.
 Source: Linux madvise_pageout, reclaim_pages (which ignores references).
 """
 
@@ -32,7 +32,10 @@ def _is_dirty(vm: VmState, _key: PageKey, page: Page) -> bool:
 
 
 def _may_be_free(vm: VmState, key: PageKey, page: Page) -> bool:
-    """Choose what need not be written; but on Linux a page never written to is the zero page."""
+    """Choose what need not be written.
+
+    But not a page never written to: on Linux that is the zero page.
+    """
     if page.hole is not HoleState.LIVE or page.flags & LAZY_FREE:
         return True
     return key[1] in vm.objects.by_oid[key[0]].swap and not vm.entries.dirtied(page)
@@ -50,7 +53,7 @@ def _found(
 
 
 def _choose(name: str, choice: _Choice, most: int, over: int) -> Phase:
-    """Return the phase that takes the next batch off its queues; with none it goes `over` on.
+    """Return the phase that takes the next batch off its queues; without one it skips `over`.
 
     All pages of a batch are of one domain, as one memory writes them.
     """

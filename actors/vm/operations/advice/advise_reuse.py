@@ -2,7 +2,7 @@
 
     lock; page by page: out of the hole, into the resident set; unlock
 
-Nothing is zeroed, nothing faulted in, what is not resident is not looked at. Source: XNU
+Nothing is zeroed or faulted in; what is not resident is not looked at. Source: XNU
 vm_map_reuse_pages, vm_object_reuse_pages.
 """
 

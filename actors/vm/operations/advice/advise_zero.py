@@ -69,8 +69,8 @@ class Decided(Found[Zero]):
 def hole_first(scene: Scene[Taken], key: PageKey, page: Page) -> bool:
     """Make a hole of a page that is not in one; leave the others to `claim`.
 
-    Where ZERO need not wait for invalidations, and does not for those left to other cores, there is
-    nothing to take access away for: it is given back at once.
+    Where ZERO waits neither for its own invalidations nor for those left to other cores, taking
+    access away would be for nothing: it is given back at once.
     """
     vm = scene.vm
     if page.hole is _DEFERRED and not vm.holes.zeroes_now:
@@ -111,8 +111,8 @@ def hole_live_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]
 def own_flushed(vm: VmState, _space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: the pages that this ZERO itself took into the hole are flushed.
 
-    They are unbusied: `claim` takes them again in ascending order, with the others. To keep them
-    and wait for a page below would be a deadlock with another ZERO that holds that one.
+    They are unbusied: `claim` takes them again in ascending order, with the others. Keeping them
+    while waiting for a page below would deadlock with another ZERO that holds that one.
     """
     claimed = []
     for key, vpn in op.own.pages:
@@ -178,9 +178,9 @@ def claim(scene: Scene[Decided], key: PageKey, page: Page) -> bool:
 def claim_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: every resident page of the range, ascending.
 
-    A page that is out of the hole again (another ZERO that this one waited for has granted it, a
-    fault has made it) sends the operation back to HOLE's part from that page on. What a fault has
-    made below meanwhile is left: to want it now, with pages above in hand, would be a deadlock.
+    A page that is out of the hole again (granted by another ZERO that this one waited for, or made
+    by a fault) sends the operation back to HOLE's part from that page on. What a fault has made
+    below meanwhile is left: waiting for it now, with pages above in hand, could deadlock.
     """
     op = replace(op, cursor=max(op.cursor, op.own.upto))
     stop = next((v for v in _resident(vm, space, op) if _is_out(vm, space, v)), -1)
@@ -265,7 +265,7 @@ def zero_inline(vm: VmState, _space: VmSpace, op: Op[Zero], out: list[Effect]) -
 
 
 def release_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
-    """Phase: unlock; what is still held (hazard) goes."""
+    """Phase: unlock, and let go of what is still held (with a hazard)."""
     return range_claim.unlock(vm, space, replace(op, own=replace(op.own, pages=())), out)
 
 

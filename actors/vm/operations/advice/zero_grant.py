@@ -78,7 +78,7 @@ def _map_zero_pages(vm: VmState, space: VmSpace, op: Op[Zero]) -> int:
 
 
 def _without_wired(vm: VmState, space: VmSpace, op: Op[Zero]) -> list[tuple[int, int]]:
-    """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
+    """List the parts of the range around the pages that ZERO left alone: wired, in no hole."""
     parts, at = [], op.start
     left = set(op.own.left).difference(vpn for _, vpn in op.own.pages)
     for vpn in vm.objects.resident_in(space, op.start, op.end):
@@ -91,7 +91,7 @@ def _without_wired(vm: VmState, space: VmSpace, op: Op[Zero]) -> list[tuple[int,
 
 
 def _something_left(vm: VmState, space: VmSpace, op: Op[Zero]) -> bool:
-    """Say whether ZERO leaves a page as it was: then it does not return 0, whatever `errors` is."""
+    """Say whether ZERO leaves something as it was; it never returns 0 then."""
     return not all(advised(vm, piece) for piece in space.map.pieces(op.start, op.end))
 
 
@@ -114,7 +114,7 @@ def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Pa
     if entry is None or not entry.prot & 1:
         return page
     bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
-    # an entry that stayed may be cached with its dirty bit: to clear it needs a shootdown
+    # an entry that stayed may be cached with its dirty bit: clearing it takes a shootdown
     bits |= space.pmap.ptes.get(va & VPN_MASK, 0) & (pte_bits.A | pte_bits.D)
     vm.entries.enter(va, key, page, bits)
     return vm.objects.by_oid[key[0]].pages[key[1]]

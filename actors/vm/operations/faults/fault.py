@@ -5,8 +5,9 @@
     replaces; enter it in the page table; unlock
 
 Source: FreeBSD vm_fault: the page is allocated busy in the first object, zero-filled or copied,
-entered and unbusied; who meets a busy page drops everything, sleeps and starts over from the map
-lookup. A read maps the older copy where it is; FreeBSD allocates a page for it first, and frees it.
+entered and unbusied; whoever meets a busy page drops everything, sleeps and starts over from the
+map lookup. A read maps the older copy where it is; FreeBSD allocates a page for it first, and frees
+it.
 """
 
 from typing import cast
@@ -50,6 +51,8 @@ _LIVE, _IDLE = HoleState.LIVE, HoleState.IDLE
 _COPY, _ZERO_FILL, _ZERO_PAGE = FaultCause.COPY, FaultCause.ZERO_FILL, FaultCause.ZERO_PAGE
 _TRACK_CLEAN = TrackClean.ON
 _REUSE_PAGE, _STAY_HOLE = Rogue.REUSE_PAGE, Rogue.STAY_HOLE
+_SHARED_ZERO_PAGE = ReadFill.ZERO_PAGE
+_ROGUE, _TOUCH = HoleEvent.ROGUE, HoleEvent.TOUCH
 
 
 def lock(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op[Fault]:
@@ -108,7 +111,7 @@ def _resident(vm: VmState, space: VmSpace, op: Op[Fault], key: PageKey, page: Pa
 
 def _touch_event(vm: VmState) -> HoleEvent:
     reuses = vm.settings.policy.rogue is _REUSE_PAGE
-    return HoleEvent.ROGUE if reuses else HoleEvent.TOUCH
+    return _ROGUE if reuses else _TOUCH
 
 
 def _new_page(
@@ -148,7 +151,7 @@ def _below(vm: VmState, top_key: PageKey) -> tuple[PageKey, Page | None]:
 def _not_here(
     vm: VmState, space: VmSpace, op: Op[Fault], top_key: PageKey, out: list[Effect]
 ) -> Op[Fault]:
-    """Read an older copy where it is, write to a new one of one's own; or have it read in."""
+    """Read an older copy where it is, or copy it to write; or have the page read in."""
     key, page = _below(vm, top_key)
     if page is None and key[1] in vm.objects.by_oid[key[0]].swap:
         return pager.page_in(vm, op, key, out)
@@ -157,7 +160,7 @@ def _not_here(
     own = op.own
     entry = space.map.lookup(own.vpn)
     assert entry is not None
-    shares = vm.settings.policy.read_fill is ReadFill.ZERO_PAGE and not entry.flags & SHARED
+    shares = vm.settings.policy.read_fill is _SHARED_ZERO_PAGE and not entry.flags & SHARED
     if page is None and shares and not own.write:
         zero_page = vm.settings.zero_page(op.by)
         pte = space.pmap.ptes[own.vpn] = pte_bits.make(zero_page, _READS)
@@ -193,7 +196,7 @@ def upgrade(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op
 def got_frame(
     vm: VmState, space: VmSpace, op: Op[Fault], frame: Frame, out: list[Effect]
 ) -> Op[Fault]:
-    """Take the frame that a memory gave: copy the older page to it, or zero it unless it is zero.
+    """Take the frame that a memory gave: copy the older page to it, or zero it if need be.
 
     Or read a page of a file or of swap: nothing is locked meanwhile, only the page is busy.
     """
@@ -219,7 +222,7 @@ def got_frame(
 
 
 def replace_entry(vm: VmState, space: VmSpace, op: Op[Fault], _out: list[Effect]) -> Op[Fault]:
-    """Phase: take away entries for another page: threads of the process may have it cached.
+    """Phase: take away entries for another page: threads of the process may have them cached.
 
     Where several processes write to the object that the copy went to, all their entries for the
     older page go (CVE-2021-29626).

@@ -49,7 +49,7 @@ def _sleep(
     if isinstance(own, Fault):
         own = _without_pages(vm, own, out)
     else:
-        vm.holes.unclip(space)  # the frames that a fork has it keeps
+        vm.holes.unclip(space)  # a fork keeps the frames that it has
     if space.lock.held_by(op.lane):
         vm.waiting.unlock_map(space, op, out)
     out.append(Note(Stalled(op.lane)))
@@ -74,7 +74,7 @@ def _without_pages(vm: VmState, own: Fault, out: list[Effect]) -> Fault:
 
 
 def frames_free(vm: VmState, op: Op[Any], out: list[Effect]) -> None:
-    """Wake an operation that sleeps for frames: one domain has some, the others need not say so."""
+    """Wake an operation that sleeps for frames: one domain has some, so no other need say so."""
     if len(vm.settings.memories) > 1:
         give_up(vm, op, out)
     else:
@@ -82,7 +82,7 @@ def frames_free(vm: VmState, op: Op[Any], out: list[Effect]) -> None:
 
 
 def give_up(vm: VmState, op: Op[Any], out: list[Effect]) -> None:
-    """Wake an operation that sleeps for frames, and let no domain wake it once more."""
+    """Wake an operation that sleeps for frames, and let no domain wake it again."""
     out.extend(Send(memory, GaveUp(op.lane)) for memory in vm.settings.memories)
     _wake(vm, op, out)
 

@@ -1,4 +1,4 @@
-"""A page is pinned for a device, out of the hole that it may be in."""
+"""A page is pinned for a device; if it is in a hole it leaves it."""
 
 from actors.facts import PagePinned
 from actors.machine import Effect, Note
@@ -10,9 +10,9 @@ from kernel.hole import Action, HoleEvent, HoleState
 
 
 def hold_page(vm: VmState, op: Op[Dma], key: PageKey, vpn: int, out: list[Effect]) -> Op[Dma]:
-    """Pin a page; the operation has its frame from now on.
+    """Pin a page, and note its frame with the operation.
 
-    Nobody works on the page, or the operation itself does.
+    Nobody works on the page but, perhaps, the operation itself.
     """
     page = vm.pages.at(key)
     if page.hole is not HoleState.LIVE:

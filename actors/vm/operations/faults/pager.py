@@ -64,7 +64,7 @@ def busy_page(vm: VmState, op: Op[Fault]) -> tuple[PageKey, Page]:
 
 
 def is_read(vm: VmState, key: PageKey) -> bool:
-    """Say whether a page that is not there is read from a file."""
+    """Say whether a page that is not resident is read from a file."""
     one = vm.objects.by_oid[key[0]]
     return not one.anonymous and not one.punched.holds(key[1])
 
@@ -78,9 +78,10 @@ def read(
     file_read_phase: int,
     out: list[Effect],
 ) -> Op[Fault] | None:
-    """Have a page that has got its frame read; None if it is not in swap or of a file.
+    """Have a page read that has just got its frame; None if it is neither in swap nor of a file.
 
-    From swap a fault starts over with phase 0, of a file it goes on with `file_read_phase`.
+    After a read from swap a fault starts over with phase 0; from a file it goes on with
+    `file_read_phase`.
     """
     slot = vm.objects.by_oid[key[0]].swap.get(key[1])
     if slot is not None:

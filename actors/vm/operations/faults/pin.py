@@ -5,8 +5,8 @@
     what cannot be faulted in: the pins are given back, EFAULT
 
 Memory is pinned for stores whichever way the device moves data: a page that others see as well is
-copied first, and the copy stays the caller's alone. A page of a hole that may be touched leaves the
-hole.
+copied first, and the copy stays the caller's alone. A page of a hole, where the policy lets it be
+touched, leaves the hole.
 Source: FreeBSD vm_fault_quick_hold_pages (pmap_extract_and_hold, vm_fault_hold); semantics.md
 section 7, rule 3.
 """
@@ -30,7 +30,7 @@ _NONE = FaultCause.NONE
 
 
 def hold_pages(vm: VmState, space: VmSpace, op: Op[Dma], out: list[Effect]) -> Op[Dma]:
-    """Phase: pin pages from the cursor on; begin the fault of one that cannot be had like that."""
+    """Phase: pin pages from the cursor on; begin a fault for one that is not mapped so."""
     if op.own.device >= len(vm.settings.devices):
         op = replace(op, error=Errno.ENXIO)
     while op.cursor < op.end and not op.error:
@@ -48,9 +48,9 @@ def hold_pages(vm: VmState, space: VmSpace, op: Op[Dma], out: list[Effect]) -> O
 
 
 def _mapped(vm: VmState, space: VmSpace, vpn: int, *, write: bool) -> PageKey | None:
-    """Find the page that the page table lets user code store to; not one that others work on.
+    """Find the page that the page table lets user code store to, unless others work on it.
 
-    Or load from: only a pin with a hazard is content with that.
+    write: false with a hazard only, which is content with a page that user code may load from.
     """
     pte = space.pmap.ptes.get(vpn, 0)
     if not pte_bits.permits(pte, write=write):

@@ -7,7 +7,7 @@
 A fault for a store leaves the page dirty, so that one that MADV_FREE had given back stays.
 
 All that mlock leaves behind is that an entry is wired: who wants a page asks the map whether
-somebody wires it (`VmPages.is_wired`). FreeBSD counts wirings in the page as well.
+somebody wires it (`Objects.is_wired`). FreeBSD counts wirings in the page as well.
 Source: FreeBSD vm_map_wire (vm_fault of each page, rolled back on failure); Linux do_mlock,
 __mm_populate (the entries stay locked), madvise_populate.
 """
@@ -30,7 +30,7 @@ _WRITE = 2
 
 
 def wire_entries(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
-    """Phase: entries of the map become wired; Linux stops at the first gap, FreeBSD does none."""
+    """Phase: entries of the map become wired; with a gap none, but on Linux those before it."""
     end = op.end
     if space.map.has_gap(op.start, op.end):
         op = replace(op, error=Errno.ENOMEM)

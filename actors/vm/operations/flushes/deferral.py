@@ -77,14 +77,14 @@ def _defer(vm: VmState, op: Op[Hole], out: list[Effect]) -> int:
 
 
 def left_to_others(vm: VmState, op: Op[Hole]) -> bool:
-    """Say whether the flush of HOLE's pages is still left to other cores."""
+    """Say whether other cores have still to flush HOLE's pages."""
     return op.own.deferral in vm.deferrals.notes
 
 
 def without_deferred(
     vm: VmState, asid: int, ranges: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield what is left of ranges without the pages whose flush is left to other cores."""
+    """Yield the parts of ranges around the pages that other cores have still to flush."""
     out = sorted(vpn for _, space, vpn in vm.holes.deferred.values() if space == asid)
     for start, end in ranges:
         at = start
@@ -157,7 +157,7 @@ def look(vm: VmState, _space: VmSpace, op: Op[CatchUp], out: list[Effect]) -> Op
 
 
 def late_caught_up(vm: VmState, _space: VmSpace, op: Op[CatchUp], out: list[Effect]) -> Op[CatchUp]:
-    """Phase: the cores that were late have acknowledged; is there another space?"""
+    """Phase: the late cores have acknowledged; look for another space."""
     caught_up(vm, op.lane, ~op.flush.spared, op.asid, op.own.upto, out)
     return replace(op, phase=0)
 

@@ -43,7 +43,7 @@ def _orphans(vm: VmState, op: Op[Any]) -> list[Gone]:
 def join_flushes(vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: what others have discarded from the range and not flushed yet is flushed here as well.
 
-    An operation that found nothing there may not return before no TLB gives it any more.
+    An operation that found nothing there must not return while a TLB may still have it.
     Source: Linux tlb_finish_mmu flushes when another flush of the mm is pending.
     """
     orphans = _orphans(vm, op)

@@ -1,7 +1,7 @@
 """Operations that let pages go: munmap(2), mmap(2) on top of a mapping, MADV_DONTNEED of Linux.
 
     lock; page by page: leave the object, remove the entry; remove the entries of pages that others
-    have, too; shoot down; free the frames; change the map; unlock; settle objects
+    have as well; shoot down; free the frames; change the map; unlock; settle objects
 
 Pages of shared memory stay as long as their object does: mremap(2) may show them again.
 
@@ -76,7 +76,7 @@ def older_copies(vm: VmState, entry: MapEntry) -> bool:
 
 
 def let_pages_go(choice: Choice) -> Phase:
-    """Return the phase about every resident page of the range that nobody else has."""
+    """Return the phase that lets every resident page of the range go that nobody else has."""
 
     def step(vm: VmState, space: VmSpace, op: Op[D], out: list[Effect]) -> Op[D]:
         found: Found[D] = Found()
@@ -108,7 +108,7 @@ def _present(vm: VmState, space: VmSpace, op: Op[Any], piece: MapEntry) -> list[
 
 
 def drop_entries(choice: Choice) -> Phase:
-    """Return the phase about entries of pages that others have, too; one a step when exploring."""
+    """Return the phase that drops entries of pages that others have; one a step when exploring."""
 
     def step(vm: VmState, space: VmSpace, op: Op[D], _out: list[Effect]) -> Op[D]:
         gone: list[Gone] = []
@@ -143,7 +143,7 @@ def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op[Any]) -> bool:
 
 
 def drop_zero_page(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
-    """Phase: entries for the zero page go, as those of pages do."""
+    """Phase: entries for the zero page go, as those for other pages do."""
     if _without_zero_page(vm, space, op):
         return advance(op)
     base, ptes = op.asid << ASID_SHIFT, space.pmap.ptes
@@ -171,7 +171,7 @@ def free_frames(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect]) -> O
 
 
 def freed(vm: VmState, op: Op[P], out: list[Effect]) -> Op[P]:
-    """Give the operation's frames back, but those that pins still keep."""
+    """Give the operation's frames back, except those that pins still keep."""
     if not op.flush.frames:
         return op
     give_back(vm, op.lane, op.flush.frames, out)
@@ -179,7 +179,7 @@ def freed(vm: VmState, op: Op[P], out: list[Effect]) -> Op[P]:
 
 
 def give_back(vm: VmState, lane: int, frames: tuple[int, ...], out: list[Effect]) -> None:
-    """Free frames that no TLB can reach, but those that pins still keep."""
+    """Free frames that no TLB can reach, except those that pins still keep."""
     by_memory: dict[int, list[int]] = {}
     for pfn in filter(vm.pins.let_go_of_frame, frames):
         by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
@@ -208,7 +208,7 @@ def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Pha
 
 
 def with_gap_error(vm: VmState, space: VmSpace, op: Op[P]) -> Op[P]:
-    """Return the operation with the error that it returns if its range has a gap; it goes on."""
+    """Return the operation with the error that a gap in its range means; it goes on."""
     if op.error or vm.settings.policy.errors is not Errors.LINUX:
         return op
     if space.map.has_gap(op.start, op.end):
@@ -227,8 +227,8 @@ def unmap(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
 def map_memory(vm: VmState, space: VmSpace, op: Op[Map], _out: list[Effect]) -> Op[Map]:
     """Phase: a new mapping; a private anonymous neighbour below that is like it grows instead.
 
-    Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce): not
-    one that others use as well, or that shadows another.
+    Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce), unless
+    others use that object as well or it shadows another.
     """
     own, prot, size = op.own, op.own.prot, op.end - op.start
     below = space.map.lookup(op.start - 1) if op.start else None
@@ -323,7 +323,7 @@ MMAP_PHASES: tuple[Phase, ...] = (
     range_scan.UNLOCK,
     object_chain.SETTLE,
 )
-#: what comes first where older copies must not show again: HOLE, ZERO; MADV_FREE
+#: what HOLE and ZERO, and MADV_FREE, do first where older copies must not show again
 PUNCH_PHASES: tuple[Phase, ...] = (
     Phase(drop_zero_page, idle=_without_zero_page),
     *let_go_of(advice_scope.punched, advice_scope.punched, last=False),

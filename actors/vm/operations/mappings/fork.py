@@ -8,7 +8,7 @@
 After the shootdown no core of the parent can store to what the child sees. What the entries of the
 map say of inheritance (SHARED, INHERITED_ZERO, NOT_INHERITED) is honoured.
 Source: FreeBSD vmspace_fork, vm_map_copy_entry, vm_object_split, pmap_copy. FreeBSD flushes entry
-by entry, here it is once, as on Linux; the map stays locked, so nobody can see which.
+by entry; here it is done once, as on Linux: the map stays locked, so nobody sees the difference.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ from kernel.vm_map import HOLE, INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARE
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
-#: entries with one of these have no page that the child is to see a copy of
+#: the child sees no copy of the pages of entries with one of these
 _NOT_COPIED = SHARED | NOT_INHERITED | INHERITED_ZERO
 #: values of fork_hole with which the pages of the parent's hole go
 _LET_GO = frozenset({ForkHole.PUNCH_BOTH, ForkHole.ZERO_FIRST})
@@ -82,7 +82,7 @@ def end_holes(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> O
 
 
 def lock(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
-    """Phase: take the parent's map lock exclusively; the child has nobody yet who could."""
+    """Phase: take the parent's map lock exclusively; nobody runs in the child yet."""
     op = range_scan.lock_exclusive(vm, space, op, out)
     if op.state:
         return op
@@ -99,7 +99,7 @@ def _nothing_writable(vm: VmState, space: VmSpace, op: Op[Fork]) -> bool:
 
 
 def write_protect(vm: VmState, space: VmSpace, op: Op[Fork], _out: list[Effect]) -> Op[Fork]:
-    """Phase: no store reaches what the child is to see any more; one entry a step exploring."""
+    """Phase: no store reaches what the child will see any more; one entry a step when exploring."""
     ptes, gone = space.pmap.ptes, list[Gone]()
     cursor = op.end
     for vpn in list(_writable(vm, space, op)):
@@ -180,7 +180,7 @@ def _copy_entry(
 
 
 def _new_for_child(vm: VmState, entry: MapEntry, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
-    """Give the child fresh memory where the parent has a hole; also a hole if both are punched."""
+    """Give the child fresh memory where the parent has a hole; a hole, too, with punch-both."""
     space = _child(vm, op)
     oid = vm.objects.make(op.lane, entry.end - entry.start)
     fresh = entry.with_object(oid, 0).with_flags(off=HOLE | NEEDS_COPY)

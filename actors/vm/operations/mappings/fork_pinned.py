@@ -3,11 +3,11 @@
     a frame for each before anything is copied; page by page: an object of its own for the parent's
     entry, the page moves there; a page in its place, busy; copy; unbusy both; free what is left
 
-When there is no frame nothing is copied yet: fork unlocks the map, sleeps and starts over, as a
-fault does; it keeps the frames that it has. Between them and the copies no page is pinned: none can
-be stored to, and the map is locked.
-With copy on write alone the parent's next store would take it away from the frame that the device
-goes on with. FreeBSD leaves it at that; this is what Linux does.
+When a frame is lacking nothing is copied yet: fork unlocks the map, sleeps and starts over, as a
+fault does; it keeps the frames that it has. No page can come to be pinned once it has them all:
+none can be stored to, and the map is locked.
+With copy on write alone the parent's next store would leave the frame that the device goes on with.
+FreeBSD lets that happen; this is what Linux does.
 Source: Linux copy_present_page (page_needs_cow_for_dma).
 """
 
@@ -34,8 +34,8 @@ _NOT_COPIED = SHARED | NOT_INHERITED | INHERITED_ZERO
 def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, int]]:
     """Yield pinned pages that the child sees, too: entry, page, index in the entry.
 
-    A pinned page is in the top object of its entry: a pin asks for the right to store. Where this
-    fork has given the entry a new top object for another page, it is right below.
+    A pinned page is in the top object of its entry, as a pin asks for the right to store; or right
+    below it, if this fork has given the entry a new top object for another page.
     """
     if not vm.settings.devices:
         return
@@ -91,7 +91,9 @@ def keep_pinned(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) ->
     assert top is not None, "the map is locked"
     kept = (top.oid, top.offset + index)
     vm.pages.put(kept, vm.holes.rename(key, kept).with_busy(op.lane))
-    vm.pages.put(key, Page(-1, op.lane).with_flags(on=DIRTY))  # else it may go: it looks untouched
+    vm.pages.put(
+        key, Page(-1, op.lane).with_flags(on=DIRTY)
+    )  # else it looks untouched, and may be reclaimed
     out.append(Note(PinMet(op.lane, "fork")))
     pfn, *others = op.own.spare
     vm.pages.give_frame(key, vm.objects.by_oid[key[0]].pages[key[1]], pfn)

@@ -1,7 +1,7 @@
 """mincore(2): which pages of a range are in memory, whoever maps them.
 
-Source: Linux do_mincore (ENOMEM on a gap, nothing said then). FreeBSD kern_mincore asks the page
-table, then the first object only; here a page that an object below it holds counts, too.
+Source: Linux do_mincore (a gap is ENOMEM, and nothing is said). FreeBSD kern_mincore asks the page
+table, then the first object only; here a page that an object below it holds counts as well.
 """
 
 from actors.facts import Residency

@@ -21,7 +21,7 @@ def _no_zero(vm: VmState, entry: MapEntry, op: Op[Inherit]) -> bool:
 
 
 def change_entries(vm: VmState, space: VmSpace, op: Op[Inherit], _out: list[Effect]) -> Op[Inherit]:
-    """Phase: the entries of the range say so from now on."""
+    """Phase: set and clear the flags of the range's entries."""
     on, off = op.own.on, op.own.off
     space.map.change(op.start, op.end, lambda e: e.with_flags(on=on, off=off))
     return advance(op, vm.settings.costs.map_ns)

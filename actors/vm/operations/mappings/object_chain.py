@@ -65,7 +65,7 @@ def _terminate(vm: VmState, op: Op[P], oid: int, one: VmObject, out: list[Effect
 def _free_page(
     vm: VmState, op: Op[P], key: PageKey, out: list[Effect], *, careless: bool = False
 ) -> Op[P]:
-    """Free a page that nobody maps, or sleep if somebody works on it, unless one is careless."""
+    """Free a page that nobody maps; sleep if somebody works on it, unless `careless` (a hazard)."""
     page = vm.objects.by_oid[key[0]].pages[key[1]]
     if vm.holes.must_wait(page, HoleEvent.DISCARD) and not careless:
         return vm.waiting.sleep_on_page(op, key, out)

@@ -1,7 +1,7 @@
 """mprotect(2): permissions are lost at once, everywhere; they are gained by faults.
 
-An entry that the page daemon has just removed may still be in a TLB: its flush is awaited, too. The
-dirty bit of an entry that goes is kept with the page.
+An entry that the page daemon has just removed may still be in a TLB: its flush is awaited as well.
+The dirty bit of an entry that goes is kept with the page.
 
 Source: FreeBSD vm_map_protect, pmap_protect: PROT_NONE removes the entries (pmap_remove_pte marks
 the page dirty), losing W clears it, the flush completes before the map is unlocked; gaining needs
@@ -45,7 +45,7 @@ def change_map(_vm: VmState, space: VmSpace, op: Op[Protect], _out: list[Effect]
 def change_entries(vm: VmState, space: VmSpace, op: Op[Protect], _out: list[Effect]) -> Op[Protect]:
     """Phase: page-table entries lose what the protection does not give any more.
 
-    Where another operation has taken an entry and not flushed it yet, this one flushes it, too.
+    Where another operation has taken an entry and not flushed it yet, this one flushes it as well.
     """
     prot = op.own.prot
     base = op.asid << ASID_SHIFT

@@ -1,11 +1,11 @@
-"""mremap(2) to another place: entries of the map move, with their pages, and the page tables' do.
+"""mremap(2) to another place: entries of the map and of the page table move, with their pages.
 
     lock; unmap what is at the new place, and what the old one loses; page by page: take the entry;
     shoot down; move the entries of the map, write those of the page table anew; unlock
 
 The new entries are written when no TLB holds an old one any more, so nobody who takes a page's
-entries away misses one. A page does not move: its object stays, seen from elsewhere. What is longer
-than before is new memory, or more of the shared object. FreeBSD has no such call.
+entries away misses one. A page does not move in its object; the object is seen from elsewhere. A
+range that grows gets new memory, or more of the shared object. FreeBSD has no such call.
 Source: Linux mm/mremap.c (move_page_tables, check_prep_vma, remap_move: only a move that keeps the
 length may span mappings); the flush that came too late there was CVE-2018-18281.
 """
@@ -112,7 +112,7 @@ def take_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect])
 
 
 def move_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
-    """Phase: the map shows the pages at the new place, and the page table does where it did."""
+    """Phase: the map shows the pages at the new place; so does the page table, if it did before."""
     own = op.own
     shift = own.new - own.old
     for entry in space.map.remove(op.start, op.end):
@@ -144,7 +144,7 @@ def _move_holes(space: VmSpace, start: int, end: int, shift: int) -> None:
 
 
 def _stays_empty(vm: VmState, space: VmSpace, op: Op[Remap], entry: MapEntry) -> None:
-    """Leave the old range mapped: private memory reads as zero there, what is shared is shared."""
+    """Leave the old range mapped: private memory reads as zero there, shared memory stays."""
     if entry.flags & SHARED:
         vm.objects.by_oid[entry.oid].one_mapping = False
         space.map.insert(entry.with_flags(off=WIRED))

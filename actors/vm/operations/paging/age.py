@@ -1,4 +1,4 @@
-"""The page daemon ages active pages: who is not used for long becomes inactive.
+"""The page daemon ages active pages: one that is not used for long becomes inactive.
 
     page by page: used since the last scan -> more active; else less, and at 0 inactive, or, if
     dirty while frames are short, into the laundry at once

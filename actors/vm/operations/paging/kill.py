@@ -4,8 +4,8 @@
     address space goes as in exit(2), the page daemon being the initiator
 
 Pages of holes do not count: they could have been reclaimed. Shared pages count for each. FreeBSD's
-process exits by itself, for which its threads must come so far; here only the daemon is needed, as
-with Linux's oom_reaper.
+process exits by itself, and its threads must get that far; here only the daemon is needed, as with
+Linux's oom_reaper.
 Source: FreeBSD vm_pageout_oom (swap, and resident pages of whole objects, count), killproc.
 """
 
@@ -43,7 +43,7 @@ def frames(vm: VmState, domain: int) -> tuple[int, int]:
 
 
 def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
-    """Count pages of the objects that the process refers to, those below others, too."""
+    """Count pages of the objects that the process refers to, at any depth."""
     swapped = 0
     held = (pfn for op in vm.in_flight.ops.values() if op.asid == asid for pfn in _held(op))
     resident = sum(pfn not in vm.pages.frames for pfn in held)

@@ -1,7 +1,7 @@
 """How the page daemon goes through a queue of a vm: in batches that are taken off it first.
 
     collect: off the head of the queue; then page by page, everything looked at again, as anything
-    may have happened since; who stays is put into the queue that it belongs to
+    may have happened since; a page that stays is put into the queue where it belongs
 
 Source: FreeBSD vm_pageout_collect_batch; a batch is VM_BATCHQUEUE_SIZE pages.
 """
@@ -47,7 +47,7 @@ def begin(vm: VmState, lane: int, by: int, queue: Queue, target: int, short: int
 def queue_new_pages(vm: VmState, domain: int) -> None:
     """Queue the pages that became resident since the last scan, in that order.
 
-    FreeBSD collects such operations, too (vm_batchqueue, a queue a cpu); no scan is under way.
+    FreeBSD batches such additions as well (vm_batchqueue, one a cpu); no scan is under way.
     """
     queued = vm.pages.queues.where
     for pfn, (oid, index) in vm.pages.frames.items():

@@ -1,8 +1,8 @@
 """The page daemon takes frames: pages of holes, dirty or not; others if unused and clean.
 
-    page by page: try busy (never sleep), look again what it is, veto if wired; of no hole: one that
-    was used becomes active, a dirty one goes to the laundry; remove the entries; shoot down, after
-    `daemon_batch` pages at the latest; look at the dirty bits again; free
+    page by page: try busy (never sleep), look again at what it is, veto if wired; outside holes one
+    that was used becomes active, a dirty one goes to the laundry; remove the entries; shoot down
+    after `daemon_batch` pages at the latest; look at the dirty bits again; free
 
 A page without a copy in swap that is clean was never written to: it reads as zero again.
 Source: FreeBSD vm_pageout_scan_inactive; issue 1318: reclaim without page-out, without dirty bits.
@@ -67,7 +67,7 @@ def take_pages(vm: VmState, _space: VmSpace, op: Op[S], _out: list[Effect]) -> O
 
 
 def _may_take(vm: VmState, op: Op[Scan], key: PageKey, page: Page, gone: list[Gone]) -> bool:
-    """Decide one page of the batch; one that stays goes into the queue that it belongs to."""
+    """Decide one page of the batch; one that stays goes into the queue where it belongs."""
     if _careless(vm, op):
         return page.busy == NOBODY
     if page.busy != NOBODY and page.hole not in IN_HANDS:

@@ -40,8 +40,8 @@ REFUSE = Phase(refuse, idle=lambda vm, space, op: not _refused(vm, space, op))
 def advised(vm: VmState, entry: MapEntry) -> bool:
     """Say whether HOLE, ZERO, REUSE and MADV_FREE are about the pages of an entry.
 
-    Where an older copy lies below they are, if it was punched out or is to show again; pages that
-    another process sees as well are not theirs, except through shared mappings.
+    Where an older copy lies below, only if the policy lets it show again (`rewind`), and no other
+    process sees the page; through shared mappings always.
     """
     if entry.flags & SHARED or not vm.objects.shadowed(entry):
         return True

@@ -1,9 +1,9 @@
-"""HOLE and ZERO of one range, one after the other, where no map lock sees to that.
+"""HOLE and ZERO of one range, one after the other, where no map lock ensures that.
 
 Under the map read lock (range-list), and for memory that several maps show, two of them could meet
 in the middle: one clears the record of the hole, the other takes pages into it. An operation claims
 its ranges, in the space or in shared objects, and sleeps while another's overlap. Source: FreeBSD's
-rangelock(9) does so for reads and writes of files.
+rangelock(9), which does so for reads and writes of files.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ def _claims(vm: VmState, space: VmSpace, op: Op[Any]) -> tuple[RangeClaim, ...]:
     for piece in space.map.pieces(op.start, op.end):
         if piece.flags & SHARED:
             if by_page and vm.objects.by_oid[piece.oid].anonymous:
-                continue  # but of a file nobody may read a page that ZERO has passed
+                continue  # but nobody may read in a page of a file that ZERO has passed
             found.append((piece.oid, piece.offset, piece.pindex(piece.end)))
         elif record is HoleRecord.RANGE_LIST:
             found.append((-1 - op.asid, piece.start, piece.end))
@@ -48,8 +48,7 @@ def claim_range(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op
 def under_zero(vm: VmState, asid: int, entry: MapEntry, vpn: int) -> int:
     """Return the lane of the ZERO that has a page in its range, or -1.
 
-    A fault waits for its end: it may have taken the page into the hole itself, and no record says
-    so.
+    A fault waits for its end, as it may have taken the page into the hole without any record.
     """
     if not vm.range_claims.claims:
         return -1
@@ -66,7 +65,7 @@ def sleep(vm: VmState, op: Op[P], holder: int, out: list[Effect]) -> Op[P]:
 
 
 def release(vm: VmState, op: Op[Any], out: list[Effect]) -> None:
-    """Give the claim up; who waits for it looks again."""
+    """Give the claim up; whoever waits for it looks again."""
     for waiter in vm.range_claims.release(op.lane):
         vm.in_flight.wake(waiter, out)
 

@@ -1,4 +1,4 @@
-"""What a call says to a range that it cannot do as a whole (`errors` of the policy).
+"""What a call does with a range that it cannot handle as a whole (`errors` of the policy).
 
     freebsd   addresses are rounded; gaps and memory that the advice is not for are skipped: 0
     linux     an address that is not a page's is EINVAL; gaps: the mapped parts are done, ENOMEM;
@@ -39,7 +39,7 @@ _EXACT = frozenset({OpKind.MMAP, OpKind.MREMAP})
 
 _WRITE = 2
 
-#: says whether an operation is not for an entry of the map
+#: says whether a call is not for an entry of the map
 Refusal = Callable[[VmState, MapEntry, Op[Any]], bool]
 
 
@@ -135,7 +135,7 @@ def wired(_vm: VmState, entry: MapEntry, _op: Op[Any]) -> bool:
 
 
 def wired_unless_meant(_vm: VmState, entry: MapEntry, op: Op[Dontneed]) -> bool:
-    """Refuse what mlock holds, unless the call is for locked memory, too."""
+    """Refuse what mlock holds, unless the call is meant for locked memory as well."""
     return bool(entry.flags & WIRED) and not op.own.locked
 
 
