@@ -1,15 +1,9 @@
-"""An operation in flight: a system call, fault, reclaim or context switch as a record with a state.
+"""Operations of the kernel, as messages name them: system calls, faults, scans, context switches.
 
-One module of this package per kind. An operation is a tuple of phases (`PHASES`); a phase takes
-the operation one step further and says in what state it is left. What another actor may see in
-between is just what lies between two phases (or two pages of a scanning phase).
+Their records are a `vm`'s own business: see `actors/vm/op.py`.
 """
 
 from enum import IntEnum
-
-import msgspec
-
-from actors.message import PageKey
 
 
 class OpKind(IntEnum):
@@ -85,56 +79,3 @@ SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY, OpState.PAGER, OpState.LO
 #: second argument of a fault, besides whether it is for a store: of a user's access, of one that
 #: the kernel makes for a system call, or of no access at all (mlock, MADV_POPULATE_*)
 USER, KERNEL, POPULATES = 0, 1, 2
-
-
-class Op(msgspec.Struct, frozen=True, gc=False):
-    """The record; `ns` is kernel work done and not yet charged to the initiator `by`."""
-
-    op: int
-    by: int
-    kind: OpKind
-    asid: int
-    start: int
-    end: int
-    args: tuple[int, ...] = ()
-    index: int = 0
-    state: OpState = OpState.READY
-    phase: int = 0
-    #: next page that a scanning phase looks at
-    cursor: int = 0
-    round: int = 0
-    #: pages held busy, by key and vpn
-    pages: tuple[tuple[PageKey, int], ...] = ()
-    #: pages of the zeroing thread that ZERO wants
-    wanted: tuple[tuple[PageKey, int], ...] = ()
-    #: entries taken away whose invalidation is due: (asid << ASID_SHIFT | vpn, frame)
-    gone: tuple[tuple[int, int], ...] = ()
-    #: frames to free once the invalidation is complete
-    frames: tuple[int, ...] = ()
-    ns: int = 0
-    error: int = 0
-    value: int = 0
-    #: objects that lost a reference, to be settled when the map is unlocked
-    drops: tuple[int, ...] = ()
-    #: pages that ZERO zeroes inline: vpn, chunks done by the zeroing thread, vpn, chunks, ...
-    todo: tuple[int, ...] = ()
-    #: number of the invalidation that it left to other cores; -1: none was to do it
-    deferral: int = 0
-    #: cores that need no interrupt in its next shootdown (a mask)
-    spared: int = 0
-    #: ZERO: pages below have been decided
-    claimed: int = 0
-    #: what it saw before it slept on a busy page (the hazard no-restart-after-busy uses it)
-    seen: tuple[int, ...] = ()
-    #: frames that it has pinned for a device; of a fork: that it has for copies of such pages
-    held: tuple[int, ...] = ()
-    #: pages that ZERO has left as they were: a device had them pinned
-    left: tuple[int, ...] = ()
-
-
-replace = msgspec.structs.replace
-
-
-def advance(op: Op, ns: int = 0) -> Op:
-    """Go to the next phase; scanning starts over at the range's first page."""
-    return replace(op, phase=op.phase + 1, cursor=op.start, ns=op.ns + ns)

@@ -20,10 +20,11 @@ from actors.messages import (
     Translation,
     Walk,
 )
-from actors.operation import KERNEL, USER, Op, OpKind, replace
+from actors.operation import KERNEL, USER, OpKind
 from actors.settings import KERNEL_LANE
-from actors.vm import steps
-from actors.vm.operations.faults import pin
+from actors.vm import payloads, steps
+from actors.vm.op import Op
+from actors.vm.operations import calls
 from actors.vm.operations.flushes import deferral
 from actors.vm.operations.ranges.range_errors import answer_at_once
 from actors.vm.state import VmState
@@ -31,7 +32,6 @@ from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards.switches import Hazard
 from kernel.policy.keys import Invalidate
-from kernel.units import page_span
 
 _AT_KERNEL_ENTRY = Invalidate.DEFERRED_AT_KERNEL_ENTRY
 _KINDS = {int(k): k for k in OpKind}
@@ -55,7 +55,7 @@ def walk(vm: VmState, src: int, m: Walk) -> list[Effect]:
         return [Send(src, Translation(m.op, m.vpn, pte, walk_ns, 0))]
     if settings.fine:
         return [Send(src, PageFault(m.op, m.vpn))]
-    return begin_fault(vm, src, m, write=int(m.write))
+    return begin_fault(vm, src, m, write=m.write)
 
 
 def _beyond_user(vm: VmState, m: Walk | SetDirty) -> bool:
@@ -71,7 +71,7 @@ def set_dirty(vm: VmState, src: int, m: SetDirty) -> list[Effect]:
     if not permitted or pte_bits.pfn_of(pte) != m.pfn:
         if vm.settings.fine:
             return [Send(src, PageFault(m.op, m.vpn))]
-        return begin_fault(vm, src, m, write=1)
+        return begin_fault(vm, src, m, write=True)
     pte |= pte_bits.A | pte_bits.D
     ptes[m.vpn] = pte
     return [Send(src, Translation(m.op, m.vpn, pte, vm.settings.costs.set_dirty_ns, 0))]
@@ -80,11 +80,12 @@ def set_dirty(vm: VmState, src: int, m: SetDirty) -> list[Effect]:
 # Entering the kernel.
 
 
-def begin_fault(vm: VmState, src: int, m: Walk | SetDirty | Fault, *, write: int) -> list[Effect]:
+def begin_fault(vm: VmState, src: int, m: Walk | SetDirty | Fault, *, write: bool) -> list[Effect]:
     """Begin a page fault."""
-    args = write, KERNEL if m.kernel else USER
+    vpn = m.vpn
+    own = payloads.Fault(vpn, write, KERNEL if m.kernel else USER)
     ns = vm.in_flight.contention_ns(src, m.asid)
-    op = Op(m.op, src, _FAULT, m.asid, m.vpn, m.vpn + 1, args, cursor=m.vpn, ns=ns)
+    op = Op(m.op, src, _FAULT, m.asid, vpn, vpn + 1, own, cursor=vpn, ns=ns)
     entered = _enters_kernel(vm, src, m.asid)
     return [Note(FaultStarted(m.op)), *entered, *steps.begin(vm, op)]
 
@@ -97,11 +98,9 @@ def call(vm: VmState, src: int, m: Call) -> list[Effect]:
     answer = answer_at_once(kind, m.va, m.length, m.args, vm.settings.policy.errors)
     if answer is not None:
         return [Send(src, Return(m.op, answer, 0, 0))]
-    start, end = page_span(m.va, m.length)
     ns = vm.in_flight.contention_ns(src, m.asid)
-    op = Op(m.op, src, kind, m.asid, start, end, m.args, m.index, cursor=start, ns=ns)
-    first = replace(op, phase=pin.FIRST.get(kind, 0))
-    return _enters_kernel(vm, src, m.asid) + steps.begin(vm, first)
+    op = calls.operation(vm.settings, src, kind, m, ns)
+    return _enters_kernel(vm, src, m.asid) + steps.begin(vm, op)
 
 
 def _enters_kernel(vm: VmState, src: int, asid: int) -> list[Effect]:
@@ -121,8 +120,8 @@ def _enters_kernel(vm: VmState, src: int, asid: int) -> list[Effect]:
 
 def switch_in(vm: VmState, src: int, m: SwitchIn) -> list[Effect]:
     """Begin a core's switch to an address space."""
-    within = vm.spaces[m.asid].pmap.active >> src & 1
-    return steps.begin(vm, Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0, (within,)))
+    own = payloads.Switch(within=bool(vm.spaces[m.asid].pmap.active >> src & 1))
+    return steps.begin(vm, Op(m.op, src, OpKind.SWITCH, m.asid, 0, 0, own))
 
 
 def switch_out(vm: VmState, src: int, m: SwitchOut) -> list[Effect]:
@@ -143,4 +142,5 @@ def caught_up(vm: VmState, src: int, m: CaughtUp) -> list[Effect]:
 
 def overdue(vm: VmState, src: int, m: Overdue) -> list[Effect]:
     """Begin to interrupt the cores that are late."""
-    return steps.begin(vm, Op(m.op, src, OpKind.CATCH_UP, min(vm.spaces), 0, 0, (m.upto,)))
+    own = payloads.CatchUp(m.upto)
+    return steps.begin(vm, Op(m.op, src, OpKind.CATCH_UP, min(vm.spaces), 0, 0, own))

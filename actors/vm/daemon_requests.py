@@ -65,7 +65,7 @@ def paged_out(vm: VmState, m: PagedOut) -> list[Effect]:
         return steps.run(vm, op, [])
     out: list[Effect] = []
     vm.in_flight.put(op)
-    vm.in_flight.wake(op.op, out)
+    vm.in_flight.wake(op.lane, out)
     return out
 
 

@@ -8,13 +8,13 @@ enters and leaves with its hole.
 """
 
 from collections.abc import Hashable, Iterator
-from typing import Self
+from typing import Any, Self
 
 from actors.message import PageKey
-from actors.operation import Op
 from actors.settings import Settings
 from actors.vm.entries import Entries
 from actors.vm.objects import Objects
+from actors.vm.op import Op
 from actors.vm.pages import Pages
 from kernel.hazards.switches import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState, transition
@@ -56,7 +56,7 @@ class Holes:
     # Events.
 
     def event(
-        self, key: PageKey, event: HoleEvent, op: Op
+        self, key: PageKey, event: HoleEvent, op: Op[Any]
     ) -> tuple[Page | None, tuple[Action, ...]]:
         """Raise an event of THE TABLE on a page; accounting is done here, the rest is told.
 

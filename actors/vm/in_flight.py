@@ -5,13 +5,14 @@ nothing else of the vm.
 """
 
 from collections.abc import Hashable
-from typing import Self
+from typing import Any, Self
 
 from actors.machine import Effect, ProtocolError, Send
 from actors.message import Message
 from actors.messages import Wakeup
-from actors.operation import SLEEPING, Op, OpState
+from actors.operation import SLEEPING, OpState
 from actors.settings import Settings
+from actors.vm.op import Op
 
 
 class InFlight:
@@ -23,7 +24,7 @@ class InFlight:
         """Begin with none."""
         self.me = me
         self.settings = settings
-        self.ops: dict[int, Op] = {}
+        self.ops: dict[int, Op[Any]] = {}
         #: operations of cores that do not sleep, by address space: a count for each domain
         self.awake: dict[int, list[int]] = {}
 
@@ -41,7 +42,7 @@ class InFlight:
     def waiting(self) -> list[str]:
         """Name what each operation waits for."""
         return [
-            f"operation {op.kind.name} of lane {op.op} waits for {op.state.name}"
+            f"operation {op.kind.name} of lane {op.lane} waits for {op.state.name}"
             for op in self.ops.values()
         ]
 
@@ -54,7 +55,7 @@ class InFlight:
         if lane in self.ops:
             raise ProtocolError(f"lane {lane} already has an operation in flight: {self.ops[lane]}")
 
-    def find(self, message: Message, lane: int, *states: OpState) -> Op:
+    def find(self, message: Message, lane: int, *states: OpState) -> Op[Any]:
         """Find the operation that a message is for; it must be in one of these states.
 
         Raises:
@@ -65,15 +66,15 @@ class InFlight:
             raise ProtocolError(f"vm {self.me} must not get {message!r} now: operation is {op}")
         return op
 
-    def put(self, op: Op) -> None:
+    def put(self, op: Op[Any]) -> None:
         """Keep an operation as its last step left it."""
         if not self.settings.fine:
-            old = self.ops.get(op.op)
+            old = self.ops.get(op.lane)
             was = old is not None and old.state not in SLEEPING
             awake = op.state not in SLEEPING
             if awake is not was:
                 self._count(op, 1 if awake else -1)
-        self.ops[op.op] = op
+        self.ops[op.lane] = op
 
     def drop(self, lane: int) -> None:
         """Forget an operation that has ended, if it was ever kept."""
@@ -81,7 +82,7 @@ class InFlight:
         if op is not None and not self.settings.fine and op.state not in SLEEPING:
             self._count(op, -1)
 
-    def _count(self, op: Op, more: int) -> None:
+    def _count(self, op: Op[Any], more: int) -> None:
         """Count an operation that falls asleep, wakes, begins or ends; kernel threads do not."""
         settings = self.settings
         if op.by >= settings.cores:

@@ -33,9 +33,10 @@ from actors.messages import (
     Unpin,
     Walk,
 )
-from actors.operation import SLEEPING, OpState, replace
+from actors.operation import SLEEPING, OpState
 from actors.settings import Settings
 from actors.vm import core_requests, daemon_requests, steps
+from actors.vm.op import replace
 from actors.vm.operations.advice import advise_zero
 from actors.vm.operations.flushes import shootdown
 from actors.vm.state import VmState
@@ -107,7 +108,7 @@ class Vm(Machine):
 Vm.HANDLERS = {
     Walk: lambda vm, src, m: core_requests.walk(vm.state, src, m),
     SetDirty: lambda vm, src, m: core_requests.set_dirty(vm.state, src, m),
-    Fault: lambda vm, src, m: core_requests.begin_fault(vm.state, src, m, write=int(m.write)),
+    Fault: lambda vm, src, m: core_requests.begin_fault(vm.state, src, m, write=m.write),
     Call: lambda vm, src, m: core_requests.call(vm.state, src, m),
     Step: Vm.step,
     Invalidated: Vm.invalidated,

@@ -9,14 +9,14 @@ Source: FreeBSD vm_page_wire, vm_page_unwire (an unqueued page without an object
 """
 
 from collections.abc import Hashable
-from typing import Self
+from typing import Any, Self
 
 from actors.facts import PinMet
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Free, Unpin, Unpinned
-from actors.operation import Op
 from actors.settings import Settings
+from actors.vm.op import Op
 from actors.vm.pages import Pages
 from kernel.hazards.switches import Hazard
 from kernel.page import DIRTY, Page
@@ -66,7 +66,7 @@ class Pins:
         self.pages.put(key, page)
         return False
 
-    def outlives(self, page: Page, op: Op, out: list[Effect], *, freed_now: bool) -> bool:
+    def outlives(self, page: Page, op: Op[Any], out: list[Effect], *, freed_now: bool) -> bool:
         """Note that a page has left its object; say whether pins keep its frame.
 
         op: the operation that discards it, and frees it now or when its shootdown is complete.
@@ -74,7 +74,7 @@ class Pins:
         if not page.pins:
             return False
         self.unowned[page.pfn] = page.pins + (not freed_now)
-        out.append(Note(PinMet(op.op, "discard")))
+        out.append(Note(PinMet(op.lane, "discard")))
         return True
 
     def let_go_of_frame(self, pfn: int) -> bool:

@@ -4,11 +4,9 @@ A vm holds the address spaces of one process family: state, not a CPU. It never 
 every edit is a step of an operation, charged to the operation's initiator.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Self
 
-from actors.machine import Effect
-from actors.operation import Op
 from actors.settings import Settings
 from actors.vm.deferrals import Deferrals
 from actors.vm.entries import Entries
@@ -97,27 +95,3 @@ class VmState:
             if not space.lock.idle():
                 found.append(f"map lock of process {asid} is held: {space.lock}")
         return [*found, *self.objects.waiting(), *self.pins.waiting()]
-
-
-Phase = Callable[[VmState, VmSpace, Op, list[Effect]], Op]
-
-#: says whether a phase has nothing to do for an operation
-Idle = Callable[[VmState, VmSpace, Op], bool]
-#: phases that may have nothing to do: they are no step then, but end with the step before
-IDLE_PHASES: dict[Phase, Idle] = {}
-
-
-def idle_if(idle: Idle) -> Callable[[Phase], Phase]:
-    """Mark a phase that does nothing but go on when `idle` is true."""
-
-    def mark(phase: Phase) -> Phase:
-        IDLE_PHASES[phase] = idle
-        return phase
-
-    return mark
-
-
-def named(name: str, phase: Phase) -> Phase:
-    """Give a phase that was made the name that readers see."""
-    phase.__name__ = name
-    return phase

@@ -3,9 +3,12 @@
 What each operation does is in `actors/vm/operations/`, one module per kind.
 """
 
+from typing import Any
+
 from actors.machine import Effect, Send
 from actors.messages import Return, Step, Work
-from actors.operation import Op, OpKind, OpState, advance, replace
+from actors.operation import OpKind, OpState
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.advice import (
     advise_free,
     advise_hole,
@@ -19,7 +22,8 @@ from actors.vm.operations.faults import fault, pin, populate
 from actors.vm.operations.flushes import deferral, switch
 from actors.vm.operations.mappings import discard, fork, incore, inherit, protect, remap
 from actors.vm.operations.paging import age, launder, reclaim
-from actors.vm.state import IDLE_PHASES, Phase, VmState
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
 from kernel.vmspace import VmSpace
 
@@ -54,26 +58,29 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.DMA: pin.PHASES,
 }
 
-_READY = OpState.READY
+#: members that each step asks for
+_READY, _WORK = OpState.READY, OpState.WORK
+_ZERO, _MREMAP, _LAUNDER = OpKind.ZERO, OpKind.MREMAP, OpKind.LAUNDER
+_DONTNEED = OpKind.ADVISE_DONTNEED
 
 
-def begin(vm: VmState, op: Op) -> list[Effect]:
+def begin(vm: VmState, op: Op[Any]) -> list[Effect]:
     """Begin an operation; a lane has one at a time."""
-    vm.in_flight.check_free(op.op)
+    vm.in_flight.check_free(op.lane)
     return run(vm, op, [])
 
 
-def run(vm: VmState, op: Op, out: list[Effect]) -> list[Effect]:
+def run(vm: VmState, op: Op[Any], out: list[Effect]) -> list[Effect]:
     """Step an operation: once when exploring, else until it waits or its work is due."""
     phases = _phases(vm, op)
     space = vm.spaces[op.asid]
     fine = vm.settings.fine
     while op.phase < len(phases):
-        op = phases[op.phase](vm, space, op, out)
+        op = phases[op.phase].step(vm, space, op, out)
         if vm.entries.restated:
-            vm.entries.state_resident(op.op, out)
+            vm.entries.state_resident(op.lane, out)
         if vm.pages.dropped:
-            vm.pages.free_slots(op.op, out)
+            vm.pages.free_slots(op.lane, out)
         if op.state is not _READY:
             vm.in_flight.put(op)
             return out
@@ -83,37 +90,37 @@ def run(vm: VmState, op: Op, out: list[Effect]) -> list[Effect]:
             break
         if fine:
             vm.in_flight.put(replace(op, ns=0) if op.ns else op)
-            out.append(Send(vm.me, Step(op.op), op.ns))
+            out.append(Send(vm.me, Step(op.lane), op.ns))
             return out
         if op.ns >= vm.settings.interrupt_quantum_ns:
-            vm.in_flight.put(replace(op, state=OpState.WORK, ns=0))
-            out.append(Send(op.by, Work(op.op, op.ns)))
+            vm.in_flight.put(replace(op, state=_WORK, ns=0))
+            out.append(Send(op.by, Work(op.lane, op.ns)))
             return out
-    vm.in_flight.drop(op.op)
+    vm.in_flight.drop(op.lane)
     if op.error >= 0:
-        out.append(Send(op.by, Return(op.op, op.error, op.value, op.ns)))
+        out.append(Send(op.by, Return(op.lane, op.error, 0, op.ns)))
     return out
 
 
-def _past_idle(vm: VmState, phases: tuple[Phase, ...], space: VmSpace, op: Op) -> Op:
+def _past_idle(vm: VmState, phases: tuple[Phase, ...], space: VmSpace, op: Op[Any]) -> Op[Any]:
     """Go past the phases that have nothing to do: they are no steps of their own."""
     while op.phase < len(phases):
-        idle = IDLE_PHASES.get(phases[op.phase])
+        idle = phases[op.phase].idle
         if idle is None or not idle(vm, space, op):
             break
         op = advance(op)
     return op
 
 
-def _phases(vm: VmState, op: Op) -> tuple[Phase, ...]:
+def _phases(vm: VmState, op: Op[Any]) -> tuple[Phase, ...]:
     settings = vm.settings
-    if op.kind is OpKind.ZERO and settings.hazards & Hazard.ZERO_AFTER_GRANT:
+    if op.kind is _ZERO and settings.hazards & Hazard.ZERO_AFTER_GRANT:
         return advise_zero.PHASES_GRANT_FIRST
-    if op.kind is OpKind.MREMAP and settings.hazards & Hazard.MOVE_BEFORE_FLUSH:
+    if op.kind is _MREMAP and settings.hazards & Hazard.MOVE_BEFORE_FLUSH:
         return remap.PHASES_MOVE_FIRST
-    if op.kind is OpKind.LAUNDER:
+    if op.kind is _LAUNDER:
         return launder.phases(vm, op)
-    if op.kind is OpKind.ADVISE_DONTNEED and settings.keeps_dontneed:
+    if op.kind is _DONTNEED and settings.keeps_dontneed:
         return advise_free.DEACTIVATE_PHASES
     return STEPS[op.kind]
 
@@ -121,4 +128,4 @@ def _phases(vm: VmState, op: Op) -> tuple[Phase, ...]:
 def next_step(vm: VmState, lane: int) -> str:
     """Name what a Step would do next for an operation; empty if there is none."""
     op = vm.in_flight.ops.get(lane)
-    return "" if op is None else f"{op.kind.name}.{_phases(vm, op)[op.phase].__name__}"
+    return "" if op is None else f"{op.kind.name}.{_phases(vm, op)[op.phase].name}"

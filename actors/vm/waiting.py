@@ -10,8 +10,9 @@ from typing import Self
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Sleep
-from actors.operation import Op, OpState, replace
+from actors.operation import OpState
 from actors.vm.in_flight import InFlight
+from actors.vm.op import Op, P, replace
 from actors.vm.pages import Pages
 from kernel.page import NOBODY, Page
 from kernel.vmspace import VmSpace
@@ -52,34 +53,36 @@ class Waiting:
         for waiter in self.busy_waiters.pop(key, ()):
             self.in_flight.wake(waiter, out)
 
-    def sleep_on_page(self, op: Op, key: PageKey, out: list[Effect]) -> Op:
+    def sleep_on_page(self, op: Op[P], key: PageKey, out: list[Effect]) -> Op[P]:
         """Put the operation to sleep until the page is no longer busy.
 
         Lock order: an operation that holds pages waits only for one above them.
         """
-        assert all(vpn <= op.cursor for _, vpn in op.pages), f"lock order: {op} wants {key}"
-        self.busy_waiters[key] = (*self.busy_waiters.get(key, ()), op.op)
-        out.append(Send(op.by, Sleep(op.op, OpState.PAGE_BUSY, op.ns)))
+        assert all(vpn <= op.cursor for _, vpn in op.own.busy), f"lock order: {op} wants {key}"
+        self.busy_waiters[key] = (*self.busy_waiters.get(key, ()), op.lane)
+        out.append(Send(op.by, Sleep(op.lane, OpState.PAGE_BUSY, op.ns)))
         return replace(op, state=OpState.PAGE_BUSY, ns=0)
 
     # The map lock.
 
-    def lock_map(self, space: VmSpace, op: Op, out: list[Effect], *, write: bool) -> Op | None:
+    def lock_map(
+        self, space: VmSpace, op: Op[P], out: list[Effect], *, write: bool
+    ) -> Op[P] | None:
         """Take the map lock; None if the operation has it now, else the operation put to sleep."""
-        if space.lock.held_by(op.op):
+        if space.lock.held_by(op.lane):
             return None  # handed over by the release that woke us
-        if space.lock.acquire(op.op, write=write):
+        if space.lock.acquire(op.lane, write=write):
             return None
-        assert not op.pages, f"lock order: {op} holds pages and waits for the map"
-        out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
+        assert not op.own.busy, f"lock order: {op} holds pages and waits for the map"
+        out.append(Send(op.by, Sleep(op.lane, OpState.LOCK, op.ns)))
         return replace(op, state=OpState.LOCK, ns=0)
 
-    def unlock_map(self, space: VmSpace, op: Op, out: list[Effect]) -> None:
+    def unlock_map(self, space: VmSpace, op: Op[P], out: list[Effect]) -> None:
         """Release the map lock and wake those to whom it is handed."""
-        for waiter in space.lock.release(op.op):
+        for waiter in space.lock.release(op.lane):
             self.in_flight.wake(waiter, out)
 
-    def downgrade_map(self, space: VmSpace, op: Op, out: list[Effect]) -> None:
+    def downgrade_map(self, space: VmSpace, op: Op[P], out: list[Effect]) -> None:
         """Keep the map lock as a reader, and wake the readers that are let in."""
-        for waiter in space.lock.downgrade(op.op):
+        for waiter in space.lock.downgrade(op.lane):
             self.in_flight.wake(waiter, out)

@@ -5,15 +5,17 @@ the hole state of pages, and their busy lock.
 """
 
 from collections.abc import Hashable
-from typing import Self
+from typing import Any, Self
 
 from actors.facts import BackgroundZeroed
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import PageZeroed, Take, Taken, ZeroJob
-from actors.operation import Op, OpKind
+from actors.operation import OpKind
 from actors.settings import Settings
 from actors.vm.holes import Holes
+from actors.vm.op import Op
+from actors.vm.payloads import NOTHING
 from actors.vm.waiting import Waiting
 from kernel.hazards.switches import Hazard
 from kernel.hole import IN_HANDS, Action, HoleEvent, HoleState
@@ -62,7 +64,7 @@ class Zeroing:
             return True
         return not self.holes.entries.dirtied(page)
 
-    def offer(self, op: Op, keys: list[PageKey], out: list[Effect]) -> None:
+    def offer(self, op: Op[Any], keys: list[PageKey], out: list[Effect]) -> None:
         """Hand flushed pages of a hole to the zeroing threads of their frames' domains."""
         policy = self.settings.policy
         if policy.zeroing == "inline" or policy.advice is AdviceKind.REUSABLE_REUSE:
@@ -76,7 +78,7 @@ class Zeroing:
                 self.holes.event(key, HoleEvent.OFFER, op)
                 by_zeroer.setdefault(self.settings.zeroer_of(page.pfn), []).append(key)
         out.extend(
-            Send(zeroer, ZeroJob(op.op, tuple(found)))
+            Send(zeroer, ZeroJob(op.lane, tuple(found)))
             for zeroer, found in sorted(by_zeroer.items())
         )
 
@@ -92,7 +94,7 @@ class Zeroing:
                 continue
             if not self.may_offer(page):
                 continue
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
+            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0, NOTHING)
             after, _ = holes.event(key, HoleEvent.TAKE, op)
             assert after is not None
             holes.pages.put(key, after.with_busy(m.op))
@@ -112,7 +114,7 @@ class Zeroing:
         for key in m.keys:
             if by_words and key not in self.taken:
                 continue  # a ZERO has read that it is zero, and claimed it
-            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0)
+            op = Op(m.op, src, OpKind.ZERO, -1, 0, 0, NOTHING)
             after, _ = self.holes.event(key, HoleEvent.DONE, op)
             assert after is not None
             if after.hole is HoleState.ZEROED:

@@ -8,8 +8,8 @@ from actors.hardware.memory import Memory
 from actors.hardware.swap import Swap
 from actors.machine import Machine
 from actors.messages import Free, PageOut
-from actors.operation import OpKind
 from actors.vm.machine import Vm
+from actors.vm.payloads import Fork
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
@@ -45,9 +45,9 @@ def _pages(machines: list[Machine]) -> Iterator[int]:
             for one in machine.state.objects.by_oid.values():
                 yield from (page.pfn for page in one.pages.values() if page.pfn >= 0)
             for op in machine.state.in_flight.ops.values():
-                yield from (pfn for pfn in op.frames if pfn not in machine.state.pins.unowned)
-                if op.kind is OpKind.FORK:
-                    yield from op.held
+                yield from (pfn for pfn in op.flush.frames if pfn not in machine.state.pins.unowned)
+                if isinstance(op.own, Fork):
+                    yield from op.own.spare
             yield from machine.state.pins.unowned
 
 

@@ -50,14 +50,14 @@ def will_flush(vm: Vm, asid: int) -> int:
     pmap = vm.state.spaces[asid].pmap
     switching = 0
     for op in vm.state.in_flight.ops.values():
-        if op.kind is OpKind.SWITCH and op.asid == asid and not op.args[0]:
+        if op.kind is OpKind.SWITCH and op.asid == asid and not op.own.within:
             switching |= 1 << op.by
     return ~pmap.gens & (~pmap.active | switching)
 
 
 def _owed(vm: Vm, asid: int) -> set[int]:
     """Give the pages whose entries somebody has taken away, and not flushed yet."""
-    owed = [op.gone for op in vm.state.in_flight.ops.values()]
+    owed = [op.flush.gone for op in vm.state.in_flight.ops.values()]
     owed += [one.gone for one in vm.state.deferrals.notes.values()]
     return {va & VPN_MASK for gone in owed for va, _ in gone if va >> ASID_SHIFT == asid}
 

@@ -11,10 +11,11 @@ from actors.hardware.swap import Swap
 from actors.machine import Machine
 from actors.message_text import MessageText, listed, pte_text
 from actors.messages import Message, Step
-from actors.operation import Op, OpKind
 from actors.threads.pagedaemon import PageDaemon
 from actors.threads.zeroer import Zeroer
 from actors.vm.machine import Vm
+from actors.vm.op import Op
+from actors.vm.payloads import Zero
 from cluster.explore.world import Channel
 from cluster.scenario.setup import Setup
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
@@ -151,14 +152,14 @@ class Words:
         flags += ", dirty" if page.flags & DIRTY else ""
         return f"{frame} {page.hole.name}{busy}{flags}"
 
-    def _op(self, op: Op) -> str:
-        text = f"{self.lane(op.op)}: {op.kind.name} {span(op.start, op.end)} {op.state.name}"
-        if op.pages:
-            text += f", holds {listed(str(vpn) for _, vpn in op.pages)}"
-        if op.wanted and op.kind is OpKind.ZERO:
-            text += f", wants {listed(str(vpn) for _, vpn in op.wanted)}"
-        if op.gone:
-            text += f", entries gone {listed(str(va & VPN_MASK) for va, _ in op.gone)}"
+    def _op(self, op: Op[Any]) -> str:
+        text = f"{self.lane(op.lane)}: {op.kind.name} {span(op.start, op.end)} {op.state.name}"
+        if op.own.busy:
+            text += f", holds {listed(str(vpn) for _, vpn in op.own.busy)}"
+        if isinstance(op.own, Zero) and op.own.wanted:
+            text += f", wants {listed(str(vpn) for _, vpn in op.own.wanted)}"
+        if op.flush.gone:
+            text += f", entries gone {listed(str(va & VPN_MASK) for va, _ in op.flush.gone)}"
         return text
 
     def _core(self, core: Core) -> list[str]:

@@ -2,10 +2,12 @@
 
 from actors.machine import Effect, Send
 from actors.message import Message, PageKey
-from actors.operation import Op, OpKind
+from actors.operation import OpKind
 from actors.settings import Settings
 from actors.vm.objects import Objects
+from actors.vm.op import Op
 from actors.vm.pages import Pages
+from actors.vm.payloads import NOTHING, Payload
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import prepare
 from kernel.page import Page
@@ -25,9 +27,16 @@ def settings(preset: str = "fatal-hole", *, grain: str = "fused", **machine: obj
     return prepare(parse(scenario, "")).settings
 
 
-def operation(lane: int, *, by: int = 0, kind: OpKind = OpKind.MUNMAP, **more: object) -> Op:
+def operation(
+    lane: int,
+    *,
+    by: int = 0,
+    kind: OpKind = OpKind.MUNMAP,
+    own: Payload = NOTHING,
+    **more: object,
+) -> Op[Payload]:
     """Return an operation on pages [0, 8) of process 0 that has just begun."""
-    return Op(lane, by, kind, 0, 0, 8, **more)  # type: ignore[arg-type]
+    return Op(lane, by, kind, 0, 0, 8, own, **more)  # type: ignore[arg-type]
 
 
 def one_object(space: VmSpace, *frames: int) -> tuple[Objects, Pages]:

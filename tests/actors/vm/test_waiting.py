@@ -6,6 +6,7 @@ from actors.machine import Effect
 from actors.messages import Sleep, Wakeup
 from actors.operation import OpState
 from actors.vm.in_flight import InFlight
+from actors.vm.payloads import Hole
 from actors.vm.waiting import Waiting
 from kernel.vmspace import VmSpace
 from tests.support.small_vm import KEY, one_object, operation, sent, settings
@@ -33,7 +34,7 @@ def test_a_sleeper_on_a_busy_page_is_woken_when_it_is_released() -> None:
 def test_an_operation_waits_only_for_pages_above_those_that_it_holds() -> None:
     part = waiting(VmSpace())
     with pytest.raises(AssertionError, match="lock order"):
-        part.sleep_on_page(operation(0, pages=((KEY, 4),), cursor=2), KEY, [])
+        part.sleep_on_page(operation(0, own=Hole(pages=((KEY, 4),)), cursor=2), KEY, [])
 
 
 def test_the_map_lock_is_handed_over_in_the_order_of_the_asking() -> None:

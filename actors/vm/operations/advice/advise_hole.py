@@ -10,13 +10,15 @@ a second HOLE of the same page waits for it (rule H-2: "nothing to do" must stil
 from actors.facts import HoleSettled, PinMet, ZeroCase
 from actors.machine import Effect, Note
 from actors.message import PageKey
-from actors.operation import Op, advance, replace
+from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.flushes import deferral, shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import advice_scope, range_claim, range_errors, range_scan
 from actors.vm.operations.ranges.advice_scope import advised
-from actors.vm.operations.ranges.range_scan import Scene
-from actors.vm.state import Phase, VmState, idle_if
+from actors.vm.operations.ranges.range_scan import Found, Scene
+from actors.vm.payloads import Held, Hole, Zero
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, KNOWN_ZERO, LAZY_FREE, Page
@@ -26,6 +28,22 @@ from kernel.vmspace import VmSpace
 
 #: states in which a page is busy only for a ZERO that has taken it: HOLE has nothing to do
 _TAKEN = frozenset({HoleState.QUEUED, HoleState.ZEROED})
+_LIVE, _FLUSHING = HoleState.LIVE, HoleState.FLUSHING
+
+
+class Taken(Found[Hole | Zero]):
+    """Pages taken into the hole."""
+
+    __slots__ = ("pages",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        super().__init__()
+        self.pages: list[Held] = []
+
+    def added_to(self, own: Hole | Zero) -> Hole | Zero:
+        """Return the payload with them."""
+        return replace(own, pages=(*own.pages, *self.pages)) if self.pages else own
 
 
 def clips(vm: VmState) -> bool:
@@ -33,7 +51,7 @@ def clips(vm: VmState) -> bool:
     return vm.settings.policy.hole_state is HoleRecord.MAP_ENTRY
 
 
-def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def mark_range(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: note the hole where the policy keeps it, in the map or beside it."""
     if vm.settings.policy.hole_state is HoleRecord.PAGE_FLAG:
         return advance(op)
@@ -41,7 +59,7 @@ def mark_range(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     return advance(op, vm.settings.costs.map_ns)
 
 
-def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) -> bool:
+def make_hole(scene: Scene[Taken], key: PageKey, page: Page, *, closed: bool = True) -> bool:
     """Take one page into the hole; it stays busy until its flush is complete.
 
     closed: take access away.
@@ -49,14 +67,14 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
     vm, op, found = scene.vm, scene.op, scene.found
     if vm.objects.is_wired(key, page) and not vm.settings.hazards & Hazard.HOLE_IGNORES_PINS:
         if page.pins:
-            scene.out.append(Note(PinMet(op.op, "hole")))
-        if page.hole is HoleState.LIVE:
+            scene.out.append(Note(PinMet(op.lane, "hole")))
+        if page.hole is _LIVE:
             vm.holes.mark(scene.space, scene.vpn, scene.vpn + 1, hole=False)
         return False
     if vm.holes.must_wait(page, HoleEvent.HOLE) and page.hole not in _TAKEN:
         return True
     after, _ = vm.holes.event(key, HoleEvent.HOLE, op)
-    if after is None or after.hole is not HoleState.FLUSHING:
+    if after is None or after.hole is not _FLUSHING:
         return False
     known = vm.holes.known_zero(page)
     no_access = vm.settings.policy.no_access
@@ -66,48 +84,51 @@ def make_hole(scene: Scene, key: PageKey, page: Page, *, closed: bool = True) ->
         scene.take_entries(page, keep=no_access is NoAccess.KEEP_PTE)
     if closed and _forgets_use(vm):
         scene.forget_use(page)
-    # what was stored before HOLE need not be known any more, and no copy of it may come back
+    # what was stored before HOLE no longer matters, and no copy of it may come back
     if not range_scan.keeps_copies(vm, op):
         vm.pages.drop_slot(key)
     after = vm.objects.by_oid[key[0]].pages[key[1]]
     after = after.with_flags(off=DIRTY | LAZY_FREE | (0 if known else KNOWN_ZERO))
-    vm.pages.put(key, after.with_busy(op.op))
+    vm.pages.put(key, after.with_busy(op.lane))
     found.pages.append((key, scene.vpn))
     return False
 
 
 def _forgets_use(vm: VmState) -> bool:
-    """Say whether HOLE clears dirty bits: to know what is stored from now on. XNU does."""
+    """Say whether HOLE clears dirty bits, to know what is stored from now on; XNU does."""
     policy = vm.settings.policy
     return policy.track_clean is TrackClean.ON or policy.advice is AdviceKind.REUSABLE_REUSE
 
 
-@idle_if(range_scan.nothing_resident)
-def take_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def take_pages(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effect]) -> Op[Hole]:
     """Phase: every resident page of the range."""
-    return range_scan.scan(vm, space, op, out, make_hole, lambda e: advised(vm, e))
+    scene = Scene(vm, space, op, out, Taken())
+    return range_scan.scan(scene, make_hole, lambda e: advised(vm, e))
 
 
-@idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH)
-def early_offer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def _offers_late(vm: VmState, _space: VmSpace, _op: Op[Hole]) -> bool:
+    return not vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH
+
+
+def early_offer(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effect]) -> Op[Hole]:
     """Phase: with the hazard, the zeroing thread gets the pages before the flush."""
-    if vm.settings.hazards & Hazard.ZEROER_BEFORE_FLUSH:
+    if not _offers_late(vm, space, op):
         op = settle_pages(vm, op, out)
     return advance(op)
 
 
-def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
+def settle_pages(vm: VmState, op: Op[Hole], out: list[Effect]) -> Op[Hole]:
     """Report the flush of the operation's pages to the table, unbusy and offer them."""
     keys, hinted = [], []
     left = deferral.left_to_others(vm, op)
-    for key, vpn in op.pages:
+    for key, vpn in op.own.pages:
         page = vm.pages.get(key)
-        if page is None or page.hole is not HoleState.FLUSHING or page.busy != op.op:
+        if page is None or page.hole is not _FLUSHING or page.busy != op.lane:
             continue  # a ZERO that does not wait has taken it over meanwhile
         if left:
             after, actions = vm.holes.event(key, HoleEvent.DEFER, op)
             assert after is not None
-            vm.holes.deferred[key] = (op.deferral, op.asid, vpn)
+            vm.holes.deferred[key] = (op.own.deferral, op.asid, vpn)
             vm.waiting.unbusy(key, after, out)
             if Action.HINT in actions:
                 hinted.append(key)
@@ -117,17 +138,17 @@ def settle_pages(vm: VmState, op: Op, out: list[Effect]) -> Op:
         if vm.holes.known_zero(after):
             after, _ = vm.holes.event(key, HoleEvent.KNOWN, op)
             assert after is not None
-            out.append(Note(ZeroCase(op.op, "clean", 1)))
+            out.append(Note(ZeroCase(op.lane, "clean", 1)))
         vm.waiting.unbusy(key, after, out)
         keys.append(key)
         if Action.HINT in actions:
             hinted.append(key)
     vm.pages.hint(hinted, Queue.HOLES)
     vm.zeroing.offer(op, keys, out)
-    return replace(op, pages=())
+    return replace(op, own=replace(op.own, pages=()))
 
 
-def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def flushed(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effect]) -> Op[Hole]:
     """Phase: the invalidation is complete, or left to other cores."""
     left = deferral.left_to_others(vm, op)
     op = settle_pages(vm, op, out)
@@ -136,23 +157,22 @@ def flushed(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     fatal = vm.settings.policy.hole_access is HoleAccess.FATAL
     settled = vm.holes.within(space, op.start, op.end) if fatal else [(op.start, op.end)]
     settled = deferral.without_deferred(vm, op.asid, settled)
-    out.extend(Note(HoleSettled(op.op, op.asid, start, end)) for start, end in settled)
+    out.extend(Note(HoleSettled(op.lane, op.asid, start, end)) for start, end in settled)
     return advance(op)
 
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(clips, advice_scope.punched),
     range_errors.check(range_errors.wired),
-    range_claim.claim_range,
-    advice_scope.refuse,
+    range_claim.CLAIM_RANGE,
+    advice_scope.REFUSE,
     *discard.PUNCH_PHASES,
-    mark_range,
-    take_pages,
-    early_offer,
-    shootdown.join_flushes,
-    deferral.zero_generations,
-    deferral.interrupt_or_defer,
-    flushed,
-    range_claim.unlock,
-    object_chain.settle,
+    Phase(mark_range),
+    Phase(take_pages, idle=range_scan.nothing_resident),
+    Phase(early_offer, idle=_offers_late),
+    shootdown.JOIN_FLUSHES,
+    *deferral.HOLE_PHASES,
+    Phase(flushed),
+    Phase(range_claim.unlock),
+    object_chain.SETTLE,
 )

@@ -3,7 +3,7 @@
     lock; dirty pages: write them to swap, a cluster at a time, the caller sleeps meanwhile; then
     free what is in swap and clean, what MADV_FREE was called for, and pages of holes; unlock
 
-Pages that somebody else maps, too, are left alone; that a page was used does not save it.
+Pages that somebody else maps as well are left alone; a page goes even if it was just used.
 Source: Linux madvise_pageout, reclaim_pages (which ignores references).
 """
 
@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operation import Op, replace
 from actors.settings import DOMAIN_SHIFT
+from actors.vm.op import Op, replace
 from actors.vm.operations.paging import launder, page_scan, reclaim
 from actors.vm.operations.ranges import range_errors, range_scan
-from actors.vm.state import Phase, VmState, named
+from actors.vm.payloads import Pageout, Queued
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hole import HoleState
 from kernel.page import LAZY_FREE, NOBODY, Page
 from kernel.page_queue import Queue
@@ -30,14 +32,19 @@ def _is_dirty(vm: VmState, _key: PageKey, page: Page) -> bool:
 
 
 def _may_be_free(vm: VmState, key: PageKey, page: Page) -> bool:
-    """Choose what need not be written; but on Linux a page never written to is the zero page."""
+    """Choose what need not be written.
+
+    But not a page never written to: on Linux that is the zero page.
+    """
     if page.hole is not HoleState.LIVE or page.flags & LAZY_FREE:
         return True
     return key[1] in vm.objects.by_oid[key[0]].swap and not vm.entries.dirtied(page)
 
 
-def _found(vm: VmState, space: VmSpace, op: Op, choice: _Choice) -> Iterator[tuple[int, PageKey]]:
-    for vpn in vm.objects.resident_in(space, max(op.start, op.claimed), op.end):
+def _found(
+    vm: VmState, space: VmSpace, op: Op[Pageout], choice: _Choice
+) -> Iterator[tuple[int, PageKey]]:
+    for vpn in vm.objects.resident_in(space, max(op.start, op.own.upto), op.end):
         at = vm.objects.page_at(space, vpn)
         if at is None or at[1].busy != NOBODY or at[1].pfn < 0 or len(at[1].mappings) > 1:
             continue
@@ -46,44 +53,37 @@ def _found(vm: VmState, space: VmSpace, op: Op, choice: _Choice) -> Iterator[tup
 
 
 def _choose(name: str, choice: _Choice, most: int, over: int) -> Phase:
-    """Give the phase that takes the next batch off its queues; `over` phases on if there is none.
+    """Return the phase that takes the next batch off its queues; without one it skips `over`.
 
-    All of a batch are of one domain, as one memory writes them.
+    All pages of a batch are of one domain, as one memory writes them.
     """
 
-    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-        batch: list[tuple[PageKey, int]] = []
-        claimed = op.claimed
+    def step(vm: VmState, space: VmSpace, op: Op[Pageout], _out: list[Effect]) -> Op[Pageout]:
+        batch: list[Queued] = []
+        upto = op.own.upto
         for vpn, key in _found(vm, space, op, choice):
             pfn = vm.objects.by_oid[key[0]].pages[key[1]].pfn
             if batch and pfn >> DOMAIN_SHIFT != batch[0][1] >> DOMAIN_SHIFT:
                 break
             vm.pages.queues.remove(pfn)
-            batch.append((key, pfn))
-            claimed = vpn + 1
+            batch.append((key, pfn, 0))
+            upto = vpn + 1
             if len(batch) == (1 if vm.settings.fine else most):
                 break
         if not batch:
-            return replace(op, phase=op.phase + over, claimed=0)
-        return replace(
-            op,
-            phase=op.phase + 1,
-            claimed=claimed,
-            wanted=tuple(batch),
-            seen=(0,) * len(batch),
-            args=(int(Queue.INACTIVE), 0, 0, 0),
-            todo=(0, 0, 0),
-        )
+            return replace(op, phase=op.phase + over, own=replace(op.own, upto=0))
+        own = Pageout(queue=Queue.INACTIVE, batch=tuple(batch), upto=upto)
+        return replace(op, phase=op.phase + 1, own=own)
 
-    return named(name, phase)
+    return Phase(step, shown=name)
 
 
 PHASES: tuple[Phase, ...] = (
-    range_scan.lock_shared,
+    range_scan.LOCK_SHARED,
     range_errors.check(range_errors.wired),
     _choose("choose_dirty", _is_dirty, page_scan.CLUSTER, len(launder.PHASES)),
     *launder.PHASES[1:],
     _choose("choose_clean", _may_be_free, page_scan.BATCH, len(reclaim.PHASES)),
     *reclaim.PHASES[1:],
-    range_scan.unlock,
+    range_scan.UNLOCK,
 )

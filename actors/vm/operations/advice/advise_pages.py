@@ -8,11 +8,12 @@ Source: FreeBSD vm_map_madvise (NORMAL, SEQUENTIAL, RANDOM, WILLNEED); Linux mad
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operation import Op
+from actors.vm.op import Op, P
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.ranges import range_errors, range_scan
-from actors.vm.operations.ranges.range_scan import Scene
-from actors.vm.state import Phase, VmState
+from actors.vm.operations.ranges.range_scan import Found, Scene
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.page import Page
@@ -20,7 +21,7 @@ from kernel.page_queue import Queue
 from kernel.vmspace import VmSpace
 
 
-def _cool(scene: Scene, key: PageKey, page: Page) -> bool:
+def _cool(scene: Scene[Found[P]], key: PageKey, page: Page) -> bool:
     if page.hole is HoleState.LIVE:
         scene.vm.pages.hint([key], Queue.INACTIVE)
     ptes = scene.space.pmap.ptes
@@ -32,20 +33,21 @@ def _cool(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
-def cool_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def cool_pages(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: every resident page of the range."""
-    return range_scan.scan(vm, space, op, out, _cool, keeps=True)
+    found: Found[P] = Found()
+    return range_scan.scan(Scene(vm, space, op, out, found), _cool, keeps=True)
 
 
 HINT_PHASES: tuple[Phase, ...] = (
-    range_scan.lock_shared,
+    range_scan.LOCK_SHARED,
     range_errors.check(range_errors.nothing),
-    range_scan.unlock,
+    range_scan.UNLOCK,
 )
 COLD_PHASES: tuple[Phase, ...] = (
-    range_scan.lock_shared,
+    range_scan.LOCK_SHARED,
     range_errors.check(range_errors.wired),
-    cool_pages,
+    Phase(cool_pages),
     *shootdown.PHASES,
-    range_scan.unlock,
+    range_scan.UNLOCK,
 )

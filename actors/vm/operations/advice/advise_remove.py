@@ -8,14 +8,17 @@ Source: Linux madvise_remove, shmem_fallocate(PUNCH_HOLE); FreeBSD vm_object_pag
 shm_deallocate uses it.
 """
 
+from typing import Any
+
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operation import Op, advance
+from actors.vm.op import Op, P, advance
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard
 from actors.vm.operations.ranges import range_errors, range_scan
-from actors.vm.operations.ranges.range_scan import Scene
-from actors.vm.state import Phase, VmState, idle_if
+from actors.vm.operations.ranges.range_scan import Found, Scene
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
 from kernel.vm_map import SHARED, MapEntry
@@ -26,21 +29,20 @@ def _shared(entry: MapEntry) -> bool:
     return bool(entry.flags & SHARED)
 
 
-def _files(vm: VmState, space: VmSpace, op: Op) -> list[MapEntry]:
+def _files(vm: VmState, space: VmSpace, op: Op[Any]) -> list[MapEntry]:
     pieces = space.map.pieces(op.start, op.end)
     return [
         piece for piece in pieces if _shared(piece) and not vm.objects.by_oid[piece.oid].anonymous
     ]
 
 
-@idle_if(lambda vm, space, op: not _files(vm, space, op))
-def punch_files(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def punch_files(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: what is faulted in from now on is zero."""
     vm.holes.punch_files(space, op.start, op.end)
     return advance(op)
 
 
-def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
+def _remove(scene: Scene[Found[P]], key: PageKey, page: Page) -> bool:
     vm, found = scene.vm, scene.found
     if vm.holes.must_wait(page, HoleEvent.DISCARD):
         return True
@@ -54,17 +56,18 @@ def _remove(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
-def remove_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def remove_pages(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: every resident page of shared memory in the range."""
-    return range_scan.scan(vm, space, op, out, _remove, _shared)
+    found: Found[P] = Found()
+    return range_scan.scan(Scene(vm, space, op, out, found), _remove, _shared)
 
 
 PHASES: tuple[Phase, ...] = (
-    range_scan.lock_shared,
+    range_scan.LOCK_SHARED,
     range_errors.check(range_errors.wired_or_private),
-    punch_files,
-    remove_pages,
+    Phase(punch_files, idle=lambda vm, space, op: not _files(vm, space, op)),
+    Phase(remove_pages),
     *shootdown.PHASES,
-    discard.free_frames,
-    range_scan.unlock,
+    discard.FREE_FRAMES,
+    range_scan.UNLOCK,
 )

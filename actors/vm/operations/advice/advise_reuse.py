@@ -2,23 +2,24 @@
 
     lock; page by page: out of the hole, into the resident set; unlock
 
-Nothing is zeroed, nothing faulted in, what is not resident is not looked at. Source: XNU
+Nothing is zeroed or faulted in; what is not resident is not looked at. Source: XNU
 vm_map_reuse_pages, vm_object_reuse_pages.
 """
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operation import Op
+from actors.vm.op import Op, P
 from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.operations.ranges.advice_scope import advised
-from actors.vm.operations.ranges.range_scan import Scene
-from actors.vm.state import Phase, VmState
+from actors.vm.operations.ranges.range_scan import Found, Scene
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import Page
 from kernel.vmspace import VmSpace
 
 
-def take_out(scene: Scene, key: PageKey, page: Page) -> bool:
+def take_out(scene: Scene[Found[P]], key: PageKey, page: Page) -> bool:
     """Take one page out of the hole; it waits for a flush that is outstanding."""
     vm = scene.vm
     if page.hole is HoleState.LIVE:
@@ -31,14 +32,16 @@ def take_out(scene: Scene, key: PageKey, page: Page) -> bool:
     return False
 
 
-def reuse_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def reuse_pages(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: every resident page of the range."""
-    return range_scan.scan(vm, space, op, out, take_out, lambda e: advised(vm, e), keeps=True)
+    found: Found[P] = Found()
+    scene = Scene(vm, space, op, out, found)
+    return range_scan.scan(scene, take_out, lambda e: advised(vm, e), keeps=True)
 
 
 PHASES: tuple[Phase, ...] = (
-    range_scan.lock_shared,
+    range_scan.LOCK_SHARED,
     range_errors.check(range_errors.nothing),
-    reuse_pages,
-    range_scan.unlock,
+    Phase(reuse_pages),
+    range_scan.UNLOCK,
 )

@@ -14,16 +14,20 @@ from actors.facts import Outstanding, ZeroCase
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Claim, Steal, ZeroFrames
-from actors.operation import Op, OpState, advance, replace
+from actors.operation import OpState
 from actors.settings import KERNEL_LANE
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.advice import advise_hole
+from actors.vm.operations.advice.advise_hole import Taken
 from actors.vm.operations.advice.zero_grant import grant
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import advice_scope, range_claim, range_errors, range_scan
 from actors.vm.operations.ranges.advice_scope import advised
-from actors.vm.operations.ranges.range_scan import Scene
-from actors.vm.state import Phase, VmState, idle_if
+from actors.vm.operations.ranges.range_scan import Found, Scene
+from actors.vm.payloads import Held, Zero
+from actors.vm.phases import Phase, index_of
+from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import DIRTY, NOBODY, Page
@@ -35,73 +39,96 @@ from kernel.vmspace import VmSpace
 _ZEROERS = frozenset({HoleState.ZEROING, HoleState.STEALING})
 #: states in which some TLB may hold the old entry
 _OUTSTANDING = frozenset({HoleState.FLUSHING, HoleState.DEFERRED})
+_LIVE, _FLUSHING, _DEFERRED = HoleState.LIVE, HoleState.FLUSHING, HoleState.DEFERRED
 
 
-def hole_first(scene: Scene, key: PageKey, page: Page) -> bool:
+class Decided(Found[Zero]):
+    """What ZERO has decided page by page."""
+
+    __slots__ = ("inline", "left", "pages", "wanted")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        super().__init__()
+        self.pages: list[Held] = []
+        self.wanted: list[Held] = []
+        self.inline: list[tuple[int, int]] = []
+        self.left: list[int] = []
+
+    def added_to(self, own: Zero) -> Zero:
+        """Return the payload with that."""
+        return replace(
+            own,
+            pages=(*own.pages, *self.pages),
+            wanted=(*own.wanted, *self.wanted),
+            inline=(*own.inline, *self.inline),
+            left=(*own.left, *self.left),
+        )
+
+
+def hole_first(scene: Scene[Taken], key: PageKey, page: Page) -> bool:
     """Make a hole of a page that is not in one; leave the others to `claim`.
 
-    Where ZERO need not wait for invalidations, and does not for those left to other cores, there is
-    nothing to take access away for: it is given back at once.
+    Where ZERO waits neither for its own invalidations nor for those left to other cores, taking
+    access away would be for nothing: it is given back at once.
     """
     vm = scene.vm
-    if page.hole is HoleState.DEFERRED and not vm.holes.zeroes_now:
+    if page.hole is _DEFERRED and not vm.holes.zeroes_now:
         return _recall(scene, key, page)
-    if page.hole is not HoleState.LIVE:
+    if page.hole is not _LIVE:
         return False
     closed = not (vm.holes.zeroes_now and defers(vm.settings.policy))
     return advise_hole.make_hole(scene, key, page, closed=closed)
 
 
-def _recall(scene: Scene, key: PageKey, page: Page) -> bool:
+def _recall(scene: Scene[Taken], key: PageKey, page: Page) -> bool:
     """Take a page whose invalidation was left to other cores: ZERO flushes it itself."""
     vm, op = scene.vm, scene.op
     if page.busy != NOBODY:
         return True
     after, _ = vm.holes.event(key, HoleEvent.RECALL, op)
     assert after is not None
-    vm.pages.put(key, after.with_busy(op.op))
+    vm.pages.put(key, after.with_busy(op.lane))
     scene.found.gone += [vm.entries.must_flush(va, page.pfn) for va in page.mappings]
     scene.found.pages.append((key, scene.vpn))
-    scene.out.append(Note(Outstanding(op.op, recalled=True)))
+    scene.out.append(Note(Outstanding(op.lane, recalled=True)))
     return False
 
 
-def _none_live(vm: VmState, space: VmSpace, op: Op) -> bool:
+def _none_live(vm: VmState, space: VmSpace, op: Op[Zero]) -> bool:
     return not any(_is_out(vm, space, v) for v in _resident(vm, space, op))
 
 
-def _resident(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
+def _resident(vm: VmState, space: VmSpace, op: Op[Zero]) -> Iterator[int]:
     return vm.objects.resident_in(space, op.cursor, op.end, lambda e: advised(vm, e))
 
 
-@idle_if(_none_live)
-def hole_live_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def hole_live_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: ZERO without HOLE does the HOLE first, page by page."""
-    return range_scan.scan(vm, space, op, out, hole_first, lambda e: advised(vm, e))
+    return range_scan.scan(Scene(vm, space, op, out, Taken()), hole_first, lambda e: advised(vm, e))
 
 
-@idle_if(lambda _vm, _space, op: not op.pages)
-def own_flushed(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def own_flushed(vm: VmState, _space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: the pages that this ZERO itself took into the hole are flushed.
 
-    They are unbusied: `claim` takes them again in ascending order, with the others. To keep them
-    and wait for a page below would be a deadlock with another ZERO that holds that one.
+    They are unbusied: `claim` takes them again in ascending order, with the others. Keeping them
+    while waiting for a page below would deadlock with another ZERO that holds that one.
     """
     claimed = []
-    for key, vpn in op.pages:
+    for key, vpn in op.own.pages:
         page = vm.pages.get(key)
-        if page is None or page.busy != op.op:
+        if page is None or page.busy != op.lane:
             continue  # a ZERO that does not wait has taken it over meanwhile
-        if page.hole is not HoleState.FLUSHING:
+        if page.hole is not _FLUSHING:
             claimed.append((key, vpn))
             continue
         after, _ = vm.holes.event(key, HoleEvent.FLUSHED, op)
         assert after is not None
         vm.waiting.unbusy(key, after, out)
-    return advance(replace(op, pages=tuple(claimed)))
+    return advance(replace(op, own=replace(op.own, pages=tuple(claimed))))
 
 
-def _event(scene: Scene, page: Page) -> HoleEvent:
+def _event(scene: Scene[Decided], page: Page) -> HoleEvent:
     policy = scene.vm.settings.policy
     if page.hole in _ZEROERS and policy.zeroing is Zeroing.BACKGROUND_STEAL:
         return HoleEvent.STEAL
@@ -115,16 +142,17 @@ def _event(scene: Scene, page: Page) -> HoleEvent:
     return HoleEvent.ZERO
 
 
-def claim(scene: Scene, key: PageKey, page: Page) -> bool:
+def claim(scene: Scene[Decided], key: PageKey, page: Page) -> bool:
     """Decide one page by the table, and hold it busy until the grant."""
     vm, op = scene.vm, scene.op
-    if page.hole is HoleState.LIVE:  # wired; what a device has pinned may be let go before the end
+    if page.hole is _LIVE:  # wired; a device may let go of what it has pinned before the end
         scene.found.left.append(scene.vpn)
         return False
-    if (key, scene.vpn) in op.pages or (key, scene.vpn) in op.wanted:
+    own = op.own
+    if (key, scene.vpn) in own.pages or (key, scene.vpn) in own.wanted:
         return False  # claimed before a page above it sent this ZERO back to HOLE's part
     event = _event(scene, page)
-    if vm.holes.must_wait(page, event) and page.busy != op.op:
+    if vm.holes.must_wait(page, event) and page.busy != op.lane:
         return True
     after, actions = vm.holes.event(key, event, op)
     assert after is not None
@@ -135,36 +163,37 @@ def claim(scene: Scene, key: PageKey, page: Page) -> bool:
         scene.found.wanted.append((key, scene.vpn))
         return False
     if Action.SKIP_ZERO in actions:
-        scene.out.append(Note(ZeroCase(op.op, "zeroed", 1)))
+        scene.out.append(Note(ZeroCase(op.lane, "zeroed", 1)))
     if Action.ZERO_INLINE in actions:
-        scene.out.append(Note(ZeroCase(op.op, "inline", 1)))
-        scene.found.todo += (scene.vpn, 0)
-    if page.hole is HoleState.DEFERRED:
-        scene.out.append(Note(Outstanding(op.op, recalled=False)))
+        scene.out.append(Note(ZeroCase(op.lane, "inline", 1)))
+        scene.found.inline.append((scene.vpn, 0))
+    if page.hole is _DEFERRED:
+        scene.out.append(Note(Outstanding(op.lane, recalled=False)))
         after = after.with_flags(on=DIRTY)  # a TLB may have the dirty bit that the entry had
-    vm.pages.put(key, after.with_busy(op.op))
+    vm.pages.put(key, after.with_busy(op.lane))
     scene.found.pages.append((key, scene.vpn))
     return False
 
 
-@idle_if(range_scan.nothing_resident)
-def claim_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def claim_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: every resident page of the range, ascending.
 
-    A page that is out of the hole again (another ZERO that this one waited for has granted it, a
-    fault has made it) sends the operation back to HOLE's part from that page on. What a fault has
-    made below meanwhile is left: to want it now, with pages above in hand, would be a deadlock.
+    A page that is out of the hole again (granted by another ZERO that this one waited for, or made
+    by a fault) sends the operation back to HOLE's part from that page on. What a fault has made
+    below meanwhile is left: waiting for it now, with pages above in hand, could deadlock.
     """
-    op = replace(op, cursor=max(op.cursor, op.claimed))
+    op = replace(op, cursor=max(op.cursor, op.own.upto))
     stop = next((v for v in _resident(vm, space, op) if _is_out(vm, space, v)), -1)
+    upto = op if stop < 0 else replace(op, end=stop)
+    scene = Scene(vm, space, upto, out, Decided())
+    after: Op[Zero] = range_scan.scan(scene, claim, lambda e: advised(vm, e))
     if stop < 0:
-        return range_scan.scan(vm, space, op, out, claim, lambda e: advised(vm, e))
-    upto = replace(op, end=stop)
-    after = range_scan.scan(vm, space, upto, out, claim, lambda e: advised(vm, e))
+        return after
     after = replace(after, end=op.end)
     if after.phase == op.phase:
         return after
-    return replace(after, phase=_FIRST.index(hole_live_pages), cursor=stop, claimed=stop)
+    own = replace(after.own, upto=stop)
+    return replace(after, phase=_HOLE_LIVE_PAGES, cursor=stop, own=own)
 
 
 def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
@@ -172,22 +201,22 @@ def _is_out(vm: VmState, space: VmSpace, vpn: int) -> bool:
     if found is None or vm.objects.is_wired(*found):
         return False
     hole = found[1].hole
-    return hole is HoleState.LIVE or (hole is HoleState.DEFERRED and not vm.holes.zeroes_now)
+    return hole is _LIVE or (hole is _DEFERRED and not vm.holes.zeroes_now)
 
 
-@idle_if(lambda _vm, _space, op: not op.wanted)
-def ask_zeroer(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def ask_zeroer(vm: VmState, _space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: have the zeroing threads give up what they hold of the range, one after another."""
-    if not op.wanted:
+    wanted = op.own.wanted
+    if not wanted:
         return advance(op)
     if vm.settings.policy.claim is Claims.DEKKER:
-        pages = tuple((key, _pfn(vm, key), vm.zeroing.taken[key]) for key, _ in op.wanted)
-        out.append(Send(op.by, Claim(op.op, pages, op.ns)))
+        pages = tuple((key, _pfn(vm, key), vm.zeroing.taken[key]) for key, _ in wanted)
+        out.append(Send(op.by, Claim(op.lane, pages, op.ns)))
         return replace(op, state=OpState.ZEROING, ns=0)
-    zeroers = [vm.settings.zeroer_of(_pfn(vm, key)) for key, _ in op.wanted]
+    zeroers = [vm.settings.zeroer_of(_pfn(vm, key)) for key, _ in wanted]
     zeroer = zeroers[0]
-    keys = tuple(key for (key, _), its in zip(op.wanted, zeroers, strict=True) if its == zeroer)
-    out.append(Send(zeroer, Steal(KERNEL_LANE + zeroer, op.op, keys)))
+    keys = tuple(key for (key, _), its in zip(wanted, zeroers, strict=True) if its == zeroer)
+    out.append(Send(zeroer, Steal(KERNEL_LANE + zeroer, op.lane, keys)))
     return replace(op, state=OpState.ZEROING)
 
 
@@ -197,74 +226,68 @@ def _pfn(vm: VmState, key: PageKey) -> int:
     return page.pfn
 
 
-def ceded(vm: VmState, op: Op, pages: tuple[tuple[PageKey, int], ...], out: list[Effect]) -> Op:
-    """Take over what the zeroing thread ceded; the rest of each page is zeroed inline."""
-    held, wanted = list(op.pages), dict(op.wanted)
+def ceded(
+    vm: VmState, op: Op[Zero], pages: tuple[tuple[PageKey, int], ...], out: list[Effect]
+) -> Op[Zero]:
+    """Take over what the zeroing thread ceded; the rest of each page is zeroed inline.
+
+    pages: each with the chunks that are zero already.
+    """
+    held, wanted, inline = list(op.own.pages), dict(op.own.wanted), list(op.own.inline)
     for key, done in pages:
         vpn = wanted.pop(key)
         after, actions = vm.holes.event(key, HoleEvent.CEDED, op)
         assert after is not None
-        vm.pages.put(key, after.with_busy(op.op))
+        vm.pages.put(key, after.with_busy(op.lane))
         held.append((key, vpn))
         if Action.ZERO_INLINE in actions:
-            stored_behind = not zero_may_skip(vm.settings.policy) and vm.entries.dirtied(after)
-            op = replace(op, todo=(*op.todo, vpn, 0 if stored_behind else done))
-    out.append(Note(ZeroCase(op.op, "stolen", len(pages))))
+            stored_since = not zero_may_skip(vm.settings.policy) and vm.entries.dirtied(after)
+            inline.append((vpn, 0 if stored_since else done))
+    out.append(Note(ZeroCase(op.lane, "stolen", len(pages))))
     left = tuple(wanted.items())
-    op = replace(op, pages=tuple(held), wanted=left, state=OpState.READY)
+    own = replace(op.own, pages=tuple(held), wanted=left, inline=tuple(inline))
+    op = replace(op, own=own, state=OpState.READY)
     return op if left else advance(op)
 
 
-@idle_if(lambda _vm, _space, op: not op.todo)
-def zero_inline(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def zero_inline(vm: VmState, _space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: the initiator zeroes what is not zero yet."""
-    pfns = {vpn: page.pfn for key, vpn in op.pages if (page := vm.pages.get(key)) is not None}
-    pairs = zip(op.todo[::2], op.todo[1::2], strict=True)
-    frames = tuple((pfns[vpn], done) for vpn, done in pairs if done < vm.settings.chunks)
-    op = replace(op, todo=())
+    if not op.own.inline:
+        return advance(op)
+    pfns = {vpn: page.pfn for key, vpn in op.own.pages if (page := vm.pages.get(key)) is not None}
+    chunks = vm.settings.chunks
+    frames = tuple((pfns[vpn], done) for vpn, done in op.own.inline if done < chunks)
+    op = replace(op, own=replace(op.own, inline=()))
     if not frames:
         return advance(op)
-    out.append(Send(op.by, ZeroFrames(op.op, frames, op.ns)))
+    out.append(Send(op.by, ZeroFrames(op.lane, frames, op.ns)))
     return replace(op, state=OpState.WORK, phase=op.phase + 1, ns=0)
 
 
-def release_pages(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: unlock; what is still held (hazard) goes."""
-    return range_claim.unlock(vm, space, replace(op, pages=()), out)
+def release_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
+    """Phase: unlock, and let go of what is still held (with a hazard)."""
+    return range_claim.unlock(vm, space, replace(op, own=replace(op.own, pages=())), out)
 
 
-#: HOLE's part, for pages that are not in a hole
+#: HOLE's part, for pages that are not in a hole; then one page after the other is decided
 _FIRST: tuple[Phase, ...] = (
     discard.lock(advise_hole.clips, advice_scope.punched),
     range_errors.check(range_errors.wired),
-    range_claim.claim_range,
-    advice_scope.refuse,
+    range_claim.CLAIM_RANGE,
+    advice_scope.REFUSE,
     *discard.PUNCH_PHASES,
-    hole_live_pages,
-    shootdown.join_flushes,
+    Phase(hole_live_pages, idle=_none_live),
+    shootdown.JOIN_FLUSHES,
     *shootdown.PHASES,
-    own_flushed,
+    Phase(own_flushed, idle=lambda _vm, _space, op: not op.own.pages),
+    Phase(claim_pages, idle=range_scan.nothing_resident),
+    Phase(ask_zeroer, idle=lambda _vm, _space, op: not op.own.wanted),
 )
+_HOLE_LIVE_PAGES = index_of(_FIRST, hole_live_pages)
+_ZERO_INLINE = Phase(zero_inline, idle=lambda _vm, _space, op: not op.own.inline)
+_GRANT: tuple[Phase, ...] = (Phase(grant), *shootdown.PHASES)
+_LAST: tuple[Phase, ...] = (Phase(release_pages), object_chain.SETTLE)
 
-PHASES: tuple[Phase, ...] = (
-    *_FIRST,
-    claim_pages,
-    ask_zeroer,
-    zero_inline,
-    grant,
-    *shootdown.PHASES,
-    release_pages,
-    object_chain.settle,
-)
-
+PHASES: tuple[Phase, ...] = (*_FIRST, _ZERO_INLINE, *_GRANT, *_LAST)
 #: with the hazard zero-after-grant the last steps change places
-PHASES_GRANT_FIRST: tuple[Phase, ...] = (
-    *_FIRST,
-    claim_pages,
-    ask_zeroer,
-    grant,
-    *shootdown.PHASES,
-    zero_inline,
-    release_pages,
-    object_chain.settle,
-)
+PHASES_GRANT_FIRST: tuple[Phase, ...] = (*_FIRST, *_GRANT, _ZERO_INLINE, *_LAST)

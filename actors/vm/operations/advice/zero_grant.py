@@ -3,9 +3,10 @@
 from actors.facts import Granted
 from actors.machine import Effect, Note
 from actors.message import PageKey
-from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.ranges.advice_scope import advised
+from actors.vm.payloads import Zero
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
@@ -18,7 +19,7 @@ from kernel.vm_map import SHARED
 from kernel.vmspace import VmSpace
 
 
-def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def grant(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Zero]:
     """Phase: the pages are usable again; nothing stored from here on may be lost."""
     settings = vm.settings
     if not op.error and _something_left(vm, space, op):
@@ -28,7 +29,7 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     vm.holes.punch_files(space, op.start, op.end)
     parts = _without_wired(vm, space, op)
     ns, told = 0, list[Gone]()
-    for key, vpn in op.pages:
+    for key, vpn in op.own.pages:
         page = vm.pages.get(key)
         assert page is not None
         if page.hole is HoleState.INLINE:
@@ -47,15 +48,16 @@ def grant(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
                 told.append(vm.entries.must_flush(va, after.pfn))
         vm.waiting.unbusy(key, after, out)
     ns += _map_zero_pages(vm, space, op)
-    out.extend(Note(Granted(op.op, op.asid, *part)) for part in parts)
+    out.extend(Note(Granted(op.lane, op.asid, *part)) for part in parts)
     if len(parts) != 1 or parts[0] != (op.start, op.end):
         op = replace(op, error=Errno.EINVAL)  # what is wired is not zero
-    op = replace(op, gone=tuple(told), spared=_spared(vm, op, told))
-    return advance(replace(op, pages=op.pages if late else ()), ns)
+    flush = replace(op.flush, gone=tuple(told), spared=_spared(vm, op, told))
+    own = op.own if late else replace(op.own, pages=())
+    return advance(replace(op, flush=flush, own=own), ns)
 
 
-def _map_zero_pages(vm: VmState, space: VmSpace, op: Op) -> int:
-    """Map the zero page where pages were reclaimed out of the hole; give what that costs."""
+def _map_zero_pages(vm: VmState, space: VmSpace, op: Op[Zero]) -> int:
+    """Map the zero page where pages were reclaimed out of the hole; return what that costs."""
     if vm.settings.policy.reclaim is not Reclaim.ZERO_PAGE:
         return 0
     zero_page, count = vm.settings.zero_page(op.by), 0
@@ -75,10 +77,10 @@ def _map_zero_pages(vm: VmState, space: VmSpace, op: Op) -> int:
     return count * vm.settings.costs.pte_ns
 
 
-def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]:
-    """List the parts of the range without the pages that ZERO left alone: wired, in no hole."""
+def _without_wired(vm: VmState, space: VmSpace, op: Op[Zero]) -> list[tuple[int, int]]:
+    """List the parts of the range around the pages that ZERO left alone: wired, in no hole."""
     parts, at = [], op.start
-    left = set(op.left).difference(vpn for _, vpn in op.pages)
+    left = set(op.own.left).difference(vpn for _, vpn in op.own.pages)
     for vpn in vm.objects.resident_in(space, op.start, op.end):
         found = vm.objects.page_at(space, vpn)
         assert found is not None, "it is resident"
@@ -88,13 +90,13 @@ def _without_wired(vm: VmState, space: VmSpace, op: Op) -> list[tuple[int, int]]
     return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]
 
 
-def _something_left(vm: VmState, space: VmSpace, op: Op) -> bool:
-    """Say whether ZERO leaves a page as it was: then it does not return 0, whatever `errors` is."""
+def _something_left(vm: VmState, space: VmSpace, op: Op[Zero]) -> bool:
+    """Say whether ZERO leaves something as it was; it never returns 0 then."""
     return not all(advised(vm, piece) for piece in space.map.pieces(op.start, op.end))
 
 
-def _spared(vm: VmState, op: Op, told: list[Gone]) -> int:
-    """Give the cores that still have the entries from before HOLE, which are good again.
+def _spared(vm: VmState, op: Op[Zero], told: list[Gone]) -> int:
+    """Return the cores (a mask) that still have the entries from before HOLE, which are good again.
 
     Source: issue 1318, step 4: interrupt those that have invalidated the page.
     """
@@ -112,7 +114,7 @@ def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Pa
     if entry is None or not entry.prot & 1:
         return page
     bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
-    # an entry that stayed may be cached with its dirty bit: to clear it needs a shootdown
+    # an entry that stayed may be cached with its dirty bit: clearing it takes a shootdown
     bits |= space.pmap.ptes.get(va & VPN_MASK, 0) & (pte_bits.A | pte_bits.D)
     vm.entries.enter(va, key, page, bits)
     return vm.objects.by_oid[key[0]].pages[key[1]]

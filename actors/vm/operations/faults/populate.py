@@ -6,19 +6,22 @@
 
 A fault for a store leaves the page dirty, so that one that MADV_FREE had given back stays.
 
-That an entry is wired is all that mlock leaves behind: who wants a page asks the map whether
-somebody wires it (`VmPages.is_wired`). FreeBSD counts wirings in the page besides.
+All that mlock leaves behind is that an entry is wired: who wants a page asks the map whether
+somebody wires it (`Objects.is_wired`). FreeBSD counts wirings in the page as well.
 Source: FreeBSD vm_map_wire (vm_fault of each page, rolled back on failure); Linux do_mlock,
 __mm_populate (the entries stay locked), madvise_populate.
 """
 
 from actors.machine import Effect
-from actors.operation import POPULATES, Op, OpKind, advance, replace
+from actors.operation import OpKind
+from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.faults import fault
 from actors.vm.operations.ranges import range_errors, range_scan
-from actors.vm.state import Phase, VmState
+from actors.vm.payloads import Fault
+from actors.vm.phases import Phase, index_of
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
-from kernel.errors import Errno
+from kernel.errors import Errno, FaultCause
 from kernel.policy.keys import Errors
 from kernel.vm_map import SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
@@ -26,8 +29,8 @@ from kernel.vmspace import VmSpace
 _WRITE = 2
 
 
-def wire_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: entries of the map become wired; Linux stops at the first gap, FreeBSD does none."""
+def wire_entries(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+    """Phase: entries of the map become wired; with a gap none, but on Linux those before it."""
     end = op.end
     if space.map.has_gap(op.start, op.end):
         op = replace(op, error=Errno.ENOMEM)
@@ -37,7 +40,7 @@ def wire_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     return advance(op, vm.settings.costs.map_ns)
 
 
-def unwire_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def unwire_entries(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: munlock; entries of the map are not wired any more."""
     space.map.change(op.start, op.end, _not_wired)
     return advance(op, vm.settings.costs.map_ns)
@@ -51,7 +54,7 @@ def _not_wired(entry: MapEntry) -> MapEntry:
     return entry.with_flags(off=WIRED)
 
 
-def next_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def next_page(vm: VmState, space: VmSpace, op: Op[Fault], _out: list[Effect]) -> Op[Fault]:
     """Phase: begin the fault of the next page that an access would fault on; or be done."""
     ptes = space.pmap.ptes
     at = op.cursor
@@ -59,55 +62,55 @@ def next_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
         entry = space.map.lookup(at)
         if entry is None:
             return _done(vm, replace(op, error=Errno.ENOMEM))
-        write = op.args[0]
+        write = op.own.write
         if op.kind is OpKind.MLOCK:
-            write = int(bool(entry.prot & _WRITE) and not entry.flags & SHARED)
+            write = bool(entry.prot & _WRITE) and not entry.flags & SHARED
         pte = ptes.get(at, 0)
-        if not pte_bits.permits(pte, write=bool(write)) or (write and not pte & pte_bits.D):
-            return replace(op, phase=0, start=at, value=0, args=(write, *op.args[1:]))
+        if not pte_bits.permits(pte, write=write) or (write and not pte & pte_bits.D):
+            return replace(op, phase=0, own=Fault(at, write, op.own.behalf))
         at += 1
     return _done(vm, op)
 
 
-def _done(vm: VmState, op: Op) -> Op:
+def _done(vm: VmState, op: Op[Fault]) -> Op[Fault]:
     """End, or go on to undo what has failed: on Linux the entries stay wired."""
-    op = replace(op, value=0)
     undoes = op.kind is OpKind.MLOCK and op.error and vm.settings.policy.errors is not Errors.LINUX
     if not undoes:
-        return replace(op, phase=LENGTH[op.kind])
-    return replace(op, phase=op.phase + 1, start=op.args[2])
+        return replace(op, phase=_LENGTH[op.kind])
+    own = replace(op.own, vpn=op.start, cause=FaultCause.NONE)
+    return replace(op, phase=op.phase + 1, own=own)
 
 
-def undo(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def undo(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op[Fault]:
     """Phase: what failed leaves nothing wired."""
     op = unwire_entries(vm, space, op, out)
     vm.waiting.unlock_map(space, op, out)
-    return replace(op, phase=LENGTH[op.kind])
+    return replace(op, phase=_LENGTH[op.kind])
 
 
-def begin_pages(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def begin_pages(_vm: VmState, _space: VmSpace, op: Op[Fault], _out: list[Effect]) -> Op[Fault]:
     """Phase: the entries are wired; on to their pages."""
-    return replace(op, phase=PAGES, cursor=op.start, args=(0, POPULATES, op.start))
+    return replace(op, phase=NEXT_PAGE, cursor=op.start)
 
 
 #: the phases of a fault come first, as they name one another by number
-PAGES = len(fault.PHASES)
-POPULATE_PHASES: tuple[Phase, ...] = (*fault.PHASES, next_page)
+POPULATE_PHASES: tuple[Phase, ...] = (*fault.PHASES, Phase(next_page))
+NEXT_PAGE = index_of(POPULATE_PHASES, next_page)
 MLOCK_PHASES: tuple[Phase, ...] = (
     *POPULATE_PHASES,
-    range_scan.lock_exclusive,
-    undo,
-    range_scan.lock_exclusive,
-    wire_entries,
-    range_scan.unlock,
-    begin_pages,
+    range_scan.LOCK_EXCLUSIVE,
+    Phase(undo),
+    range_scan.LOCK_EXCLUSIVE,
+    Phase(wire_entries),
+    range_scan.UNLOCK,
+    Phase(begin_pages),
 )
+#: where mlock begins: it locks the map
+WIRE = index_of(MLOCK_PHASES, wire_entries) - 1
 MUNLOCK_PHASES: tuple[Phase, ...] = (
-    range_scan.lock_exclusive,
+    range_scan.LOCK_EXCLUSIVE,
     range_errors.check(range_errors.nothing),
-    unwire_entries,
-    range_scan.unlock,
+    Phase(unwire_entries),
+    range_scan.UNLOCK,
 )
-#: where the calls begin and end
-FIRST = {OpKind.POPULATE: PAGES, OpKind.MLOCK: PAGES + 3}
-LENGTH = {OpKind.POPULATE: len(POPULATE_PHASES), OpKind.MLOCK: len(MLOCK_PHASES)}
+_LENGTH = {OpKind.POPULATE: len(POPULATE_PHASES), OpKind.MLOCK: len(MLOCK_PHASES)}

@@ -7,7 +7,7 @@
     vm          the last core awaited has caught up: the pages are IDLE, the zeroing thread's
 
 A core that is not active has generation zero and flushes before it uses anything; one that leaves
-has caught up with that. One that never switches is interrupted when the deadline has passed.
+has caught up by that. One that never switches is interrupted once the deadline has passed.
 Source: issue 1318, davidchisnall's steps 1 to 3; LATR (whose pages are free after a time, not after
 acknowledgements: a hazard here); amd64 pm_active and pm_gen.
 """
@@ -17,12 +17,15 @@ from collections.abc import Iterable, Iterator
 from actors.facts import CoresCaughtUp, HoleSettled
 from actors.machine import Effect, Note, Send
 from actors.messages import Shoot, Watch
-from actors.operation import Op, OpKind, OpState, advance, replace
+from actors.operation import OpKind, OpState
 from actors.settings import KERNEL_LANE
 from actors.vm.deferrals import Deferral
 from actors.vm.entries import Gone
+from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.flushes import shootdown
-from actors.vm.state import Phase, VmState, idle_if
+from actors.vm.payloads import NOTHING, CatchUp, Hole
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
 from kernel.hole import HoleEvent
 from kernel.policy.keys import HoleAccess, defers
@@ -30,26 +33,24 @@ from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
 
-@idle_if(lambda _vm, _space, op: not op.gone)
-def zero_generations(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """First half, of a shootdown or of what stands for it."""
-    if not op.gone or not defers(vm.settings.policy):
+def zero_generations(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
+    """Phase: the first half of a shootdown, or of what takes its place."""
+    if not op.flush.gone or not defers(vm.settings.policy):
         return shootdown.zero_generations(vm, space, op, out)
-    for asid in _spaces(op.gone):
+    for asid in _spaces(op.flush.gone):
         pmap = vm.spaces[asid].pmap
         pmap.gens &= 1 << op.by if pmap.active >> op.by & 1 else 0
     return advance(op, vm.settings.costs.pte_ns)
 
 
-@idle_if(lambda _vm, _space, op: not op.gone)
-def interrupt_or_defer(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Second half: interrupt the active cores, or note whom the invalidation is left to."""
-    if not op.gone or not defers(vm.settings.policy):
+def interrupt_or_defer(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effect]) -> Op[Hole]:
+    """Phase: the second half: interrupt the active cores, or note who is left to invalidate."""
+    if not op.flush.gone or not defers(vm.settings.policy):
         return shootdown.interrupt_active(vm, space, op, out)
-    if not op.deferral:
-        op = replace(op, deferral=_defer(vm, op, out))
+    if not op.own.deferral:
+        op = replace(op, own=replace(op.own, deferral=_defer(vm, op, out)))
     asid, vpns = shootdown.next_round(op)
-    out.append(Send(op.by, Shoot(op.op, op.round, asid, vpns, (), op.ns)))
+    out.append(Send(op.by, Shoot(op.lane, op.flush.round, asid, vpns, (), op.ns)))
     return replace(op, state=OpState.ACKS, ns=0)
 
 
@@ -57,33 +58,33 @@ def _spaces(gone: Iterable[Gone]) -> list[int]:
     return sorted({va >> ASID_SHIFT for va, _ in gone})
 
 
-def _defer(vm: VmState, op: Op, out: list[Effect]) -> int:
-    """Note the cores that are to invalidate; give the note's number, or -1 if there are none."""
+def _defer(vm: VmState, op: Op[Hole], out: list[Effect]) -> int:
+    """Note the cores that are to invalidate; return the note's number, or -1 if there are none."""
     awaiting = []
-    for asid in _spaces(op.gone):
+    for asid in _spaces(op.flush.gone):
         mask = vm.spaces[asid].pmap.active & ~(1 << op.by)
         if mask:
             awaiting.append((asid, mask))
     if not awaiting:
         return -1
-    owed = tuple(vm.entries.must_flush(*one) for one in op.gone)
+    owed = tuple(vm.entries.must_flush(*one) for one in op.flush.gone)
     number = vm.deferrals.leave(Deferral(owed, tuple(awaiting)))
     deadline_ns = vm.settings.policy.deadline_ns
     if deadline_ns:
-        zeroer = vm.settings.zeroer_of(op.gone[0][1])
+        zeroer = vm.settings.zeroer_of(op.flush.gone[0][1])
         out.append(Send(zeroer, Watch(KERNEL_LANE + zeroer, number)))
     return number
 
 
-def left_to_others(vm: VmState, op: Op) -> bool:
-    """Say whether the flush of HOLE's pages is still left to other cores."""
-    return op.deferral in vm.deferrals.notes
+def left_to_others(vm: VmState, op: Op[Hole]) -> bool:
+    """Say whether other cores have still to flush HOLE's pages."""
+    return op.own.deferral in vm.deferrals.notes
 
 
 def without_deferred(
     vm: VmState, asid: int, ranges: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield what is left of ranges without the pages whose flush is left to other cores."""
+    """Yield the parts of ranges around the pages that other cores have still to flush."""
     out = sorted(vpn for _, space, vpn in vm.holes.deferred.values() if space == asid)
     for start, end in ranges:
         at = start
@@ -113,7 +114,7 @@ def _over(vm: VmState, lane: int, numbers: list[int], out: list[Effect]) -> None
             out.append(Note(CoresCaughtUp(lane, asid, vpns)))
     found = [(key, at) for key, at in vm.holes.deferred.items() if at[0] in numbers]
     for asid in sorted({asid for _, (_, asid, _) in found}):
-        op = Op(lane, -1, OpKind.HOLE, asid, 0, 0)
+        op = Op(lane, -1, OpKind.HOLE, asid, 0, 0, NOTHING)
         keys, pages = [], []
         for key, (_, space, vpn) in found:
             if space != asid:
@@ -141,24 +142,29 @@ def _runs(vpns: list[int]) -> list[tuple[int, int]]:
 # The deadline.
 
 
-def look(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: find a space of which cores are late, and what they have to invalidate."""
-    (upto,) = op.args
+def look(vm: VmState, _space: VmSpace, op: Op[CatchUp], out: list[Effect]) -> Op[CatchUp]:
+    """Phase: find a space with cores that are late, and what they have to invalidate."""
+    upto = op.own.upto
     asid, late = vm.deferrals.late(upto)
     if asid < 0:
         return replace(op, phase=len(PHASES))
     if vm.settings.hazards & Hazard.TIME_FOR_ACKNOWLEDGEMENT:
-        caught_up(vm, op.op, late, asid, upto, out)
+        caught_up(vm, op.lane, late, asid, upto, out)
         return op
     owed = tuple(vm.entries.must_flush(*one) for one in vm.deferrals.owed_to(asid, upto))
-    spared = ~late
-    return advance(replace(op, asid=asid, gone=owed, spared=spared), vm.settings.costs.map_ns)
+    flush = replace(op.flush, gone=owed, spared=~late)
+    return advance(replace(op, asid=asid, flush=flush), vm.settings.costs.map_ns)
 
 
-def late_caught_up(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: the cores that were late have acknowledged; is there another space?"""
-    caught_up(vm, op.op, ~op.spared, op.asid, op.args[0], out)
+def late_caught_up(vm: VmState, _space: VmSpace, op: Op[CatchUp], out: list[Effect]) -> Op[CatchUp]:
+    """Phase: the late cores have acknowledged; look for another space."""
+    caught_up(vm, op.lane, ~op.flush.spared, op.asid, op.own.upto, out)
     return replace(op, phase=0)
 
 
-PHASES: tuple[Phase, ...] = (look, *shootdown.PHASES, late_caught_up)
+PHASES: tuple[Phase, ...] = (Phase(look), *shootdown.PHASES, Phase(late_caught_up))
+#: what HOLE goes through in place of a shootdown
+HOLE_PHASES: tuple[Phase, ...] = (
+    Phase(zero_generations, idle=shootdown.nothing_gone),
+    Phase(interrupt_or_defer, idle=shootdown.nothing_gone),
+)

@@ -9,95 +9,110 @@ Either the initiator sees the bit and interrupts, or the core sees generation ze
 Source: amd64 pmap_invalidate_preipi_pcid; reversing the first column is FreeBSD-EN-22:04.pcid.
 """
 
+from typing import Any
+
 from actors.facts import EntriesGone
 from actors.machine import Effect, Note, Send
 from actors.messages import Shoot
-from actors.operation import Op, OpState, advance, replace
+from actors.operation import OpState
 from actors.vm.entries import Gone
-from actors.vm.state import VmState, idle_if
+from actors.vm.op import Op, P, advance, replace
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
 from kernel.policy.keys import Invalidate
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import Pmap, VmSpace
 
+_READY, _ACKS = OpState.READY, OpState.ACKS
+_BROADCAST = Invalidate.BROADCAST
 
-def _nothing_gone(_vm: VmState, _space: VmSpace, op: Op) -> bool:
-    return not op.gone
+
+def nothing_gone(_vm: VmState, _space: VmSpace, op: Op[Any]) -> bool:
+    """Say whether the operation owes no invalidation."""
+    return not op.flush.gone
 
 
-def _orphans(vm: VmState, op: Op) -> list[Gone]:
+def _orphans(vm: VmState, op: Op[Any]) -> list[Gone]:
     if not vm.entries.unflushed.places or vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
         return []
-    own = {va for va, _ in op.gone}
+    own = {va for va, _ in op.flush.gone}
     return [one for one in vm.entries.orphans_in(op.asid, op.start, op.end) if one[0] not in own]
 
 
-@idle_if(lambda vm, _space, op: not _orphans(vm, op))
-def join_flushes(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def join_flushes(vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: what others have discarded from the range and not flushed yet is flushed here as well.
 
-    An operation that found nothing there may not return before no TLB gives it any more.
+    An operation that found nothing there must not return while a TLB may still have it.
     Source: Linux tlb_finish_mmu flushes when another flush of the mm is pending.
     """
-    joined = tuple(vm.entries.must_flush(*one) for one in _orphans(vm, op))
-    return advance(replace(op, gone=op.gone + joined))
+    orphans = _orphans(vm, op)
+    if not orphans:
+        return advance(op)
+    joined = [vm.entries.must_flush(*one) for one in orphans]
+    return advance(replace(op, flush=op.flush.owing(joined)))
 
 
-@idle_if(_nothing_gone)
-def zero_generations(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """First half: every core but the initiator's must flush when it switches in."""
-    if not op.gone:
+def zero_generations(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
+    """Phase: the first half: every core but the initiator's must flush when it switches in."""
+    if not op.flush.gone:
         return advance(op)
     asid, vpns = next_round(op)
-    out.append(Note(EntriesGone(op.op, asid, vpns)))
+    out.append(Note(EntriesGone(op.lane, asid, vpns)))
     pmap = vm.spaces[asid].pmap
     word_ns = vm.settings.costs.pte_ns
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
-        return advance(replace(op, value=pmap.active), word_ns)
-    if vm.settings.policy.invalidate is not Invalidate.BROADCAST:  # which reaches every TLB
+        return advance(replace(op, flush=replace(op.flush, active=pmap.active)), word_ns)
+    if vm.settings.policy.invalidate is not _BROADCAST:  # which reaches every TLB
         _zero_generations(pmap, op)
     return advance(op, word_ns)
 
 
-def next_round(op: Op) -> tuple[int, tuple[int, ...]]:
-    """Give the address space whose entries are flushed next, and their pages."""
-    asid = min(va for va, _ in op.gone) >> ASID_SHIFT
-    vpns = dict.fromkeys(va & VPN_MASK for va, _ in op.gone if va >> ASID_SHIFT == asid)
+def next_round(op: Op[Any]) -> tuple[int, tuple[int, ...]]:
+    """Return the address space whose entries are flushed next, and their pages."""
+    gone = op.flush.gone
+    asid = min(va for va, _ in gone) >> ASID_SHIFT
+    vpns = dict.fromkeys(va & VPN_MASK for va, _ in gone if va >> ASID_SHIFT == asid)
     return asid, tuple(vpns)
 
 
-def _zero_generations(pmap: Pmap, op: Op) -> None:
+def _zero_generations(pmap: Pmap, op: Op[Any]) -> None:
     own = 1 << op.by if pmap.active >> op.by & 1 else 0
     pmap.gens &= own
 
 
-@idle_if(_nothing_gone)
-def interrupt_active(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Second half: read pm_active and have the initiator interrupt those cores."""
-    if not op.gone:
+def interrupt_active(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
+    """Phase: the second half: read pm_active and have the initiator interrupt those cores."""
+    if not op.flush.gone:
         return advance(op)
     asid, vpns = next_round(op)
     pmap = vm.spaces[asid].pmap
-    active = pmap.active
+    active, flush = pmap.active, op.flush
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
-        active, op = op.value, replace(op, value=0)
+        active, flush = flush.active, replace(flush, active=0)
         _zero_generations(pmap, op)
-    active &= ~op.spared
+    active &= ~flush.spared
     targets = tuple(c for c in range(active.bit_length()) if active >> c & 1 and c != op.by)
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()
-    out.append(Send(op.by, Shoot(op.op, op.round, asid, vpns, targets, op.ns)))
-    return replace(op, state=OpState.ACKS, ns=0)
+    out.append(Send(op.by, Shoot(op.lane, flush.round, asid, vpns, targets, op.ns)))
+    return replace(op, flush=flush, state=_ACKS, ns=0)
 
 
-def invalidated(vm: VmState, op: Op) -> Op:
+def invalidated(vm: VmState, op: Op[P]) -> Op[P]:
     """Take in that a round is complete; entries of another space have a round of their own."""
     asid, _ = next_round(op)
-    vm.entries.has_flushed(tuple(one for one in op.gone if one[0] >> ASID_SHIFT == asid))
-    left = tuple(one for one in op.gone if one[0] >> ASID_SHIFT != asid)
-    op = replace(op, gone=left, state=OpState.READY, round=op.round + 1)
+    gone = op.flush.gone
+    vm.entries.has_flushed(tuple(one for one in gone if one[0] >> ASID_SHIFT == asid))
+    left = tuple(one for one in gone if one[0] >> ASID_SHIFT != asid)
+    flush = replace(op.flush, gone=left, round=op.flush.round + 1)
+    op = replace(op, flush=flush, state=_READY)
     return replace(op, phase=op.phase - 1) if left else advance(op)
 
 
+JOIN_FLUSHES = Phase(join_flushes, idle=lambda vm, _space, op: not _orphans(vm, op))
 #: what an operation goes through that has taken entries away
-PHASES = (zero_generations, interrupt_active)
+PHASES: tuple[Phase, ...] = (
+    Phase(zero_generations, idle=nothing_gone),
+    Phase(interrupt_active, idle=nothing_gone),
+)

@@ -1,7 +1,7 @@
 """Operations that let pages go: munmap(2), mmap(2) on top of a mapping, MADV_DONTNEED of Linux.
 
     lock; page by page: leave the object, remove the entry; remove the entries of pages that others
-    have, too; shoot down; free the frames; change the map; unlock; settle objects
+    have as well; shoot down; free the frames; change the map; unlock; settle objects
 
 Pages of shared memory stay as long as their object does: mremap(2) may show them again.
 
@@ -10,17 +10,20 @@ map write lock; Linux's zap_page_range works under the shared lock.
 """
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
-from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
+from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import object_chain
 from actors.vm.operations.ranges import advice_scope, range_errors, range_scan
-from actors.vm.operations.ranges.range_scan import Scene
-from actors.vm.state import Phase, VmState, idle_if, named
+from actors.vm.operations.ranges.range_scan import Found, Scene
+from actors.vm.payloads import Discard, Map
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.hazards.switches import Hazard
@@ -33,12 +36,14 @@ from kernel.vmspace import VmSpace
 
 #: which entries of the map an operation lets go of
 Choice = Callable[[VmState, MapEntry], bool]
+#: payloads of operations that let pages go
+D = TypeVar("D", bound=Discard)
 
 
-def let_go(scene: Scene, key: PageKey, page: Page) -> bool:
+def let_go(scene: Scene[Found[D]], key: PageKey, page: Page) -> bool:
     """Take one page out of its object and its entry out of the page table."""
     vm, op, found = scene.vm, scene.op, scene.found
-    careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and scene.vpn in op.seen
+    careless = vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY and scene.vpn in op.own.seen
     if vm.holes.must_wait(page, HoleEvent.DISCARD) and not careless:
         return True
     if not careless:  # it looked before it slept, when a fault had not entered the page yet
@@ -66,128 +71,144 @@ def private(_vm: VmState, entry: MapEntry) -> bool:
 
 
 def older_copies(vm: VmState, entry: MapEntry) -> bool:
-    """Choose entries behind whose pages an older copy may lie."""
+    """Choose entries below whose pages an older copy may lie."""
     return vm.objects.shadowed(entry)
 
 
 def let_pages_go(choice: Choice) -> Phase:
-    """Phase: every resident page of the range that nobody else has."""
+    """Return the phase that lets every resident page of the range go that nobody else has."""
 
-    def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-        slept = op
-        op = range_scan.scan(
-            vm, space, op, out, let_go, lambda e: choice(vm, e) and vm.objects.exclusive(e)
+    def step(vm: VmState, space: VmSpace, op: Op[D], out: list[Effect]) -> Op[D]:
+        found: Found[D] = Found()
+        scene = Scene(vm, space, op, out, found)
+        after: Op[D] = range_scan.scan(
+            scene, let_go, lambda e: choice(vm, e) and vm.objects.exclusive(e)
         )
-        if op.state and vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY:
-            return replace(op, seen=(*slept.seen, op.cursor))
-        return op
+        if after.state and vm.settings.hazards & Hazard.NO_RESTART_AFTER_BUSY:
+            own = replace(after.own, seen=(*op.own.seen, after.cursor))
+            return replace(after, own=own)
+        return after
 
-    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+    def idle(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
         pages = vm.objects.held_in(
             space, op.cursor, op.end, lambda e: choice(vm, e) and vm.objects.exclusive(e)
         )
         return next(pages, None) is None
 
-    return idle_if(idle)(named("let_pages_go", phase))
+    return Phase(step, idle, "let_pages_go")
 
 
-def _present(vm: VmState, space: VmSpace, op: Op, piece: MapEntry) -> list[int]:
+def _present(vm: VmState, space: VmSpace, op: Op[Any], piece: MapEntry) -> list[int]:
     """List the pages of a piece that a TLB may have."""
     mapped = space.pmap.mapped_in(piece.start, piece.end)
     if vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
         return mapped
-    owed = vm.entries.owed_in(op.asid, piece.start, piece.end, op.gone)
+    owed = vm.entries.owed_in(op.asid, piece.start, piece.end, op.flush.gone)
     return sorted({*mapped, *owed}) if owed else mapped
 
 
 def drop_entries(choice: Choice) -> Phase:
-    """Phase: entries of pages that others have, too; one a step when exploring."""
+    """Return the phase that drops entries of pages that others have; one a step when exploring."""
 
-    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    def step(vm: VmState, space: VmSpace, op: Op[D], _out: list[Effect]) -> Op[D]:
         gone: list[Gone] = []
         base = op.asid << ASID_SHIFT
         for piece in space.map.pieces(op.cursor, op.end):
             if not choice(vm, piece):
                 continue
             for vpn in _present(vm, space, op, piece):
-                if vpn in op.seen:
+                if vpn in op.own.seen:
                     continue  # with the hazard no-restart-after-busy it has looked there already
                 gone += [one] if (one := vm.entries.take_entry(base | vpn)) is not None else []
                 if vm.settings.fine:
                     ns = op.ns + vm.settings.costs.pte_ns
-                    return replace(op, gone=op.gone + tuple(gone), cursor=vpn + 1, ns=ns)
+                    return replace(op, flush=op.flush.owing(gone), cursor=vpn + 1, ns=ns)
+        if not gone:
+            return advance(op)
         ns = len(gone) * vm.settings.costs.pte_ns
-        return advance(replace(op, gone=op.gone + tuple(gone)), ns)
+        return advance(replace(op, flush=op.flush.owing(gone)), ns)
 
-    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+    def idle(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
         return not any(
             _present(vm, space, op, piece)
             for piece in space.map.pieces(op.cursor, op.end)
             if choice(vm, piece)
         )
 
-    return idle_if(idle)(named("drop_entries", phase))
+    return Phase(step, idle, "drop_entries")
 
 
-def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op) -> bool:
+def _without_zero_page(vm: VmState, _space: VmSpace, _op: Op[Any]) -> bool:
     return not vm.settings.has_zero_page
 
 
-@idle_if(_without_zero_page)
-def drop_zero_page(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: entries for the zero page go, as those of pages do."""
+def drop_zero_page(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+    """Phase: entries for the zero page go, as those for other pages do."""
     if _without_zero_page(vm, space, op):
         return advance(op)
     base, ptes = op.asid << ASID_SHIFT, space.pmap.ptes
     found = space.pmap.mapped_in(op.start, op.end)
     shared = [v for v in found if vm.settings.is_zero_page(pte_bits.pfn_of(ptes[v]))]
     gone = [one for vpn in shared if (one := vm.entries.take_entry(base | vpn)) is not None]
-    return advance(replace(op, gone=op.gone + tuple(gone)), len(gone) * vm.settings.costs.pte_ns)
+    ns = len(gone) * vm.settings.costs.pte_ns
+    return advance(replace(op, flush=op.flush.owing(gone)), ns)
 
 
-@idle_if(lambda vm, _space, _op: not vm.settings.hazards & Hazard.FREE_BEFORE_ACKS)
-def free_early(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def _frees_late(vm: VmState, _space: VmSpace, _op: Op[Any]) -> bool:
+    return not vm.settings.hazards & Hazard.FREE_BEFORE_ACKS
+
+
+def free_early(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: with the hazard, the frames are given back before the shootdown."""
-    if vm.settings.hazards & Hazard.FREE_BEFORE_ACKS:
+    if not _frees_late(vm, space, op):
         op = freed(vm, op, out)
     return advance(op)
 
 
-@idle_if(lambda _vm, _space, op: not op.frames)
-def free_frames(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def free_frames(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: the shootdown is complete, nobody can reach the frames any more."""
     return advance(freed(vm, op, out))
 
 
-def freed(vm: VmState, op: Op, out: list[Effect]) -> Op:
-    """Give the operation's frames back, but those that pins still keep."""
+def freed(vm: VmState, op: Op[P], out: list[Effect]) -> Op[P]:
+    """Give the operation's frames back, except those that pins still keep."""
+    if not op.flush.frames:
+        return op
+    give_back(vm, op.lane, op.flush.frames, out)
+    return replace(op, flush=replace(op.flush, frames=()))
+
+
+def give_back(vm: VmState, lane: int, frames: tuple[int, ...], out: list[Effect]) -> None:
+    """Free frames that no TLB can reach, except those that pins still keep."""
     by_memory: dict[int, list[int]] = {}
-    for pfn in filter(vm.pins.let_go_of_frame, op.frames):
+    for pfn in filter(vm.pins.let_go_of_frame, frames):
         by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
     out.extend(
-        Send(memory, Free(op.op, tuple(pfns), zeroed=False))
+        Send(memory, Free(lane, tuple(pfns), zeroed=False))
         for memory, pfns in sorted(by_memory.items())
     )
-    return replace(op, frames=())
+
+
+FREE_FRAMES = Phase(free_frames, idle=lambda _vm, _space, op: not op.flush.frames)
 
 
 def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Phase, ...]:
-    """Give the phases in which entries of the page table go, and pages; the frames at the end.
+    """Return the phases in which entries of the page table go, and pages; the frames at the end.
 
     last: the operation has no shootdown after this one.
     """
     return (
         let_pages_go(pages),
         drop_entries(entries),
-        free_early,
-        *([shootdown.join_flushes] if last else []),
+        Phase(free_early, idle=_frees_late),
+        *([shootdown.JOIN_FLUSHES] if last else []),
         *shootdown.PHASES,
-        free_frames,
+        FREE_FRAMES,
     )
 
 
-def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
-    """Give the operation with the error that it returns if its range has a gap; it goes on."""
+def with_gap_error(vm: VmState, space: VmSpace, op: Op[P]) -> Op[P]:
+    """Return the operation with the error that a gap in its range means; it goes on."""
     if op.error or vm.settings.policy.errors is not Errors.LINUX:
         return op
     if space.map.has_gap(op.start, op.end):
@@ -195,7 +216,7 @@ def with_gap_error(vm: VmState, space: VmSpace, op: Op) -> Op:
     return op
 
 
-def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def unmap(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: the range leaves the map."""
     gone = space.map.remove(op.start, op.end)
     space.holes.remove(op.start, op.end)
@@ -203,25 +224,24 @@ def unmap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
 
 
-def map_memory(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: a new mapping; a like private anonymous neighbour below is extended instead.
+def map_memory(vm: VmState, space: VmSpace, op: Op[Map], _out: list[Effect]) -> Op[Map]:
+    """Phase: a new mapping; a private anonymous neighbour below that is like it grows instead.
 
-    Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce): not
-    one that others use as well, or that shadows another.
+    Source: vm_map_insert, which grows the object of the previous entry (vm_object_coalesce), unless
+    others use that object as well or it shadows another.
     """
-    prot, shared, file, first = op.args
-    size = op.end - op.start
+    own, prot, size = op.own, op.own.prot, op.end - op.start
     below = space.map.lookup(op.start - 1) if op.start else None
-    if file >= 0:
-        entry = MapEntry(op.start, op.end, prot, vm.objects.of_file(file), first)
-        entry = entry.with_flags(on=SHARED if shared else NEEDS_COPY)
-    elif shared:
-        entry = MapEntry(op.start, op.end, prot, vm.objects.make(op.op, size), 0, SHARED)
+    if own.file >= 0:
+        entry = MapEntry(op.start, op.end, prot, vm.objects.of_file(own.file), own.first)
+        entry = entry.with_flags(on=SHARED if own.shared else NEEDS_COPY)
+    elif own.shared:
+        entry = MapEntry(op.start, op.end, prot, vm.objects.make(op.lane, size), 0, SHARED)
     elif below is not None and _grows(vm, below, prot, op.start):
         vm.objects.by_oid[below.oid].size += size
         entry = MapEntry(op.start, op.end, prot, below.oid, below.pindex(op.start))
     else:
-        entry = MapEntry(op.start, op.end, prot, vm.objects.make(op.op, size), 0)
+        entry = MapEntry(op.start, op.end, prot, vm.objects.make(op.lane, size), 0)
     space.map.insert(entry)
     return advance(op, vm.settings.costs.map_ns)
 
@@ -233,26 +253,26 @@ def _grows(vm: VmState, below: MapEntry, prot: int, start: int) -> bool:
 
 
 def punch(choice: Choice, *, to_zero: bool = False) -> Phase:
-    """Give the phase in which an object of its own takes the place of all that an entry shows.
+    """Return the phase in which a new object takes the place of all that an entry shows.
 
     So what was discarded stays discarded. A private mapping of a file shows the file again, unless
     it is to be zero.
     """
 
-    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+    def step(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
         drops = dict.fromkeys(op.drops)
         for piece in list(space.map.pieces(op.start, op.end)):
             if not choice(vm, piece):
                 continue
             drops[piece.oid] = None
-            fresh = _punched(vm, piece, op.op, to_zero=to_zero)
+            fresh = _punched(vm, piece, op.lane, to_zero=to_zero)
             space.map.change(piece.start, piece.end, _always(fresh))
         return advance(replace(op, drops=tuple(drops)))
 
-    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
+    def idle(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
         return not any(choice(vm, e) for e in space.map.overlapping(op.start, op.end))
 
-    return idle_if(idle)(named("punch", phase))
+    return Phase(step, idle, "punch")
 
 
 def _punched(vm: VmState, piece: MapEntry, lane: int, *, to_zero: bool) -> MapEntry:
@@ -269,42 +289,43 @@ def _always(entry: MapEntry) -> Callable[[MapEntry], MapEntry]:
 
 
 def lock(clips: Callable[[VmState], bool], punches: Choice = older_copies) -> Phase:
-    """Phase: take the map lock, exclusively if the operation clips or is to punch something."""
+    """Return the phase that locks the map, exclusively if the operation clips or is to punch."""
 
-    def phase(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+    def step(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
         write = clips(vm) or any(punches(vm, e) for e in space.map.overlapping(op.start, op.end))
-        if write and space.lock.held_by(op.op) and space.lock.writer != op.op:
+        if write and space.lock.held_by(op.lane) and space.lock.writer != op.lane:
             vm.waiting.unlock_map(space, op, out)  # it was forked while we waited
         return vm.waiting.lock_map(space, op, out, write=write) or advance(
             op, vm.settings.costs.map_ns
         )
 
-    return named("lock", phase)
+    return Phase(step, shown="lock")
 
 
-def whole_space(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def whole_space(_vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: the operation is about all of the address space."""
     return advance(replace(op, start=0, end=VPN_LIMIT))
 
 
+UNMAP = Phase(unmap)
 MUNMAP_PHASES: tuple[Phase, ...] = (
-    range_scan.lock_exclusive,
+    range_scan.LOCK_EXCLUSIVE,
     *let_go_of(everything, private),
-    unmap,
-    range_scan.unlock,
-    object_chain.settle,
+    UNMAP,
+    range_scan.UNLOCK,
+    object_chain.SETTLE,
 )
 MMAP_PHASES: tuple[Phase, ...] = (
-    range_scan.lock_exclusive,
+    range_scan.LOCK_EXCLUSIVE,
     *let_go_of(everything, private),
-    unmap,
-    map_memory,
-    range_scan.unlock,
-    object_chain.settle,
+    UNMAP,
+    Phase(map_memory),
+    range_scan.UNLOCK,
+    object_chain.SETTLE,
 )
-#: what comes first where older copies must not show again: HOLE, ZERO; MADV_FREE
+#: what HOLE and ZERO, and MADV_FREE, do first where older copies must not show again
 PUNCH_PHASES: tuple[Phase, ...] = (
-    drop_zero_page,
+    Phase(drop_zero_page, idle=_without_zero_page),
     *let_go_of(advice_scope.punched, advice_scope.punched, last=False),
     punch(advice_scope.punched, to_zero=True),
 )
@@ -314,11 +335,11 @@ FREE_PUNCH_PHASES: tuple[Phase, ...] = (
 )
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
-    range_errors.check(range_errors.wired),
+    range_errors.check(range_errors.wired_unless_meant),
     *let_go_of(everything, private),
     punch(older_copies),
-    range_scan.unlock,
-    object_chain.settle,
+    range_scan.UNLOCK,
+    object_chain.SETTLE,
 )
 #: exit(2), and execve(2), which goes on with an empty address space
-EXIT_PHASES: tuple[Phase, ...] = (whole_space, *MUNMAP_PHASES)
+EXIT_PHASES: tuple[Phase, ...] = (Phase(whole_space), *MUNMAP_PHASES)

@@ -8,20 +8,22 @@
 After the shootdown no core of the parent can store to what the child sees. What the entries of the
 map say of inheritance (SHARED, INHERITED_ZERO, NOT_INHERITED) is honoured.
 Source: FreeBSD vmspace_fork, vm_map_copy_entry, vm_object_split, pmap_copy. FreeBSD flushes entry
-by entry, here it is once, as on Linux; the map stays locked, so nobody can see which.
+by entry; here it is done once, as on Linux: the map stays locked, so nobody sees the difference.
 """
 
 from collections.abc import Iterator
 
 from actors.facts import Granted
 from actors.machine import Effect, Note
-from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.faults import frame_wait
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, fork_pinned, object_chain
 from actors.vm.operations.ranges import range_scan
-from actors.vm.state import Phase, VmState, idle_if
+from actors.vm.payloads import Fork
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.page import NOBODY
 from kernel.policy.keys import ForkHole, HoleRecord
@@ -30,7 +32,7 @@ from kernel.vm_map import HOLE, INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARE
 from kernel.vm_object import NONE
 from kernel.vmspace import VmSpace
 
-#: entries with one of these have no page that the child is to see a copy of
+#: the child sees no copy of the pages of entries with one of these
 _NOT_COPIED = SHARED | NOT_INHERITED | INHERITED_ZERO
 #: values of fork_hole with which the pages of the parent's hole go
 _LET_GO = frozenset({ForkHole.PUNCH_BOTH, ForkHole.ZERO_FIRST})
@@ -46,14 +48,17 @@ def _goes(vm: VmState, entry: MapEntry) -> bool:
     return in_hole(vm, entry) and vm.settings.policy.fork_hole in _LET_GO
 
 
+def _no_holes(vm: VmState, space: VmSpace, _op: Op[Fork]) -> bool:
+    return not _has_holes(vm, space)
+
+
 def _has_holes(vm: VmState, space: VmSpace) -> bool:
     return vm.settings.policy.fork_hole is not ForkHole.COW_SHARE and (
         bool(space.holes.starts) or any(entry.flags & HOLE for entry in space.map.entries)
     )
 
 
-@idle_if(lambda vm, space, _op: not _has_holes(vm, space))
-def clip_holes(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def clip_holes(vm: VmState, space: VmSpace, op: Op[Fork], _out: list[Effect]) -> Op[Fork]:
     """Phase: while the map is locked its entries say where holes are, whatever the record is."""
     if _has_holes(vm, space):
         for low, high in list(space.holes.inside(0, op.end)):
@@ -61,8 +66,7 @@ def clip_holes(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     return advance(op, vm.settings.costs.map_ns)
 
 
-@idle_if(lambda vm, space, _op: not _has_holes(vm, space))
-def end_holes(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def end_holes(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
     """Phase: zero-first ends the holes; a record beside the map needs no flags in the map."""
     if not _has_holes(vm, space):
         return advance(op)
@@ -70,15 +74,15 @@ def end_holes(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     zeroes = policy.fork_hole is ForkHole.ZERO_FIRST
     for entry in [e for e in space.map.entries if e.flags & HOLE]:
         if zeroes:
-            out.append(Note(Granted(op.op, op.asid, entry.start, entry.end)))
+            out.append(Note(Granted(op.lane, op.asid, entry.start, entry.end)))
             space.holes.remove(entry.start, entry.end)
         if zeroes or policy.hole_state is HoleRecord.RANGE_LIST:
             space.map.change(entry.start, entry.end, lambda e: e.with_flags(off=HOLE))
     return advance(op, vm.settings.costs.map_ns)
 
 
-def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
-    """Phase: take the parent's map lock exclusively; the child has nobody yet who could."""
+def lock(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
+    """Phase: take the parent's map lock exclusively; nobody runs in the child yet."""
     op = range_scan.lock_exclusive(vm, space, op, out)
     if op.state:
         return op
@@ -86,13 +90,16 @@ def lock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return replace(op, start=0, cursor=0, end=VPN_LIMIT)
 
 
-def _child(vm: VmState, op: Op) -> VmSpace:
-    return vm.spaces[vm.settings.process_of[op.args[0]]]
+def _child(vm: VmState, op: Op[Fork]) -> VmSpace:
+    return vm.spaces[op.own.child]
 
 
-@idle_if(lambda vm, space, op: next(_writable(vm, space, op), None) is None)
-def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: no store reaches what the child is to see any more; one entry a step exploring."""
+def _nothing_writable(vm: VmState, space: VmSpace, op: Op[Fork]) -> bool:
+    return next(_writable(vm, space, op), None) is None
+
+
+def write_protect(vm: VmState, space: VmSpace, op: Op[Fork], _out: list[Effect]) -> Op[Fork]:
+    """Phase: no store reaches what the child will see any more; one entry a step when exploring."""
     ptes, gone = space.pmap.ptes, list[Gone]()
     cursor = op.end
     for vpn in list(_writable(vm, space, op)):
@@ -106,11 +113,11 @@ def write_protect(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op
             cursor = vpn + 1
             break
     ns = len(gone) * vm.settings.costs.pte_ns
-    op = replace(op, gone=op.gone + tuple(gone), cursor=cursor, ns=op.ns + ns)
+    op = replace(op, flush=op.flush.owing(gone), cursor=cursor, ns=op.ns + ns)
     return advance(op) if cursor == op.end else op
 
 
-def _writable(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
+def _writable(vm: VmState, space: VmSpace, op: Op[Fork]) -> Iterator[int]:
     """Yield the pages of private memory that may be stored to, from the cursor on.
 
     Where the page daemon has taken W away and not flushed it yet, a TLB may have it.
@@ -119,13 +126,13 @@ def _writable(vm: VmState, space: VmSpace, op: Op) -> Iterator[int]:
         if entry.flags & (_NOT_COPIED | NEEDS_COPY):
             continue
         start = max(entry.start, op.cursor)
-        owed = vm.entries.owed_in(op.asid, start, entry.end, op.gone)
+        owed = vm.entries.owed_in(op.asid, start, entry.end, op.flush.gone)
         for vpn in sorted({*space.pmap.mapped_in(start, entry.end), *owed}):
             if vpn in owed or space.pmap.ptes[vpn] & pte_bits.W:
                 yield vpn
 
 
-def copy_entries(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def copy_entries(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
     """Phase: one entry of the map after the other goes to the child."""
     if fork_pinned.missing(vm, space, op) > 0:
         return frame_wait.ask(vm, op, out)
@@ -141,13 +148,15 @@ def copy_entries(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return advance(op)
 
 
-def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
+def _copy_entry(
+    vm: VmState, space: VmSpace, entry: MapEntry, op: Op[Fork], out: list[Effect]
+) -> Op[Fork]:
     child = _child(vm, op).map
     if entry.flags & NOT_INHERITED:
         return op
     entry = entry.with_flags(off=WIRED)
     if entry.flags & INHERITED_ZERO:
-        oid = vm.objects.make(op.op, entry.end - entry.start)
+        oid = vm.objects.make(op.lane, entry.end - entry.start)
         child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED))
         return op
     if entry.flags & SHARED:
@@ -170,14 +179,13 @@ def _copy_entry(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[
     return _copy_ptes(vm, space, entry, op)
 
 
-def _new_for_child(vm: VmState, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
-    """Give the child fresh memory where the parent has a hole; also a hole if both are punched."""
+def _new_for_child(vm: VmState, entry: MapEntry, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
+    """Give the child fresh memory where the parent has a hole; a hole, too, with punch-both."""
     space = _child(vm, op)
-    oid = vm.objects.make(op.op, entry.end - entry.start)
+    oid = vm.objects.make(op.lane, entry.end - entry.start)
     fresh = entry.with_object(oid, 0).with_flags(off=HOLE | NEEDS_COPY)
     if vm.settings.policy.fork_hole is not ForkHole.PUNCH_BOTH:
-        child = vm.settings.process_of[op.args[0]]
-        out.append(Note(Granted(op.op, child, entry.start, entry.end)))
+        out.append(Note(Granted(op.lane, op.own.child, entry.start, entry.end)))
     elif vm.settings.policy.hole_state is HoleRecord.RANGE_LIST:
         space.holes.add(entry.start, entry.end)
     else:
@@ -186,7 +194,9 @@ def _new_for_child(vm: VmState, entry: MapEntry, op: Op, out: list[Effect]) -> O
     return op
 
 
-def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effect]) -> Op:
+def _split(
+    vm: VmState, space: VmSpace, entry: MapEntry, op: Op[Fork], out: list[Effect]
+) -> Op[Fork]:
     """Give an entry an object of its own, with its pages, out of one that others use as well."""
     old = vm.objects.by_oid[entry.oid]
     first, last = entry.offset, entry.pindex(entry.end)
@@ -194,7 +204,7 @@ def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effec
     for index in indexes:
         if old.pages[index].busy != NOBODY:
             return vm.waiting.sleep_on_page(op, (entry.oid, index), out)
-    oid = vm.objects.make(op.op, last - first)
+    oid = vm.objects.make(op.lane, last - first)
     new = vm.objects.by_oid[oid]
     for index in indexes:
         vm.holes.rename((entry.oid, index), (oid, index - first))
@@ -202,9 +212,9 @@ def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effec
         new.swap[index - first] = old.swap.pop(index)
     if old.backing != NONE:
         new.backing, new.offset = old.backing, old.offset + first
-        behind = vm.objects.by_oid[old.backing]
-        behind.shadows = (*behind.shadows, oid)
-        behind.one_mapping = False
+        below = vm.objects.by_oid[old.backing]
+        below.shadows = (*below.shadows, oid)
+        below.one_mapping = False
     space.map.change(entry.start, entry.end, lambda e: e.with_object(oid, 0))
     found = space.map.lookup(entry.start)
     assert found is not None
@@ -212,16 +222,16 @@ def _split(vm: VmState, space: VmSpace, entry: MapEntry, op: Op, out: list[Effec
     return _copy_entry(vm, space, found, op, out)
 
 
-def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
+def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op[Fork]) -> Op[Fork]:
     """Give the child entries for what is mapped: not writable, not used, not dirty."""
-    base = vm.settings.process_of[op.args[0]] << ASID_SHIFT
+    base = op.own.child << ASID_SHIFT
     mapped = space.pmap.mapped_in(entry.start, entry.end)
     for vpn in mapped:
         pte = space.pmap.ptes[vpn]
         if not pte & pte_bits.U:
             continue
         if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
-            vm.spaces[base >> ASID_SHIFT].pmap.ptes[vpn] = pte
+            _child(vm, op).pmap.ptes[vpn] = pte
             continue
         key = vm.pages.frames[pte_bits.pfn_of(pte)]
         page = vm.objects.by_oid[key[0]].pages[key[1]]
@@ -232,15 +242,15 @@ def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op) -> Op:
 
 
 PHASES: tuple[Phase, ...] = (
-    lock,
-    clip_holes,
+    Phase(lock),
+    Phase(clip_holes, idle=_no_holes),
     *discard.let_go_of(_goes, _goes, last=False),
     discard.punch(_goes, to_zero=True),
-    write_protect,
+    Phase(write_protect, idle=_nothing_writable),
     *shootdown.PHASES,
-    copy_entries,
+    Phase(copy_entries),
     *fork_pinned.PHASES,
-    end_holes,
-    range_scan.unlock,
-    object_chain.settle,
+    Phase(end_holes, idle=_no_holes),
+    range_scan.UNLOCK,
+    object_chain.SETTLE,
 )

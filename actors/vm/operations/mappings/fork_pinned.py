@@ -3,11 +3,11 @@
     a frame for each before anything is copied; page by page: an object of its own for the parent's
     entry, the page moves there; a page in its place, busy; copy; unbusy both; free what is left
 
-When there is no frame nothing is copied yet: fork unlocks the map, sleeps and starts over, as a
-fault does; it keeps the frames that it has. Between them and the copies no page is pinned: none can
-be stored to, and the map is locked.
-With copy on write alone the parent's next store would take it away from the frame that the device
-goes on with. FreeBSD leaves it at that; this is what Linux does.
+When a frame is lacking nothing is copied yet: fork unlocks the map, sleeps and starts over, as a
+fault does; it keeps the frames that it has. No page can come to be pinned once it has them all:
+none can be stored to, and the map is locked.
+With copy on write alone the parent's next store would leave the frame that the device goes on with.
+FreeBSD lets that happen; this is what Linux does.
 Source: Linux copy_present_page (page_needs_cow_for_dma).
 """
 
@@ -17,9 +17,12 @@ from actors.facts import PinMet
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import CopyFrame, Frame
-from actors.operation import Op, OpState, replace
+from actors.operation import OpState
+from actors.vm.op import Op, replace
 from actors.vm.operations.mappings import discard
-from actors.vm.state import VmState, idle_if
+from actors.vm.payloads import Fork
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.page import DIRTY, NOBODY, Page
 from kernel.vm_map import INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, MapEntry
 from kernel.vm_object import NONE
@@ -31,8 +34,8 @@ _NOT_COPIED = SHARED | NOT_INHERITED | INHERITED_ZERO
 def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, int]]:
     """Yield pinned pages that the child sees, too: entry, page, index in the entry.
 
-    A pinned page is in the top object of its entry: a pin asks for the right to store. Where this
-    fork has given the entry a new top object for another page, it is right below.
+    A pinned page is in the top object of its entry, as a pin asks for the right to store; or right
+    below it, if this fork has given the entry a new top object for another page.
     """
     if not vm.settings.devices:
         return
@@ -50,7 +53,7 @@ def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, in
                 yield entry, (oid, index), index - first
 
 
-def missing(vm: VmState, space: VmSpace, op: Op) -> int:
+def missing(vm: VmState, space: VmSpace, op: Op[Fork]) -> int:
     """Count the frames still to be had for copies of pinned pages, while the map is copied."""
     if not vm.settings.devices:
         return 0
@@ -61,45 +64,53 @@ def missing(vm: VmState, space: VmSpace, op: Op) -> int:
         for index, page in vm.objects.by_oid[entry.oid].pages.items()
         if page.pins and entry.offset <= index < entry.pindex(entry.end)
     }
-    return len(found) - len(op.held)
+    return len(found) - len(op.own.spare)
 
 
-def got_frame(op: Op, frame: Frame) -> Op:
+def got_frame(op: Op[Fork], frame: Frame) -> Op[Fork]:
     """Keep a frame that a memory gave for the child."""
-    return replace(op, state=OpState.READY, held=(*op.held, frame.pfn))
+    own = replace(op.own, spare=(*op.own.spare, frame.pfn))
+    return replace(op, state=OpState.READY, own=own)
 
 
-@idle_if(lambda vm, space, op: not op.held and next(_pinned(vm, space), None) is None)
-def keep_pinned(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def _nothing_pinned(vm: VmState, space: VmSpace, op: Op[Fork]) -> bool:
+    return not op.own.spare and next(_pinned(vm, space), None) is None
+
+
+def keep_pinned(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
     """Phase: the next pinned page moves to where only the parent sees it; the child gets a copy."""
     entry, key, index = min(_pinned(vm, space), key=lambda one: one[1], default=(None, (0, 0), 0))
-    if entry is None:
-        left = replace(op, frames=op.held, held=(), phase=op.phase + 2)
-        return discard.freed(vm, left, out)  # pins have gone since
+    if entry is None:  # pins have gone since
+        discard.give_back(vm, op.lane, op.own.spare, out)
+        return replace(op, own=replace(op.own, spare=()), phase=op.phase + 2)
     if vm.objects.by_oid[key[0]].pages[key[1]].busy != NOBODY:
         return vm.waiting.sleep_on_page(op, key, out)
     if entry.flags & NEEDS_COPY:
-        vm.objects.shadow(space, entry, op.op)
+        vm.objects.shadow(space, entry, op.lane)
     top = space.map.lookup(entry.start)
     assert top is not None, "the map is locked"
-    own = (top.oid, top.offset + index)
-    vm.pages.put(own, vm.holes.rename(key, own).with_busy(op.op))
-    vm.pages.put(key, Page(-1, op.op).with_flags(on=DIRTY))  # else it may go: it looks untouched
-    out.append(Note(PinMet(op.op, "fork")))
-    pfn, *others = op.held
+    kept = (top.oid, top.offset + index)
+    vm.pages.put(kept, vm.holes.rename(key, kept).with_busy(op.lane))
+    vm.pages.put(
+        key, Page(-1, op.lane).with_flags(on=DIRTY)
+    )  # else it looks untouched, and may be reclaimed
+    out.append(Note(PinMet(op.lane, "fork")))
+    pfn, *others = op.own.spare
     vm.pages.give_frame(key, vm.objects.by_oid[key[0]].pages[key[1]], pfn)
-    source = vm.objects.by_oid[own[0]].pages[own[1]].pfn
-    out.append(Send(op.by, CopyFrame(op.op, source, pfn, op.ns)))
-    held = replace(op, pages=((key, 0),), wanted=((own, 0),), held=tuple(others))
-    return replace(held, state=OpState.WORK, phase=op.phase + 1, ns=0)
+    source = vm.objects.by_oid[kept[0]].pages[kept[1]].pfn
+    out.append(Send(op.by, CopyFrame(op.lane, source, pfn, op.ns)))
+    own = replace(op.own, copying=(key, kept), spare=tuple(others))
+    return replace(op, own=own, state=OpState.WORK, phase=op.phase + 1, ns=0)
 
 
-@idle_if(lambda _vm, _space, op: not op.pages)
-def copied(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def copied(vm: VmState, _space: VmSpace, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
     """Phase: the child's copy is there; on to the next pinned page."""
-    for key, _ in (*op.pages, *op.wanted):
+    for key in op.own.copying or ():
         vm.waiting.unbusy(key, vm.objects.by_oid[key[0]].pages[key[1]], out)
-    return replace(op, pages=(), wanted=(), phase=op.phase - 1)
+    return replace(op, own=replace(op.own, copying=None), phase=op.phase - 1)
 
 
-PHASES = (keep_pinned, copied)
+PHASES: tuple[Phase, ...] = (
+    Phase(keep_pinned, idle=_nothing_pinned),
+    Phase(copied, idle=lambda _vm, _space, op: op.own.copying is None),
+)

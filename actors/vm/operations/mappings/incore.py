@@ -1,19 +1,20 @@
 """mincore(2): which pages of a range are in memory, whoever maps them.
 
-Source: Linux do_mincore (ENOMEM on a gap, nothing said then). FreeBSD kern_mincore asks the page
-table, then the first object only; here a page that an object behind it holds counts, too.
+Source: Linux do_mincore (a gap is ENOMEM, and nothing is said). FreeBSD kern_mincore asks the page
+table, then the first object only; here a page that an object below it holds counts as well.
 """
 
 from actors.facts import Residency
 from actors.machine import Effect, Note
-from actors.operation import Op, advance, replace
+from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.ranges import range_scan
-from actors.vm.state import Phase, VmState
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.errors import Errno
 from kernel.vmspace import VmSpace
 
 
-def look(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def look(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: look at each page; a gap is an error everywhere."""
     if space.map.has_gap(op.start, op.end):
         return advance(replace(op, error=Errno.ENOMEM))
@@ -22,8 +23,8 @@ def look(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
         for piece in space.map.pieces(op.start, op.end)
         for vpn in range(piece.start, piece.end)
     ]
-    out.append(Note(Residency(op.op, op.asid, op.start, "".join("01"[one] for one in found))))
+    out.append(Note(Residency(op.lane, op.asid, op.start, "".join("01"[one] for one in found))))
     return advance(op, len(found) * vm.settings.costs.pte_ns)
 
 
-PHASES: tuple[Phase, ...] = (range_scan.lock_shared, look, range_scan.unlock)
+PHASES: tuple[Phase, ...] = (range_scan.LOCK_SHARED, Phase(look), range_scan.UNLOCK)

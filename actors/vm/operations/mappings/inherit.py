@@ -5,29 +5,31 @@ memory only).
 """
 
 from actors.machine import Effect
-from actors.operation import Op, advance
+from actors.vm.op import Op, advance
 from actors.vm.operations.ranges import range_errors, range_scan
-from actors.vm.state import Phase, VmState
+from actors.vm.payloads import Inherit
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.vm_map import INHERITED_ZERO, SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
 
-def _no_zero(vm: VmState, entry: MapEntry, op: Op) -> bool:
+def _no_zero(vm: VmState, entry: MapEntry, op: Op[Inherit]) -> bool:
     bottom, _ = vm.objects.bottom(entry)
     private = not entry.flags & SHARED and vm.objects.by_oid[bottom].anonymous
-    return bool(op.args[0] & INHERITED_ZERO) and not private
+    return bool(op.own.on & INHERITED_ZERO) and not private
 
 
-def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: the entries of the range say so from now on."""
-    on, off = op.args
+def change_entries(vm: VmState, space: VmSpace, op: Op[Inherit], _out: list[Effect]) -> Op[Inherit]:
+    """Phase: set and clear the flags of the range's entries."""
+    on, off = op.own.on, op.own.off
     space.map.change(op.start, op.end, lambda e: e.with_flags(on=on, off=off))
     return advance(op, vm.settings.costs.map_ns)
 
 
 PHASES: tuple[Phase, ...] = (
-    range_scan.lock_exclusive,
+    range_scan.LOCK_EXCLUSIVE,
     range_errors.check(_no_zero),
-    change_entries,
-    range_scan.unlock,
+    Phase(change_entries),
+    range_scan.UNLOCK,
 )

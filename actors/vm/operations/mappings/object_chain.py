@@ -2,7 +2,7 @@
 
     drop an object: nobody refers to it -> its pages are freed, then its backing object is dropped
                     only one shadow does -> collapse: its pages move up, or go where the shadow has
-                    its own, resident or in swap; the shadow then shadows what was behind it
+                    its own, resident or in swap; the shadow then shadows what was below it
                     only one entry does -> each index is mapped once again
 
 An operation collects what it dropped in `drops` and settles it when it holds no lock any more.
@@ -13,8 +13,9 @@ vm_map_process_deferred.
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Free
-from actors.operation import Op, advance, replace
-from actors.vm.state import VmState, idle_if
+from actors.vm.op import Op, P, advance, replace
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import NOBODY, Page
@@ -22,8 +23,7 @@ from kernel.vm_object import NONE, VmObject
 from kernel.vmspace import VmSpace
 
 
-@idle_if(lambda _vm, _space, op: not op.drops)
-def settle(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def settle(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: settle the objects that the operation dropped, a page a step when exploring."""
     while op.drops:
         oid = op.drops[0]
@@ -46,7 +46,7 @@ def settle(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
     return advance(op)
 
 
-def _terminate(vm: VmState, op: Op, oid: int, one: VmObject, out: list[Effect]) -> Op:
+def _terminate(vm: VmState, op: Op[P], oid: int, one: VmObject, out: list[Effect]) -> Op[P]:
     """Free the pages of an object that nobody refers to, then let go of its backing object."""
     for index in sorted(one.pages):
         op = _free_page(vm, op, (oid, index), out)
@@ -57,15 +57,15 @@ def _terminate(vm: VmState, op: Op, oid: int, one: VmObject, out: list[Effect]) 
     del vm.objects.by_oid[oid]
     if one.backing == NONE:
         return replace(op, drops=op.drops[1:])
-    behind = vm.objects.by_oid[one.backing]
-    behind.shadows = tuple(s for s in behind.shadows if s != oid)
+    below = vm.objects.by_oid[one.backing]
+    below.shadows = tuple(s for s in below.shadows if s != oid)
     return replace(op, drops=(one.backing, *op.drops[1:]))
 
 
 def _free_page(
-    vm: VmState, op: Op, key: PageKey, out: list[Effect], *, careless: bool = False
-) -> Op:
-    """Free a page that nobody maps, or sleep if somebody works on it, unless one is careless."""
+    vm: VmState, op: Op[P], key: PageKey, out: list[Effect], *, careless: bool = False
+) -> Op[P]:
+    """Free a page that nobody maps; sleep if somebody works on it, unless `careless` (a hazard)."""
     page = vm.objects.by_oid[key[0]].pages[key[1]]
     if vm.holes.must_wait(page, HoleEvent.DISCARD) and not careless:
         return vm.waiting.sleep_on_page(op, key, out)
@@ -75,11 +75,11 @@ def _free_page(
     frees = page.pfn >= 0 and Action.FREE_FRAME in actions
     if frees and not vm.pins.outlives(page, op, out, freed_now=True):
         memory = vm.settings.memory_of(page.pfn)
-        out.append(Send(memory, Free(op.op, (page.pfn,), zeroed=False)))
+        out.append(Send(memory, Free(op.lane, (page.pfn,), zeroed=False)))
     return replace(op, ns=op.ns + vm.settings.costs.zap_page_ns)
 
 
-def _collapse(vm: VmState, op: Op, top_oid: int, oid: int, out: list[Effect]) -> Op:
+def _collapse(vm: VmState, op: Op[P], top_oid: int, oid: int, out: list[Effect]) -> Op[P]:
     """Move what an object holds into the one that shadows it, and take it out of the chain."""
     top, one = vm.objects.by_oid[top_oid], vm.objects.by_oid[oid]
     for index in sorted(one.pages):
@@ -89,12 +89,12 @@ def _collapse(vm: VmState, op: Op, top_oid: int, oid: int, out: list[Effect]) ->
     for index in sorted(one.swap):
         _copy_up(vm, (oid, index), index - top.offset, top)
     _take_out(vm, top_oid, oid)
-    # what is behind now may have no other shadow either
+    # what is below now may have no other shadow either
     drops = op.drops[1:] if top.backing == NONE else (top.backing, *op.drops[1:])
     return replace(op, drops=drops)
 
 
-def _move_up(vm: VmState, op: Op, key: PageKey, above: PageKey, out: list[Effect]) -> Op:
+def _move_up(vm: VmState, op: Op[P], key: PageKey, above: PageKey, out: list[Effect]) -> Op[P]:
     page = vm.objects.by_oid[key[0]].pages[key[1]]
     top = vm.objects.by_oid[above[0]]
     takes = bool(vm.settings.hazards & Hazard.COLLAPSE_TAKES_BUSY)
@@ -126,5 +126,8 @@ def _take_out(vm: VmState, top_oid: int, oid: int) -> None:
     top.offset += one.offset
     top.backing = one.backing
     if one.backing != NONE:
-        behind = vm.objects.by_oid[one.backing]
-        behind.shadows = tuple(top_oid if s == oid else s for s in behind.shadows)
+        below = vm.objects.by_oid[one.backing]
+        below.shadows = tuple(top_oid if s == oid else s for s in below.shadows)
+
+
+SETTLE = Phase(settle, idle=lambda _vm, _space, op: not op.drops)

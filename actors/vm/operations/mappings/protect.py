@@ -1,7 +1,7 @@
 """mprotect(2): permissions are lost at once, everywhere; they are gained by faults.
 
-An entry that the page daemon has just removed may still be in a TLB: its flush is awaited, too. The
-dirty bit of an entry that goes is kept with the page.
+An entry that the page daemon has just removed may still be in a TLB: its flush is awaited as well.
+The dirty bit of an entry that goes is kept with the page.
 
 Source: FreeBSD vm_map_protect, pmap_protect: PROT_NONE removes the entries (pmap_remove_pte marks
 the page dirty), losing W clears it, the flush completes before the map is unlocked; gaining needs
@@ -9,12 +9,14 @@ no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has n
 """
 
 from actors.machine import Effect
-from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
+from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard
 from actors.vm.operations.ranges import range_scan
-from actors.vm.state import Phase, VmState, idle_if
+from actors.vm.payloads import Protect
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
@@ -22,9 +24,8 @@ from kernel.vmspace import VmSpace
 _READ, _WRITE = 1, 2
 
 
-@idle_if(lambda vm, space, op: discard.with_gap_error(vm, space, op) is op)
-def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: where a gap is an error, what lies behind the first one keeps its protection.
+def stop_at_gap(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+    """Phase: where a gap is an error, what lies after the first one keeps its protection.
 
     Source: Linux do_mprotect_pkey, which walks the mappings and stops at a hole.
     """
@@ -34,20 +35,19 @@ def stop_at_gap(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
     return advance(op)
 
 
-def change_map(_vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def change_map(_vm: VmState, space: VmSpace, op: Op[Protect], _out: list[Effect]) -> Op[Protect]:
     """Phase: the entries of the range get the new protection; `map_ns` has paid for the clips."""
-    prot = op.args[0]
+    prot = op.own.prot
     space.map.change(op.start, op.end, lambda e: e.with_prot(prot))
     return advance(op)
 
 
-@idle_if(lambda vm, space, op: not _concerned(vm, space, op))
-def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def change_entries(vm: VmState, space: VmSpace, op: Op[Protect], _out: list[Effect]) -> Op[Protect]:
     """Phase: page-table entries lose what the protection does not give any more.
 
-    Where another operation has taken an entry and not flushed it yet, this one flushes it, too.
+    Where another operation has taken an entry and not flushed it yet, this one flushes it as well.
     """
-    (prot,) = op.args
+    prot = op.own.prot
     base = op.asid << ASID_SHIFT
     gone: list[Gone] = []
     cursor = op.end
@@ -60,20 +60,20 @@ def change_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> O
             cursor = vpn + 1
             break
     ns = len(gone) * vm.settings.costs.pte_ns
-    op = replace(op, gone=op.gone + tuple(gone), cursor=cursor, ns=op.ns + ns)
+    op = replace(op, flush=op.flush.owing(gone), cursor=cursor, ns=op.ns + ns)
     return advance(op) if cursor == op.end else op
 
 
-def _concerned(vm: VmState, space: VmSpace, op: Op) -> list[int]:
+def _concerned(vm: VmState, space: VmSpace, op: Op[Protect]) -> list[int]:
     """List the pages that lose an entry or W, and those whose flush another operation owes."""
-    (prot,) = op.args
+    prot = op.own.prot
     if prot & _WRITE and prot & _READ:
         return []
     ptes = space.pmap.ptes
     mapped = space.pmap.mapped_in(op.cursor, op.end)
     if prot & _READ:
         mapped = [vpn for vpn in mapped if ptes[vpn] & pte_bits.W]
-    owed = vm.entries.owed_in(op.asid, op.cursor, op.end, op.gone)
+    owed = vm.entries.owed_in(op.asid, op.cursor, op.end, op.flush.gone)
     return sorted({*owed, *mapped})
 
 
@@ -90,11 +90,15 @@ def _one(gone: Gone | None) -> tuple[Gone, ...]:
     return () if gone is None else (gone,)
 
 
+def _has_no_gap(vm: VmState, space: VmSpace, op: Op[Protect]) -> bool:
+    return discard.with_gap_error(vm, space, op) is op
+
+
 PHASES: tuple[Phase, ...] = (
-    range_scan.lock_exclusive,
-    stop_at_gap,
-    change_map,
-    change_entries,
+    range_scan.LOCK_EXCLUSIVE,
+    Phase(stop_at_gap, idle=_has_no_gap),
+    Phase(change_map),
+    Phase(change_entries, idle=lambda vm, space, op: not _concerned(vm, space, op)),
     *shootdown.PHASES,
-    range_scan.unlock,
+    range_scan.UNLOCK,
 )

@@ -1,60 +1,67 @@
-"""mremap(2) to another place: entries of the map move, with their pages, and the page tables' do.
+"""mremap(2) to another place: entries of the map and of the page table move, with their pages.
 
     lock; unmap what is at the new place, and what the old one loses; page by page: take the entry;
     shoot down; move the entries of the map, write those of the page table anew; unlock
 
 The new entries are written when no TLB holds an old one any more, so nobody who takes a page's
-entries away misses one. A page does not move: its object stays, seen from elsewhere. What is longer
-than before is new memory, or more of the shared object. FreeBSD has no such call.
+entries away misses one. A page does not move in its object; the object is seen from elsewhere. A
+range that grows gets new memory, or more of the shared object. FreeBSD has no such call.
 Source: Linux mm/mremap.c (move_page_tables, check_prep_vma, remap_move: only a move that keeps the
 length may span mappings); the flush that came too late there was CVE-2018-18281.
 """
 
 from actors.machine import Effect
-from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import range_scan
-from actors.vm.state import Phase, VmState, idle_if, named
+from actors.vm.payloads import Remap
+from actors.vm.phases import Phase, index_of
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.page import NOBODY
 from kernel.pte import PFN_SHIFT
-from kernel.units import ASID_SHIFT, page_span
+from kernel.units import ASID_SHIFT
 from kernel.vm_map import HOLE, NEEDS_COPY, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
-#: the part of each that is common to a mapping, whatever object it shows
+#: what the entries of a mapping have in common, whatever object they show
 _Kind = tuple[int, int]
 
 
-def check(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def check(vm: VmState, space: VmSpace, op: Op[Remap], out: list[Effect]) -> Op[Remap]:
     """Phase: the old range begins with a mapping; what stays is of one kind if the length changes.
 
     Without a change of length the range may have gaps: what is mapped moves, run by run.
     """
-    to, new_length, keep = op.args
-    low, high = page_span(to, new_length)
+    own = op.own
     first = space.map.lookup(op.start)
-    kept = op.start + min(high - low, op.end - op.start)
-    resized = high - low != op.end - op.start
-    if first is None or (resized and not _one_kind(space, op.start, kept)):
+    if first is None or (_resized(own) and not _one_kind(space, op.start, _kept(own))):
         vm.waiting.unlock_map(space, op, out)
         return replace(op, error=Errno.EFAULT, phase=len(PHASES))
-    # from here on `args` has the ranges: start and end are what the operation works on
-    if resized:
-        return advance(replace(op, args=(op.start, op.end, low, high, keep, op.end)))
-    return advance(_next_run(space, replace(op, args=(0, op.start, 0, low, keep, op.end))))
+    # from here on start and end are what the phases work on
+    if not _resized(own):
+        own = _next_run(space, own, own.old, own.new)
+    return advance(replace(op, own=own))
 
 
-def _next_run(space: VmSpace, op: Op) -> Op:
-    """Go on to the next run of the old range that is mapped, behind the last."""
-    _, at, _, to, keep, end = op.args
-    start = max(at, space.map.overlapping(at, end)[0].start)
-    stop = min(space.map.mapped_until(start), end)
-    low = to + start - at
-    return replace(op, args=(start, stop, low, low + stop - start, keep, end))
+def _resized(own: Remap) -> bool:
+    return own.new_end - own.new != own.old_end - own.old
+
+
+def _kept(own: Remap) -> int:
+    """Return the end of what stays of the old range: it may become shorter."""
+    return own.old + min(own.new_end - own.new, own.old_end - own.old)
+
+
+def _next_run(space: VmSpace, own: Remap, at: int, to: int) -> Remap:
+    """Go on to the next run of the old range that is mapped, from `at` on, which moves to `to`."""
+    start = max(at, space.map.overlapping(at, own.end)[0].start)
+    stop = min(space.map.mapped_until(start), own.end)
+    new = to + start - at
+    return replace(own, old=start, old_end=stop, new=new, new_end=new + stop - start)
 
 
 def _kind(entry: MapEntry) -> _Kind:
@@ -66,30 +73,32 @@ def _one_kind(space: VmSpace, start: int, end: int) -> bool:
     return len(kinds) == 1 and not space.map.has_gap(start, end)
 
 
-def _aim_at(name: str, which: int) -> Phase:
-    """Phase: the phases that follow are about the new place (0), the cut (1), what moves (2)."""
-
-    def phase(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-        start, end, low, high, _, _ = op.args
-        kept = start + min(high - low, end - start)
-        low, high = ((low, high), (kept, end), (start, kept))[which]
-        return advance(replace(op, start=low, end=high))
-
-    return named(name, phase)
+def aim_at_target(_vm: VmState, _space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
+    """Phase: the phases that follow are about the new place."""
+    return advance(replace(op, start=op.own.new, end=op.own.new_end))
 
 
-def _movable(_vm: VmState, space: VmSpace, op: Op) -> list[int]:
+def aim_at_cut(_vm: VmState, _space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
+    """Phase: the phases that follow are about what the old range loses."""
+    return advance(replace(op, start=_kept(op.own), end=op.own.old_end))
+
+
+def aim_at_moved(_vm: VmState, _space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
+    """Phase: the phases that follow are about what moves."""
+    return advance(replace(op, start=op.own.old, end=_kept(op.own)))
+
+
+def _movable(_vm: VmState, space: VmSpace, op: Op[Remap]) -> list[int]:
     return space.pmap.mapped_in(op.cursor, op.end)
 
 
-@idle_if(lambda vm, space, op: not _movable(vm, space, op))
-def take_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def take_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
     """Phase: the old entries go, and are remembered; one a step when exploring."""
     gone: list[Gone] = []
-    todo: list[int] = []
+    moved = list(op.own.moved)
     cursor = op.end
     for vpn in _movable(vm, space, op):
-        todo += (vpn, space.pmap.ptes[vpn])
+        moved.append((vpn, space.pmap.ptes[vpn]))
         one = vm.entries.take_entry(op.asid << ASID_SHIFT | vpn)
         assert one is not None, "it is there"
         gone.append(one)
@@ -97,32 +106,33 @@ def take_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
             cursor = vpn + 1
             break
     ns = op.ns + len(gone) * vm.settings.costs.pte_ns
-    after = replace(
-        op, gone=op.gone + tuple(gone), todo=op.todo + tuple(todo), cursor=cursor, ns=ns
-    )
+    own = replace(op.own, moved=tuple(moved))
+    after = replace(op, flush=op.flush.owing(gone), own=own, cursor=cursor, ns=ns)
     return advance(after) if cursor == op.end else after
 
 
-def move_entries(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-    """Phase: the map shows the pages at the new place, and the page table does where it did."""
-    start, end, low, high, keep, whole = op.args
-    shift = low - start
+def move_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
+    """Phase: the map shows the pages at the new place; so does the page table, if it did before."""
+    own = op.own
+    shift = own.new - own.old
     for entry in space.map.remove(op.start, op.end):
-        if keep:
+        if own.keep:
             _stays_empty(vm, space, op, entry)
         moved = entry.start + shift, entry.end + shift
         at = MapEntry(*moved, entry.prot, entry.oid, entry.offset, entry.flags)
         last = space.map.insert(at)
-    if high - low > end - start:
-        _lengthen(vm, space, op, last, high)
-    _move_holes(space, start, end, shift)
+    if own.new_end - own.new > own.old_end - own.old:
+        _lengthen(vm, space, op, last)
+    _move_holes(space, own.old, own.old_end, shift)
     entered = 0
-    for vpn, pte in zip(op.todo[::2], op.todo[1::2], strict=True):
+    for vpn, pte in own.moved:
         entered += _enter(vm, space, op, vpn + shift, pte)
     costs = vm.settings.costs
-    op = advance(replace(op, todo=()), 2 * costs.map_ns + entered * costs.pte_ns)
-    if space.map.overlapping(end, whole) and high - low == end - start:
-        return replace(_next_run(space, op), phase=_FIRST_OF_RUN)
+    own = replace(own, moved=())
+    op = advance(replace(op, own=own), 2 * costs.map_ns + entered * costs.pte_ns)
+    if space.map.overlapping(own.old_end, own.end) and not _resized(own):
+        own = _next_run(space, own, own.old_end, own.new_end)
+        return replace(op, own=own, phase=_FIRST_OF_RUN)
     return op
 
 
@@ -133,8 +143,8 @@ def _move_holes(space: VmSpace, start: int, end: int, shift: int) -> None:
         space.holes.add(low + shift, high + shift)
 
 
-def _stays_empty(vm: VmState, space: VmSpace, op: Op, entry: MapEntry) -> None:
-    """Leave the old range mapped: private memory reads as zero there, what is shared is shared."""
+def _stays_empty(vm: VmState, space: VmSpace, op: Op[Remap], entry: MapEntry) -> None:
+    """Leave the old range mapped: private memory reads as zero there, shared memory stays."""
     if entry.flags & SHARED:
         vm.objects.by_oid[entry.oid].one_mapping = False
         space.map.insert(entry.with_flags(off=WIRED))
@@ -142,24 +152,25 @@ def _stays_empty(vm: VmState, space: VmSpace, op: Op, entry: MapEntry) -> None:
     bottom, index = vm.objects.bottom(entry)
     flags = entry.flags & ~(WIRED | HOLE | NEEDS_COPY)
     if vm.objects.by_oid[bottom].anonymous:
-        bottom, index = vm.objects.make(op.op, entry.end - entry.start), 0
+        bottom, index = vm.objects.make(op.lane, entry.end - entry.start), 0
     else:
         flags |= NEEDS_COPY
     space.map.insert(MapEntry(entry.start, entry.end, entry.prot, bottom, index, flags))
 
 
-def _lengthen(vm: VmState, space: VmSpace, op: Op, last: MapEntry, high: int) -> None:
+def _lengthen(vm: VmState, space: VmSpace, op: Op[Remap], last: MapEntry) -> None:
+    high = op.own.new_end
     flags = last.flags & ~(NEEDS_COPY | HOLE)
     bottom, index = vm.objects.bottom(last)
     index += last.end - last.start
     if not vm.objects.by_oid[bottom].anonymous:
         flags |= 0 if flags & SHARED else NEEDS_COPY
     elif not flags & SHARED:
-        bottom, index = vm.objects.make(op.op, high - last.end), 0
+        bottom, index = vm.objects.make(op.lane, high - last.end), 0
     space.map.insert(MapEntry(last.end, high, last.prot, bottom, index, flags))
 
 
-def _enter(vm: VmState, space: VmSpace, op: Op, vpn: int, pte: int) -> bool:
+def _enter(vm: VmState, space: VmSpace, op: Op[Remap], vpn: int, pte: int) -> bool:
     """Write an entry anew, unless its page is gone or somebody works on it: then a fault does."""
     if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
         space.pmap.ptes[vpn] = pte
@@ -174,27 +185,27 @@ def _enter(vm: VmState, space: VmSpace, op: Op, vpn: int, pte: int) -> bool:
 
 
 PHASES: tuple[Phase, ...] = (
-    range_scan.lock_exclusive,
-    check,
-    _aim_at("aim_at_target", 0),
+    range_scan.LOCK_EXCLUSIVE,
+    Phase(check),
+    Phase(aim_at_target),
     *discard.let_go_of(discard.everything, discard.private),
-    discard.unmap,
-    _aim_at("aim_at_cut", 1),
+    discard.UNMAP,
+    Phase(aim_at_cut),
     *discard.let_go_of(discard.everything, discard.private),
-    discard.unmap,
-    _aim_at("aim_at_moved", 2),
-    take_entries,
+    discard.UNMAP,
+    Phase(aim_at_moved),
+    Phase(take_entries, idle=lambda vm, space, op: not _movable(vm, space, op)),
     *shootdown.PHASES,
-    move_entries,
-    range_scan.unlock,
-    object_chain.settle,
+    Phase(move_entries),
+    range_scan.UNLOCK,
+    object_chain.SETTLE,
 )
 #: with the hazard move-before-flush the entries move, and the map is unlocked, before they flush
 PHASES_MOVE_FIRST: tuple[Phase, ...] = (
-    *PHASES[: PHASES.index(take_entries) + 1],
-    move_entries,
-    range_scan.unlock,
+    *PHASES[: index_of(PHASES, take_entries) + 1],
+    Phase(move_entries),
+    range_scan.UNLOCK,
     *shootdown.PHASES,
-    object_chain.settle,
+    object_chain.SETTLE,
 )
-_FIRST_OF_RUN = PHASES.index(check) + 1
+_FIRST_OF_RUN = index_of(PHASES, check) + 1

@@ -1,4 +1,4 @@
-"""The page daemon ages active pages: who is not used for long becomes inactive.
+"""The page daemon ages active pages: one that is not used for long becomes inactive.
 
     page by page: used since the last scan -> more active; else less, and at 0 inactive, or, if
     dirty while frames are short, into the laundry at once
@@ -7,21 +7,24 @@ Source: FreeBSD vm_pageout_scan_active (act_scan_laundry_weight: a clean page co
 """
 
 from actors.machine import Effect
-from actors.operation import Op, advance, replace
 from actors.vm.entries import Gone
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.paging import page_scan
-from actors.vm.state import Phase, VmState
+from actors.vm.payloads import Scan
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.page_queue import ACT_ADVANCE, ACT_DECLINE, ACT_MAX, CLEAN_WEIGHT, Queue
 from kernel.vmspace import VmSpace
 
 
-def age_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def age_pages(vm: VmState, _space: VmSpace, op: Op[Scan], _out: list[Effect]) -> Op[Scan]:
     """Phase: the pages of the batch."""
     gone: list[Gone] = []
     ns = moved = 0
-    while op.wanted:
-        pfn = op.wanted[0][1]
+    short = op.own.short
+    while op.own.batch:
+        pfn = op.own.batch[0][1]
         op, key, page, activity = page_scan.next_page(vm, op)
         ns += vm.settings.costs.flag_page_ns
         if page is not None:
@@ -33,27 +36,27 @@ def age_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
                 activity = max(0, activity - ACT_DECLINE)
             if activity:
                 vm.pages.enqueue(pfn, Queue.ACTIVE, activity)
-            elif op.args[3] and vm.entries.dirtied(page):
+            elif short and vm.entries.dirtied(page):
                 vm.pages.enqueue(pfn, Queue.LAUNDRY)
                 moved += 1
             else:
                 vm.pages.enqueue(pfn, Queue.INACTIVE)
-                moved += CLEAN_WEIGHT if op.args[3] else 1
+                moved += CLEAN_WEIGHT if short else 1
         if vm.settings.fine:
             break
     ns += len(gone) * vm.settings.costs.pte_ns
-    op = page_scan.count(replace(op, gone=op.gone + tuple(gone), ns=op.ns + ns), moved=moved)
-    return op if op.wanted else advance(op)
+    op = page_scan.count(replace(op, flush=op.flush.owing(gone), ns=op.ns + ns), moved=moved)
+    return op if op.own.batch else advance(op)
 
 
-def next_batch(_vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def next_batch(_vm: VmState, _space: VmSpace, op: Op[Scan], _out: list[Effect]) -> Op[Scan]:
     """Phase: the batch is done."""
     return replace(op, phase=0)
 
 
 PHASES: tuple[Phase, ...] = (
-    page_scan.collect,
-    age_pages,
+    page_scan.COLLECT,
+    Phase(age_pages),
     *shootdown.PHASES,
-    next_batch,
+    Phase(next_batch),
 )

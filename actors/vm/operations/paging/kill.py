@@ -4,18 +4,22 @@
     address space goes as in exit(2), the page daemon being the initiator
 
 Pages of holes do not count: they could have been reclaimed. Shared pages count for each. FreeBSD's
-process exits by itself, for which its threads must come so far; here only the daemon is needed, as
-with Linux's oom_reaper.
+process exits by itself, and its threads must get that far; here only the daemon is needed, as with
+Linux's oom_reaper.
 Source: FreeBSD vm_pageout_oom (swap, and resident pages of whole objects, count), killproc.
 """
+
+from typing import Any
 
 from actors.facts import Killed
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Die, Kill
-from actors.operation import Op, OpKind, OpState
+from actors.operation import OpKind, OpState
 from actors.settings import DOMAIN_SHIFT
+from actors.vm.op import Op
 from actors.vm.operations.faults import frame_wait
+from actors.vm.payloads import Discard, Dma, Fork
 from actors.vm.state import VmState
 from kernel.hole import HoleState
 from kernel.page import Page
@@ -27,7 +31,7 @@ Size = tuple[int, int, int]
 
 
 def sizes(vm: VmState) -> tuple[Size, ...]:
-    """Give the sizes of all processes of a vm that are not dead yet."""
+    """Return the sizes of all processes of a vm that are not dead yet."""
     return tuple(_size(vm, asid, space) for asid, space in vm.spaces.items() if not space.killed)
 
 
@@ -39,10 +43,9 @@ def frames(vm: VmState, domain: int) -> tuple[int, int]:
 
 
 def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
-    """Count pages of the objects that the process refers to, those behind others, too."""
+    """Count pages of the objects that the process refers to, at any depth."""
     swapped = 0
-    # frames that a transfer or a fork which waits for more of them holds, and no page has
-    held = (pfn for op in vm.in_flight.ops.values() if op.asid == asid for pfn in op.held)
+    held = (pfn for op in vm.in_flight.ops.values() if op.asid == asid for pfn in _held(op))
     resident = sum(pfn not in vm.pages.frames for pfn in held)
     left = [entry.oid for entry in space.map.entries]
     seen = {NONE}
@@ -59,13 +62,24 @@ def _size(vm: VmState, asid: int, space: VmSpace) -> Size:
     return asid, resident, swapped
 
 
+def _held(op: Op[Any]) -> tuple[int, ...]:
+    """Return frames that an operation holds and that may be in no page.
+
+    A transfer's page may have left its object; a fork that waits for more frames keeps what it has.
+    """
+    own = op.own
+    if isinstance(own, Dma):
+        return own.pinned
+    return own.spare if isinstance(own, Fork) else ()
+
+
 def _counts(vm: VmState, key: PageKey, page: Page) -> bool:
-    """Say whether a page could only be had by killing: of a hole it is when it is wired."""
+    """Say whether a page could only be had by killing; one of a hole, if it is wired."""
     return page.hole is HoleState.LIVE or vm.objects.is_wired(key, page)
 
 
-def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op:
-    """Kill a process: give the operation that tears its address space down."""
+def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op[Discard]:
+    """Kill a process: return the operation that tears its address space down."""
     space = vm.spaces[m.asid]
     _, resident, swapped = _size(vm, m.asid, space)
     out.append(Note(Killed(m.op, m.asid, resident, swapped, m.free)))
@@ -77,4 +91,4 @@ def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op:
     for op in list(vm.in_flight.ops.values()):
         if op.asid == m.asid and op.state is OpState.LOW_MEMORY:
             frame_wait.give_up(vm, op, out)
-    return Op(m.op, by, OpKind.EXIT, m.asid, 0, 0)
+    return Op(m.op, by, OpKind.EXIT, m.asid, 0, 0, Discard())

@@ -9,15 +9,21 @@ Source: FreeBSD vm_pageout_launder, vm_pageout_flush (pmap_remove_write before t
 swp_pager_async_iodone (vm_page_undirty, vm_page_deactivate_noreuse).
 """
 
+from typing import Any
+
 from actors.facts import SwapWritten
 from actors.machine import Effect, Note, Send
 from actors.message import NO_SLOT, PageKey
 from actors.messages import PageOut, Sleep
-from actors.operation import Op, OpKind, OpState, advance, replace
+from actors.operation import OpKind, OpState
 from actors.vm.entries import NO_FRAME, Gone
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.paging import page_scan
-from actors.vm.state import Phase, VmState, idle_if
+from actors.vm.operations.paging.page_scan import S
+from actors.vm.payloads import Scan
+from actors.vm.phases import Phase, StepFn, index_of
+from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
 from kernel.hole import HoleState
@@ -27,30 +33,32 @@ from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
 
-def protect_pages(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def protect_pages(vm: VmState, _space: VmSpace, op: Op[S], _out: list[Effect]) -> Op[S]:
     """Phase: pages to be written are busied, and cannot be stored to any more."""
     room = vm.settings.policy.daemon_batch
-    gone, held, ns = list(op.gone), list(op.pages), 0
-    while op.wanted and _unflushed(gone) < room:
+    owed = op.flush.gone
+    gone, taken, ns = list(owed), list(op.own.taken), 0
+    while op.own.batch and _unflushed(gone) < room:
         op, key, page, _ = page_scan.next_page(vm, op)
         ns += vm.settings.costs.flag_page_ns
         if page is not None and _is_written(vm, op, key, page, gone):
-            vm.pages.put(key, page.with_busy(op.op).with_flags(on=DIRTY))
-            held.append((key, 0))
+            vm.pages.put(key, page.with_busy(op.lane).with_flags(on=DIRTY))
+            taken.append(key)
             gone += _write_protected(vm, page)
         if vm.settings.fine:
             break
-    ns += (len(gone) - len(op.gone)) * vm.settings.costs.pte_ns
+    ns += (len(gone) - len(owed)) * vm.settings.costs.pte_ns
     full = _unflushed(gone) >= room
-    op = replace(op, pages=tuple(held), gone=tuple(gone), ns=op.ns + ns)
-    return op if op.wanted and not full else advance(op)
+    own, flush = replace(op.own, taken=tuple(taken)), replace(op.flush, gone=tuple(gone))
+    op = replace(op, own=own, flush=flush, ns=op.ns + ns)
+    return op if own.batch and not full else advance(op)
 
 
 def _unflushed(gone: list[Gone]) -> int:
     return len({pfn for _, pfn in gone if pfn != NO_FRAME})
 
 
-def _is_written(vm: VmState, op: Op, key: PageKey, page: Page, gone: list[Gone]) -> bool:
+def _is_written(vm: VmState, op: Op[Scan], key: PageKey, page: Page, gone: list[Gone]) -> bool:
     """Decide one page of the batch; one that is not written goes where it belongs."""
     if page.busy != NOBODY:
         if page.pfn not in vm.pages.queues.where:
@@ -84,37 +92,36 @@ def _write_protected(vm: VmState, page: Page) -> list[Gone]:
     return gone
 
 
-@idle_if(lambda _vm, _space, op: not op.wanted)
-def more(vm: VmState, _space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def more(vm: VmState, _space: VmSpace, op: Op[S], _out: list[Effect]) -> Op[S]:
     """Phase: the next pages of the batch, before all are written."""
-    return _back(vm, op, more, protect_pages) if op.wanted else advance(op)
+    return _back(vm, op, more, protect_pages) if op.own.batch else advance(op)
 
 
-def write_out(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def write_out(vm: VmState, _space: VmSpace, op: Op[S], out: list[Effect]) -> Op[S]:
     """Phase: nobody can store to the pages; have memory send them to swap."""
-    if not op.pages:
+    own = op.own
+    if not own.taken:
         return _back(vm, op, write_out, page_scan.collect)
-    assert not op.wanted or vm.settings.hazards, "a cluster is written at once"
-    pages = [(key, page) for key, _ in op.pages if (page := vm.pages.get(key)) is not None]
+    assert not own.batch or vm.settings.hazards, "a cluster is written at once"
+    pages = [(key, page) for key in own.taken if (page := vm.pages.get(key)) is not None]
     pfns = tuple(page.pfn for _, page in pages)
     slots = tuple(vm.objects.by_oid[oid].swap.get(index, NO_SLOT) for (oid, index), _ in pages)
-    out.append(Send(vm.settings.memory_of(pfns[0]), PageOut(op.op, pfns, slots)))
+    out.append(Send(vm.settings.memory_of(pfns[0]), PageOut(op.lane, pfns, slots)))
     if op.by < vm.settings.cores:
-        out.append(Send(op.by, Sleep(op.op, OpState.PAGER, op.ns)))
+        out.append(Send(op.by, Sleep(op.lane, OpState.PAGER, op.ns)))
         op = replace(op, ns=0)
     return replace(op, state=OpState.PAGER)
 
 
-def paged_out(op: Op, slots: tuple[int, ...]) -> Op:
+def paged_out(op: Op[S], slots: tuple[int, ...]) -> Op[S]:
     """Take in that the pages are written, and where."""
-    pages = tuple((key, slot) for (key, _), slot in zip(op.pages, slots, strict=True))
-    return advance(replace(op, pages=pages, state=OpState.READY))
+    return advance(replace(op, own=replace(op.own, slots=slots), state=OpState.READY))
 
 
-def written(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def written(vm: VmState, _space: VmSpace, op: Op[S], out: list[Effect]) -> Op[S]:
     """Phase: the pages are in swap; those for which there was no room are dirty as before."""
     done = 0
-    for key, slot in op.pages:
+    for key, slot in zip(op.own.taken, op.own.slots, strict=True):
         page = vm.pages.get(key)
         assert page is not None, "it is busy"
         if slot == NO_SLOT:
@@ -126,36 +133,36 @@ def written(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
         vm.waiting.unbusy(key, page.with_flags(off=DIRTY | LAZY_FREE | KNOWN_ZERO), out)
         vm.pages.enqueue(page.pfn, Queue.NOREUSE if page.hole is HoleState.LIVE else Queue.HOLES)
     if done:
-        out.append(Note(SwapWritten(op.op, done)))
-    op = page_scan.count(replace(op, pages=()), moved=done)
-    return _back(vm, op, written, protect_pages if op.wanted else page_scan.collect)
+        out.append(Note(SwapWritten(op.lane, done)))
+    op = page_scan.count(replace(op, own=replace(op.own, taken=(), slots=())), moved=done)
+    return _back(vm, op, written, protect_pages if op.own.batch else page_scan.collect)
 
 
 PHASES: tuple[Phase, ...] = (
-    page_scan.collect,
-    protect_pages,
+    page_scan.COLLECT,
+    Phase(protect_pages),
     *shootdown.PHASES,
-    more,
-    write_out,
-    written,
+    Phase(more, idle=lambda _vm, _space, op: not op.own.batch),
+    Phase(write_out),
+    Phase(written),
 )
 #: with the hazard page-out-before-acks the pages are written first
 PHASES_WRITE_FIRST: tuple[Phase, ...] = (
-    page_scan.collect,
-    protect_pages,
-    write_out,
+    page_scan.COLLECT,
+    Phase(protect_pages),
+    Phase(write_out),
     *shootdown.PHASES,
-    written,
+    Phase(written),
 )
 
 
-def phases(vm: VmState, op: Op) -> tuple[Phase, ...]:
-    """Give the phases in which pages are written."""
+def phases(vm: VmState, op: Op[Any]) -> tuple[Phase, ...]:
+    """Return the phases in which pages are written."""
     early = op.kind is OpKind.LAUNDER and vm.settings.hazards & Hazard.PAGE_OUT_BEFORE_ACKS
     return PHASES_WRITE_FIRST if early else PHASES
 
 
-def _back(vm: VmState, op: Op, here: Phase, there: Phase) -> Op:
+def _back(vm: VmState, op: Op[S], here: StepFn, there: StepFn) -> Op[S]:
     """Go back from one of the phases to another, wherever they are among the operation's."""
     among = phases(vm, op)
-    return replace(op, phase=op.phase - among.index(here) + among.index(there))
+    return replace(op, phase=op.phase - index_of(among, here) + index_of(among, there))

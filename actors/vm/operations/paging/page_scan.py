@@ -1,22 +1,28 @@
 """How the page daemon goes through a queue of a vm: in batches that are taken off it first.
 
     collect: off the head of the queue; then page by page, everything looked at again, as anything
-    may have happened since; who stays is put into the queue that it belongs to
+    may have happened since; a page that stays is put into the queue where it belongs
 
-`op.args` is (number of the queue, target, most pages to look at); `op.todo` the tally so far.
 Source: FreeBSD vm_pageout_collect_batch; a batch is VM_BATCHQUEUE_SIZE pages.
 """
+
+from typing import TypeVar
 
 from actors.machine import Effect, Send
 from actors.message import PageKey
 from actors.messages import Scanned
-from actors.operation import Op, OpKind, replace
+from actors.operation import OpKind
 from actors.settings import DOMAIN_SHIFT
+from actors.vm.op import Op, replace
+from actors.vm.payloads import Scan
+from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel.page import Page
 from kernel.page_queue import QUEUES, Queue
 from kernel.vmspace import VmSpace
 
+#: payloads of operations that go through pages of queues
+S = TypeVar("S", bound=Scan)
 BATCH = 7
 #: pages of one write to swap (FreeBSD's vm_pageout_page_count)
 CLUSTER = 32
@@ -29,19 +35,19 @@ KINDS = {
 }
 
 
-def begin(vm: VmState, lane: int, by: int, queue: Queue, target: int, short: int) -> Op:
+def begin(vm: VmState, lane: int, by: int, queue: Queue, target: int, short: int) -> Op[Scan]:
     """Make the operation that goes through a queue once, as it is now."""
     number = vm.settings.daemons.index(by) * QUEUES + queue
     queue_new_pages(vm, number // QUEUES)
     most = vm.pages.queues.length(number)
-    args = (number, target, most, short)
-    return Op(lane, by, KINDS[queue], min(vm.spaces), 0, 0, args, todo=(0, 0, 0))
+    own = Scan(number, target, most, bool(short))
+    return Op(lane, by, KINDS[queue], min(vm.spaces), 0, 0, own)
 
 
 def queue_new_pages(vm: VmState, domain: int) -> None:
     """Queue the pages that became resident since the last scan, in that order.
 
-    FreeBSD collects such operations, too (vm_batchqueue, a queue a cpu); no scan is under way.
+    FreeBSD batches such additions as well (vm_batchqueue, one a cpu); no scan is under way.
     """
     queued = vm.pages.queues.where
     for pfn, (oid, index) in vm.pages.frames.items():
@@ -49,67 +55,65 @@ def queue_new_pages(vm: VmState, domain: int) -> None:
             vm.pages.activate(vm.objects.by_oid[oid].pages[index])
 
 
-def queue_of(op: Op) -> Queue:
-    """Give the queue that an operation goes through."""
-    return Queue(op.args[0] % QUEUES)
+def queue_of(own: Scan) -> Queue:
+    """Return the queue that an operation goes through."""
+    return Queue(own.queue % QUEUES)
 
 
-def is_asked_for(op: Op) -> bool:
+def is_asked_for(op: Op[Scan]) -> bool:
     """Say whether a call asks for these pages to go (MADV_PAGEOUT), used or not."""
     return op.kind is OpKind.ADVISE_PAGEOUT
 
 
-def count(op: Op, *, looked: int = 0, freed: int = 0, moved: int = 0) -> Op:
-    """Add to the tally: pages looked at, frames freed, pages that got nearer to being freed."""
-    a, b, c = op.todo
-    return replace(op, todo=(a + looked, b + freed, c + moved))
+def count(op: Op[S], *, freed: int = 0, moved: int = 0) -> Op[S]:
+    """Add to the tally: frames freed, pages that got nearer to being freed."""
+    own = op.own
+    return replace(op, own=replace(own, freed=own.freed + freed, moved=own.moved + moved))
 
 
-def met(op: Op) -> bool:
+def _met(own: Scan) -> bool:
     """Say whether enough is done."""
-    _, freed, moved = op.todo
-    return freed + moved >= op.args[1]
+    return own.freed + own.moved >= own.target
 
 
-def collect(vm: VmState, _space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def collect(vm: VmState, _space: VmSpace, op: Op[Scan], out: list[Effect]) -> Op[Scan]:
     """Phase: take the next batch off the queue; report if there is none, or enough is done."""
-    left = op.args[2] - op.todo[0]
+    own = op.own
+    left = own.most - own.looked
     found: list[tuple[int, int]] = []
-    if left > 0 and not met(op):
+    if left > 0 and not _met(own):
         most = CLUSTER if op.kind is OpKind.LAUNDER else BATCH
-        found = vm.pages.queues.take(op.args[0], 1 if vm.settings.fine else min(most, left))
+        found = vm.pages.queues.take(own.queue, 1 if vm.settings.fine else min(most, left))
     if not found:
         return report(vm, op, out)
-    op = count(op, looked=len(found))
-    wanted = tuple((vm.pages.frames[pfn], pfn) for pfn, _ in found)
-    return replace(
-        op, wanted=wanted, seen=tuple(activity for _, activity in found), phase=op.phase + 1
-    )
+    batch = tuple((vm.pages.frames[pfn], pfn, activity) for pfn, activity in found)
+    own = replace(own, looked=own.looked + len(found), batch=batch)
+    return replace(op, own=own, phase=op.phase + 1)
 
 
-def report(vm: VmState, op: Op, out: list[Effect]) -> Op:
+def report(vm: VmState, op: Op[Scan], out: list[Effect]) -> Op[Scan]:
     """Tell the page daemon what came of it, and how long the queues are now."""
-    first = op.args[0] - queue_of(op)
+    own = op.own
+    first = own.queue - queue_of(own)
     lengths = tuple(vm.pages.queues.length(first + queue) for queue in Queue)
-    _, freed, moved = op.todo
-    out.append(Send(op.by, Scanned(op.op, freed, moved, lengths, op.ns)))
+    out.append(Send(op.by, Scanned(op.lane, own.freed, own.moved, lengths, op.ns)))
     return replace(op, phase=_OVER, error=-1)
 
 
-#: behind the last phase of any kind
+COLLECT = Phase(collect)
+#: after the last phase of any kind
 _OVER = 1 << 10
 
 
 def next_page(
-    vm: VmState, op: Op, *, queued_too: bool = False
-) -> tuple[Op, PageKey, Page | None, int]:
+    vm: VmState, op: Op[S], *, queued_too: bool = False
+) -> tuple[Op[S], PageKey, Page | None, int]:
     """Take the first page of the batch, with its activity.
 
     None if it is gone, or (but with `queued_too`) somebody else has put it into a queue since.
     """
-    key, pfn = op.wanted[0]
-    activity = op.seen[0]
-    op = replace(op, wanted=op.wanted[1:], seen=op.seen[1:])
+    (key, pfn, activity), *others = op.own.batch
+    op = replace(op, own=replace(op.own, batch=tuple(others)))
     page = vm.pages.get(key)
     if page is None or page.pfn != pfn or (pfn in vm.pages.queues.where and not queued_too):
         return op, key, None, activity

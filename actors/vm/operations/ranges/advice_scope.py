@@ -1,18 +1,21 @@
-"""What in its range HOLE, ZERO and MADV_FREE are about: shared memory, older copies, files.
+"""What HOLE, ZERO and MADV_FREE are about in their range: shared memory, older copies, files.
 
 Source: issue 1318 (nwf on shared and shadowing mappings), FreeBSD vm_map_madvise and bug 240061.
 """
 
+from typing import Any
+
 from actors.machine import Effect
-from actors.operation import Op, advance, replace
-from actors.vm.state import VmState, idle_if
+from actors.vm.op import Op, P, advance, replace
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.errors import Errno
 from kernel.policy.keys import ShadowAnon, ShadowNamed, Shared
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
 
-def _refused(vm: VmState, space: VmSpace, op: Op) -> bool:
+def _refused(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
     """Say whether the policy refuses HOLE and ZERO of something in the range."""
     policy = vm.settings.policy
     for entry in space.map.overlapping(op.start, op.end):
@@ -24,19 +27,21 @@ def _refused(vm: VmState, space: VmSpace, op: Op) -> bool:
     return False
 
 
-@idle_if(lambda vm, space, op: not _refused(vm, space, op))
-def refuse(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
+def refuse(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: HOLE and ZERO of what the policy refuses do nothing, and say so."""
     if _refused(vm, space, op):
         op = replace(op, end=op.start, error=Errno.EINVAL)
     return advance(op)
 
 
+REFUSE = Phase(refuse, idle=lambda vm, space, op: not _refused(vm, space, op))
+
+
 def advised(vm: VmState, entry: MapEntry) -> bool:
     """Say whether HOLE, ZERO, REUSE and MADV_FREE are about the pages of an entry.
 
-    Where an older copy lies below they are, if it was punched out or is to show again; pages that
-    another process sees as well are not theirs, except through shared mappings.
+    Where an older copy lies below, only if the policy lets it show again (`rewind`), and no other
+    process sees the page; through shared mappings always.
     """
     if entry.flags & SHARED or not vm.objects.shadowed(entry):
         return True
@@ -45,7 +50,7 @@ def advised(vm: VmState, entry: MapEntry) -> bool:
 
 
 def punched(vm: VmState, entry: MapEntry) -> bool:
-    """Say whether HOLE and ZERO put a new object in the place of what an entry shows."""
+    """Say whether HOLE and ZERO put a new object in place of what an entry shows."""
     if not vm.objects.shadowed(entry):
         return False
     if vm.objects.anonymous(entry):

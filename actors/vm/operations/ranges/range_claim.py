@@ -1,51 +1,54 @@
-"""HOLE and ZERO of one range, one after the other, where no map lock sees to that.
+"""HOLE and ZERO of one range, one after the other, where no map lock ensures that.
 
 Under the map read lock (range-list), and for memory that several maps show, two of them could meet
 in the middle: one clears the record of the hole, the other takes pages into it. An operation claims
 its ranges, in the space or in shared objects, and sleeps while another's overlap. Source: FreeBSD's
-rangelock(9) does so for reads and writes of files.
+rangelock(9), which does so for reads and writes of files.
 """
+
+from typing import Any
 
 from actors.machine import Effect, Send
 from actors.messages import Sleep
-from actors.operation import Op, OpKind, OpState, advance, replace
+from actors.operation import OpKind, OpState
+from actors.vm.op import Op, P, advance, replace
+from actors.vm.phases import Phase
 from actors.vm.range_claims import RangeClaim
-from actors.vm.state import VmState, idle_if
+from actors.vm.state import VmState
 from kernel.policy.keys import HoleRecord
 from kernel.vm_map import SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
 
-def _claims(vm: VmState, space: VmSpace, op: Op) -> tuple[RangeClaim, ...]:
+def _claims(vm: VmState, space: VmSpace, op: Op[Any]) -> tuple[RangeClaim, ...]:
     record = vm.settings.policy.hole_state
     by_page = record is HoleRecord.PAGE_FLAG  # markjdb's sketch: the page busy lock, and no range
     found = []
     for piece in space.map.pieces(op.start, op.end):
         if piece.flags & SHARED:
             if by_page and vm.objects.by_oid[piece.oid].anonymous:
-                continue  # but of a file nobody may read a page that ZERO has passed
+                continue  # but nobody may read in a page of a file that ZERO has passed
             found.append((piece.oid, piece.offset, piece.pindex(piece.end)))
         elif record is HoleRecord.RANGE_LIST:
             found.append((-1 - op.asid, piece.start, piece.end))
     return tuple(found)
 
 
-@idle_if(lambda vm, space, op: not _claims(vm, space, op))
-def claim_range(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def claim_range(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: wait until no other HOLE or ZERO has a part of the range, and claim it."""
     claims = _claims(vm, space, op)
     holder = vm.range_claims.holder(claims)
     if holder < 0:
         if claims:
-            vm.range_claims.take(op.op, claims)
+            vm.range_claims.take(op.lane, claims)
         return advance(op)
     return sleep(vm, op, holder, out)
 
 
 def under_zero(vm: VmState, asid: int, entry: MapEntry, vpn: int) -> int:
-    """Give the ZERO that has a page in its range, or -1: its end is to be waited for.
+    """Return the lane of the ZERO that has a page in its range, or -1.
 
-    It has taken the page into the hole itself, maybe, and no record says so.
+    A fault waits for its end, as it may have taken the page into the hole without any record.
     """
     if not vm.range_claims.claims:
         return -1
@@ -54,21 +57,24 @@ def under_zero(vm: VmState, asid: int, entry: MapEntry, vpn: int) -> int:
     return holder if holder >= 0 and vm.in_flight.ops[holder].kind is OpKind.ZERO else -1
 
 
-def sleep(vm: VmState, op: Op, holder: int, out: list[Effect]) -> Op:
+def sleep(vm: VmState, op: Op[P], holder: int, out: list[Effect]) -> Op[P]:
     """Put an operation to sleep until another gives its range up."""
-    vm.range_claims.wait(op.op, holder)
-    out.append(Send(op.by, Sleep(op.op, OpState.LOCK, op.ns)))
+    vm.range_claims.wait(op.lane, holder)
+    out.append(Send(op.by, Sleep(op.lane, OpState.LOCK, op.ns)))
     return replace(op, state=OpState.LOCK, ns=0)
 
 
-def release(vm: VmState, op: Op, out: list[Effect]) -> None:
-    """Give the claim up; who waits for it looks again."""
-    for waiter in vm.range_claims.release(op.op):
+def release(vm: VmState, op: Op[Any], out: list[Effect]) -> None:
+    """Give the claim up; whoever waits for it looks again."""
+    for waiter in vm.range_claims.release(op.lane):
         vm.in_flight.wake(waiter, out)
 
 
-def unlock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def unlock(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: release the range and the map lock."""
     release(vm, op, out)
     vm.waiting.unlock_map(space, op, out)
     return advance(op)
+
+
+CLAIM_RANGE = Phase(claim_range, idle=lambda vm, space, op: not _claims(vm, space, op))

@@ -1,4 +1,4 @@
-"""What a call says to a range that it can not do as a whole (`errors` of the policy).
+"""What a call does with a range that it cannot handle as a whole (`errors` of the policy).
 
     freebsd   addresses are rounded; gaps and memory that the advice is not for are skipped: 0
     linux     an address that is not a page's is EINVAL; gaps: the mapped parts are done, ENOMEM;
@@ -14,10 +14,14 @@ Linux mm/madvise.c (can_madv_lru_vma, madvise_remove), mm/mlock.c; XNU vm_map_re
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from actors.machine import Effect
-from actors.operation import Op, OpKind, advance, replace
-from actors.vm.state import Phase, VmState, idle_if, named
+from actors.operation import OpKind
+from actors.vm.op import Op, P, advance, replace
+from actors.vm.payloads import Dontneed
+from actors.vm.phases import Phase
+from actors.vm.state import VmState
 from kernel.errors import Errno
 from kernel.policy.keys import Errors
 from kernel.units import PAGE_SIZE, VPN_LIMIT, page_span
@@ -35,14 +39,14 @@ _EXACT = frozenset({OpKind.MMAP, OpKind.MREMAP})
 
 _WRITE = 2
 
-#: says whether an operation is not for an entry of the map
-Refusal = Callable[[VmState, MapEntry, Op], bool]
+#: says whether a call is not for an entry of the map
+Refusal = Callable[[VmState, MapEntry, Op[Any]], bool]
 
 
 def answer_at_once(
     kind: OpKind, va: int, length: int, args: tuple[int, ...], errors: Errors
 ) -> int | None:
-    """Give what a call returns before it looks at the map; None if it has to look."""
+    """Return what a call returns before it looks at the map; None if it has to look."""
     if kind is OpKind.ADVISE_UNKNOWN:
         return Errno.EINVAL
     if kind in _WHOLE:
@@ -64,11 +68,11 @@ def answer_at_once(
     return None
 
 
-def _up_to(op: Op, end: int, error: Errno) -> Op:
+def _up_to(op: Op[P], end: int, error: Errno) -> Op[P]:
     return replace(op, end=end, error=error)
 
 
-def _xnu(_vm: VmState, space: VmSpace, op: Op, _refuses: Refusal) -> Op:
+def _xnu(_vm: VmState, space: VmSpace, op: Op[P], _refuses: Refusal) -> Op[P]:
     """Cut the range off at the first gap, or at the first memory that is not writable."""
     at = op.start
     for entry in space.map.overlapping(op.start, op.end):
@@ -80,7 +84,7 @@ def _xnu(_vm: VmState, space: VmSpace, op: Op, _refuses: Refusal) -> Op:
     return op if at >= op.end else _up_to(op, at, Errno.EINVAL)
 
 
-def _strict(vm: VmState, space: VmSpace, op: Op, refuses: Refusal) -> Op:
+def _strict(vm: VmState, space: VmSpace, op: Op[P], refuses: Refusal) -> Op[P]:
     """Do nothing unless the call is for all of the range."""
     found = space.map.overlapping(op.start, op.end)
     bad = space.map.has_gap(op.start, op.end)
@@ -88,54 +92,59 @@ def _strict(vm: VmState, space: VmSpace, op: Op, refuses: Refusal) -> Op:
     return _up_to(op, op.start, Errno.EINVAL) if bad else op
 
 
-_PARTLY = {Errors.XNU: _xnu, Errors.STRICT: _strict}
+def _checked(vm: VmState, space: VmSpace, op: Op[P], refuses: Refusal) -> Op[P]:
+    errors = vm.settings.policy.errors
+    if errors is Errors.XNU:
+        return _xnu(vm, space, op, refuses)
+    if errors is Errors.STRICT:
+        return _strict(vm, space, op, refuses)
+    if errors is not Errors.LINUX:
+        return op
+    error, at = Errno.OK, op.start
+    for entry in space.map.overlapping(op.start, op.end):
+        if entry.start > at:
+            error = Errno.ENOMEM
+        if refuses(vm, entry, op):
+            return _up_to(op, max(entry.start, op.start), Errno.EINVAL)
+        at = entry.end
+    if at < op.end:
+        error = Errno.ENOMEM
+    return replace(op, error=error) if error else op
 
 
 def check(refuses: Refusal) -> Phase:
-    """Phase: where the policy says so, gaps are an error, and memory that the call is not for."""
+    """Return the phase in which gaps, and memory that the call is not for, may be an error."""
 
-    def checked(vm: VmState, space: VmSpace, op: Op) -> Op:
-        errors = vm.settings.policy.errors
-        if errors in _PARTLY:
-            return _PARTLY[errors](vm, space, op, refuses)
-        if errors is not Errors.LINUX:
-            return op
-        error, at = Errno.OK, op.start
-        for entry in space.map.overlapping(op.start, op.end):
-            if entry.start > at:
-                error = Errno.ENOMEM
-            if refuses(vm, entry, op):
-                return replace(op, end=max(entry.start, op.start), error=Errno.EINVAL)
-            at = entry.end
-        if at < op.end:
-            error = Errno.ENOMEM
-        return replace(op, error=error) if error else op
+    def step(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+        return advance(_checked(vm, space, op, refuses))
 
-    def phase(vm: VmState, space: VmSpace, op: Op, _out: list[Effect]) -> Op:
-        return advance(checked(vm, space, op))
+    def idle(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
+        return _checked(vm, space, op, refuses) is op
 
-    def idle(vm: VmState, space: VmSpace, op: Op) -> bool:
-        return checked(vm, space, op) is op
-
-    return idle_if(idle)(named("check", phase))
+    return Phase(step, idle, "check")
 
 
-def nothing(_vm: VmState, _entry: MapEntry, _op: Op) -> bool:
+def nothing(_vm: VmState, _entry: MapEntry, _op: Op[Any]) -> bool:
     """Refuse no memory."""
     return False
 
 
-def wired(_vm: VmState, entry: MapEntry, op: Op) -> bool:
-    """Refuse what mlock holds, unless the call is for that."""
-    return bool(entry.flags & WIRED) and not op.args
+def wired(_vm: VmState, entry: MapEntry, _op: Op[Any]) -> bool:
+    """Refuse what mlock holds."""
+    return bool(entry.flags & WIRED)
 
 
-def wired_or_shared(vm: VmState, entry: MapEntry, _op: Op) -> bool:
+def wired_unless_meant(_vm: VmState, entry: MapEntry, op: Op[Dontneed]) -> bool:
+    """Refuse what mlock holds, unless the call is meant for locked memory as well."""
+    return bool(entry.flags & WIRED) and not op.own.locked
+
+
+def wired_or_shared(vm: VmState, entry: MapEntry, _op: Op[Any]) -> bool:
     """Refuse all that is not private, anonymous, and not held by mlock."""
     bottom, _ = vm.objects.bottom(entry)
     return bool(entry.flags & (WIRED | SHARED)) or not vm.objects.by_oid[bottom].anonymous
 
 
-def wired_or_private(_vm: VmState, entry: MapEntry, _op: Op) -> bool:
+def wired_or_private(_vm: VmState, entry: MapEntry, _op: Op[Any]) -> bool:
     """Refuse all that is not shared, and not held by mlock."""
     return entry.flags & (WIRED | SHARED) != SHARED

@@ -1,16 +1,19 @@
 """Walking the pages of a range, one by one, with sleep and restart; and their copies in swap.
 
-A scanning phase calls `scan` with what to do for one page. Exploring, one page is one step; timed
-runs do as many as possible. A visitor that meets a busy page puts the operation to sleep; after
-that the scan looks again at the same page, with everything re-evaluated.
+A scanning phase calls `scan` with what to do for one page. When exploring, one page is one step;
+timed runs do as many as possible. A visitor that meets a busy page puts the operation to sleep;
+after that the scan looks at the same page again, with everything re-evaluated.
 """
 
 from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from actors.machine import Effect
 from actors.message import PageKey
-from actors.operation import Op, OpKind, advance, replace
+from actors.operation import OpKind
 from actors.vm.entries import Gone
+from actors.vm.op import Flush, Op, P, advance, replace
+from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
@@ -22,48 +25,48 @@ from kernel.vmspace import VmSpace
 _USED = pte_bits.A | pte_bits.D
 
 
-class Found:
-    """What the visits of one step add to the operation."""
+class Found(Generic[P]):
+    """What the visits of one step add to the operation; kinds that add more extend it."""
 
-    __slots__ = ("frames", "gone", "left", "ns", "pages", "todo", "wanted")
+    __slots__ = ("frames", "gone", "ns")
 
     def __init__(self) -> None:
         """Start with nothing."""
-        self.pages: list[tuple[PageKey, int]] = []
-        self.wanted: list[tuple[PageKey, int]] = []
         self.gone: list[Gone] = []
         self.frames: list[int] = []
-        self.todo: list[int] = []
-        self.left: list[int] = []
         self.ns = 0
 
-    def into(self, op: Op, cursor: int) -> Op:
-        """Give the operation with all that added."""
-        return replace(
-            op,
-            pages=op.pages + tuple(self.pages),
-            wanted=op.wanted + tuple(self.wanted),
-            gone=op.gone + tuple(self.gone),
-            frames=op.frames + tuple(self.frames),
-            todo=op.todo + tuple(self.todo),
-            left=op.left + tuple(self.left),
-            ns=op.ns + self.ns,
-            cursor=cursor,
-        )
+    def added_to(self, own: P) -> P:
+        """Return the operation's payload with what was found for it."""
+        return own
+
+    def into(self, op: Op[P], cursor: int) -> Op[P]:
+        """Return the operation with all that added."""
+        flush = op.flush
+        if self.gone or self.frames:
+            gone, frames = (*flush.gone, *self.gone), (*flush.frames, *self.frames)
+            flush = Flush(gone, frames, flush.round, flush.spared, flush.active)
+        own = self.added_to(op.own)
+        return replace(op, flush=flush, own=own, ns=op.ns + self.ns, cursor=cursor)
 
 
-class Scene:
+F = TypeVar("F", bound=Found[Any])
+
+
+class Scene(Generic[F]):
     """Where a visit happens: vm, address space, page, operation, findings, effects."""
 
     __slots__ = ("found", "op", "out", "space", "va", "vm", "vpn")
 
-    def __init__(self, vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> None:
+    def __init__(
+        self, vm: VmState, space: VmSpace, op: Op[Any], out: list[Effect], found: F
+    ) -> None:
         """Set the scene for one step of a scanning phase."""
         self.vm = vm
         self.space = space
         self.op = op
         self.out = out
-        self.found = Found()
+        self.found = found
         #: the page that is visited, in its space and as a mapping
         self.vpn = self.va = 0
 
@@ -89,7 +92,7 @@ class Scene:
         vm = self.vm
         self.found.ns += vm.settings.costs.pte_ns
         for va, pte in vm.entries.of(page):
-            if pte & (pte_bits.A | pte_bits.D):
+            if pte & _USED:
                 vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~_USED
                 self.found.gone.append(vm.entries.must_flush(va, page.pfn))
 
@@ -97,48 +100,44 @@ class Scene:
 _HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
 
 #: (scene, key, page) -> whether the visit must wait until the page is no longer busy
-Visitor = Callable[[Scene, PageKey, Page], bool]
+Visitor = Callable[[Scene[F], PageKey, Page], bool]
+#: which entries of the map a scan visits
+Only = Callable[[MapEntry], bool]
 
 
 def scan(
-    vm: VmState,
-    space: VmSpace,
-    op: Op,
-    out: list[Effect],
-    visit: Visitor,
-    only: Callable[[MapEntry], bool] | None = None,
-    *,
-    keeps: bool = False,
-) -> Op:
+    scene: Scene[F], visit: Visitor[F], only: Only | None = None, *, keeps: bool = False
+) -> Op[Any]:
     """Visit the resident pages of top objects from the cursor on, then go to the next phase.
 
-    Most scan to discard, so a page that is in swap only goes there and then. One that is on its way
-    in is resident, and busy.
+    Most scan to discard, so a page that is only in swap loses its copy there. One that is on its
+    way in is resident, and busy.
 
-    only: of those entries of the map for which this is true.
-    keeps: contents stay, so copies in swap do.
+    only: visit the pages of those entries of the map for which this is true.
+    keeps: contents stay, and so do copies in swap.
     """
-    scene = Scene(vm, space, op, out)
-    fine = vm.settings.fine
+    vm, space, op, out, found = scene.vm, scene.space, scene.op, scene.out, scene.found
+    settings = vm.settings
+    fine, base = settings.fine, op.asid << ASID_SHIFT
     find = vm.objects.resident_in if keeps else vm.objects.held_in
     for vpn in list(find(space, op.cursor, op.end, only)):
         at = vm.objects.page_at(space, vpn)
         if at is None:
             drop_copy(scene, vpn)
             if fine:
-                return scene.found.into(op, vpn + 1)
+                return found.into(op, vpn + 1)
             continue
-        if at[1].busy != NOBODY and vm.settings.hazards & Hazard.SLOT_FREED_IN_USE:
+        if at[1].busy != NOBODY and settings.hazards & Hazard.SLOT_FREED_IN_USE:
             vm.pages.drop_slot(at[0])
-        scene.vpn, scene.va = vpn, op.asid << ASID_SHIFT | vpn
+        scene.vpn, scene.va = vpn, base | vpn
         if visit(scene, *at):
-            return vm.waiting.sleep_on_page(scene.found.into(op, vpn), at[0], out)
+            return vm.waiting.sleep_on_page(found.into(op, vpn), at[0], out)
         if fine:
-            return scene.found.into(op, vpn + 1)
-    return advance(scene.found.into(op, op.end))
+            return found.into(op, vpn + 1)
+    return advance(found.into(op, op.end))
 
 
-def drop_copy(scene: Scene, vpn: int) -> None:
+def drop_copy(scene: Scene[Any], vpn: int) -> None:
     """Let go of the copy in swap of a page that is not resident."""
     vm = scene.vm
     entry = scene.space.map.lookup(vpn)
@@ -147,8 +146,8 @@ def drop_copy(scene: Scene, vpn: int) -> None:
         scene.found.ns += vm.settings.costs.flag_page_ns
 
 
-def keeps_copies(vm: VmState, op: Op) -> bool:
-    """Say whether the operation forgets the copies in swap: a hazard."""
+def keeps_copies(vm: VmState, op: Op[Any]) -> bool:
+    """Say whether the operation leaves copies in swap that it should drop: a hazard."""
     hazards = vm.settings.hazards
     if not hazards:
         return False
@@ -157,22 +156,27 @@ def keeps_copies(vm: VmState, op: Op) -> bool:
     return op.kind in _HOLES and bool(hazards & Hazard.ZERO_KEEPS_SWAP)
 
 
-def nothing_resident(vm: VmState, space: VmSpace, op: Op) -> bool:
-    """Say whether a scan has nothing to visit any more."""
+def nothing_resident(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
+    """Say whether a scan has nothing left to visit."""
     return next(vm.objects.held_in(space, op.cursor, op.end), None) is None
 
 
-def lock_shared(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def lock_shared(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: take the map lock shared."""
     return vm.waiting.lock_map(space, op, out, write=False) or advance(op, vm.settings.costs.map_ns)
 
 
-def lock_exclusive(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def lock_exclusive(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: take the map lock exclusively."""
     return vm.waiting.lock_map(space, op, out, write=True) or advance(op, vm.settings.costs.map_ns)
 
 
-def unlock(vm: VmState, space: VmSpace, op: Op, out: list[Effect]) -> Op:
+def unlock(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: release the map lock."""
     vm.waiting.unlock_map(space, op, out)
     return advance(op)
+
+
+LOCK_SHARED = Phase(lock_shared)
+LOCK_EXCLUSIVE = Phase(lock_exclusive)
+UNLOCK = Phase(unlock)
