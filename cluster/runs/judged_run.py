@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from cluster.runs import manifest
-from cluster.results import summary
 from cluster.hosts.host import Outcome
 from cluster.properties.violation import Violation
+from cluster.results import summary
 from cluster.results.meter import Results
+from cluster.results.summary import Summary, verdict_of
+from cluster.runs import manifest
 from cluster.runs.run_directory import (
     LOG,
     MANIFEST,
@@ -27,7 +28,6 @@ from cluster.runs.run_directory import (
 )
 from cluster.runs.run_log import RunLog
 from cluster.scenario.setup import Setup, policy_changes
-from cluster.results.summary import Summary, verdict_of
 from cluster.workload.reader import Workload
 
 #: (deliveries, simulated ns, results so far), called now and then while a run goes on

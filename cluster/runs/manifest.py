@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from cluster.hosts.model import MODEL, release
 from cluster.input_error import InputError
 from cluster.results.json_text import json_text
-from cluster.hosts.model import MODEL, release
 from cluster.scenario.scenario import Scenario
 from cluster.scenario.setup import Setup
 from kernel.costs import Profile

@@ -1,0 +1,1 @@
+"""One run, judged and kept: folder, manifest, log."""
