@@ -1,8 +1,8 @@
 """Hazards: steps that a variant could leave out or reorder, as switches.
 
 Each names its mechanism, the properties that it breaks, the step boundary that it needs and the
-real bug that it resembles, by its number in SOURCES.md. All are off in a correct machine; a run with
-one on must be caught, by its property.
+real bug that it resembles, by its number in SOURCES.md. All are off in a correct machine; a run
+with one on must be caught, by its property.
 """
 
 from typing import Final
