@@ -147,6 +147,6 @@ def test_no_file_names_a_path_that_is_not_there() -> None:
         f"{shown(path)}: {name}"
         for path, text in texts()
         for name in PLACE.findall(text)
-        if name not in ELSEWHERE and not any(ROOT.glob(name))
+        if name not in ELSEWHERE and "NAME" not in name and not any(ROOT.glob(name))
     ]
     assert wrong == []

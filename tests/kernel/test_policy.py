@@ -65,7 +65,7 @@ def test_nonsense_is_refused_with_the_reason(keys: dict[str, str], reason: str) 
 
 
 def test_every_preset_makes_sense_and_is_described() -> None:
-    assert list(PRESETS) == list(PRESET_ABOUT)
+    assert list(PRESETS) == list(PRESET_ABOUT), "kernel/policy/presets.py: PRESET_ABOUT"
     for policy in PRESETS.values():
         assert refusals(policy) == []
 
@@ -79,14 +79,14 @@ def test_keys_of_hole_zero_do_not_concern_other_advice() -> None:
 
 
 def test_every_key_and_value_is_explained() -> None:
-    assert list(KEY_ABOUT) == list(Policy.__struct_fields__)
+    assert list(KEY_ABOUT) == list(Policy.__struct_fields__), "kernel/policy/texts.py: KEY_ABOUT"
     values = {
         (key, value)
         for key in KEY_ABOUT
         if isinstance(kind := type(getattr(Policy(), key)), EnumMeta)
         for value in kind
     }
-    assert set(VALUE_ABOUT) == values
+    assert set(VALUE_ABOUT) == values, "kernel/policy/texts.py: VALUE_ABOUT"
     assert set(PRESET_OPEN) <= set(PRESETS)
 
 
@@ -116,6 +116,7 @@ PROMISED: dict[str, set[Property]] = {
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_each_preset_promises(name: str) -> None:
+    assert name in PROMISED, "say here in PROMISED what the preset promises"
     assert promises(PRESETS[name]) - ALWAYS == PROMISED[name]
     rewinds = {Property.FORK} if name == "madv-free-rewind" else set()
     assert promises(PRESETS[name]) >= ALWAYS - rewinds

@@ -7,6 +7,7 @@ count that changes says that the machines have changed: find out why before keep
 """
 
 from collections.abc import Callable
+from shlex import quote
 
 import pytest
 
@@ -105,7 +106,7 @@ def expect(request: pytest.FixtureRequest) -> Expect:
             COUNTS.write_text(text, encoding="utf-8")
         assert count == known.get(name), (
             f"{name}: {count}, and tests/explored.txt has {known.get(name)}. If the machines were "
-            f"meant to change: pytest {request.node.nodeid!r} --rewrite"
+            f"meant to change: pytest {quote(request.node.nodeid)} --rewrite"
         )
 
     return compare
