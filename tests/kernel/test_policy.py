@@ -11,6 +11,8 @@ from kernel.policy.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
 from kernel.policy.promises import ALWAYS, Property, promises
 from kernel.policy.refusals import refusals
 from kernel.policy.texts import KEY_ABOUT, VALUE_ABOUT
+from tests.support.contended_guests import POLICIES
+from tests.support.places import TESTS
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,19 @@ def test_every_key_and_value_is_explained() -> None:
     }
     assert set(VALUE_ABOUT) == values, "kernel/policy/texts.py: VALUE_ABOUT"
     assert set(PRESET_OPEN) <= set(PRESETS)
+
+
+def test_every_value_is_run_by_a_preset_by_random_guests_or_by_a_script() -> None:
+    run = {(key, str(getattr(p, key))) for p in PRESETS.values() for key in concerned(p)}
+    run |= {pair for keys in POLICIES.values() for pair in keys.items()}
+    for path in (TESTS / "scripts").glob("*.txt"):
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("policy "):
+                run |= {(k, v) for k, _, v in (w.partition("=") for w in line.split()[1:])}
+    assert set(VALUE_ABOUT) - run == set(), (
+        "no test asks for it: write a script of tests/scripts, and add a row to POLICIES of "
+        "tests/support/contended_guests.py"
+    )
 
 
 def test_an_unknown_key_or_value_names_the_nearest() -> None:
