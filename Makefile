@@ -64,10 +64,10 @@ layering: env  ## check which package imports which
 	$(BIN)/lint-imports --no-logo
 
 fresh: env  ## check that rendered documents are up to date
-	$(BIN)/python -m cluster.documents.protocol_doc --check
+	$(BIN)/python -m cluster.documents --check
 
 documents: env  ## render the documents that are made from the code
-	$(BIN)/python -m cluster.documents.protocol_doc
+	$(BIN)/python -m cluster.documents
 
 format: env  ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix --exit-zero --quiet .

@@ -4,7 +4,8 @@ A stamp names a store by its place in the guest's program (thread, instruction i
 the access run), so no counter is needed; a device's store is named by the instruction that asked
 for the transfer. No two stores have the same name. 0 is zeroed memory; `JUNK` is memory that nobody
 has written or zeroed since power-on; a file's page that nobody has written holds a stamp of its
-own, below JUNK. Source: DESIGN section 4, "contents carry versions".
+own, below JUNK. So an older value is told from a lost one (0) and from a foreign one.
+Source: FreeBSD bug 240061, where an older value came back (SOURCES.md H-25).
 """
 
 from collections.abc import Callable

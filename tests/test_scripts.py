@@ -1,8 +1,9 @@
-"""Datadriven scripts: commands in, transcript out. `pytest --rewrite` rewrites them.
+"""Datadriven scripts: verbs in, transcript out; `pytest --rewrite` writes the transcripts anew.
 
-See `tests/support/scripting.py` for the commands.
+`tests/support/scripting.py` lists the verbs and says how to read the answers.
 """
 
+import difflib
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from kernel.hole import TABLE, Action, HoleEvent, HoleState
 from tests.support.hole_rows import Result, Row, mutated
 from tests.support.places import ROOT, TESTS
-from tests.support.script_blocks import ScriptFileError
+from tests.support.script_blocks import ScriptFileError, blocks
 from tests.support.scripting import Bench
 
 STAYS = (Action.NOTHING,)
@@ -34,17 +35,55 @@ def test_script(path: Path, request: pytest.FixtureRequest) -> None:
     text, _ = transcript(path)
     if request.config.getoption("--rewrite"):
         path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    stands = path.read_text(encoding="utf-8")
+    if text != stands:
+        pytest.fail(difference(path.stem, stands, text), pytrace=False)
+
+
+def difference(name: str, expected: str, actual: str) -> str:
+    """Return a unified diff, and the command that makes the script say what the machines do."""
+    lines = difflib.unified_diff(
+        expected.splitlines(), actual.splitlines(), "expected", "actual", lineterm=""
+    )
+    command = f"pytest tests/test_scripts.py --rewrite -k {name}"
+    return "\n".join([f"{name} tells another story than the machines do:", *lines, "", command])
+
+
+def test_a_difference_is_shown_with_the_command_that_writes_it() -> None:
+    text = difference("lost-ack", "pages\n----\nno page is resident\n", "pages\n----\nok\n")
+    assert text.splitlines()[1:] == [
+        "--- expected",
+        "+++ actual",
+        "@@ -1,3 +1,3 @@",
+        " pages",
+        " ----",
+        "-no page is resident",
+        "+ok",
+        "",
+        "pytest tests/test_scripts.py --rewrite -k lost-ack",
+    ]
+
+
+def test_blocks_are_cut_at_verbs_that_answer() -> None:
+    head = "machine cores=1\nthread a\nmap 1 1\n----\nok\n\n# why\nstart\nsettle\n# then\npages\n"
+    found, rest = blocks(head + "----\n")
+    assert rest == []
+    assert [piece.lines for block in found for piece in block.by_verb()] == [
+        ["machine cores=1", "thread a", "map 1 1"],
+        ["# why", "start", "settle"],
+        ["# then", "pages"],
+    ]
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.stem)
 def test_script_tells_its_story(path: Path) -> None:
-    assert path.read_text(encoding="utf-8").startswith("# ")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# "), "begin with a comment: what does the script show?"
 
 
 def test_scripts_ask_for_every_row_of_the_table() -> None:
     hit = frozenset().union(*(transcript(path)[1] for path in SCRIPTS))
-    assert set(TABLE) - hit == set()
+    assert set(TABLE) - hit == set(), "write a script of tests/scripts that asks for them"
 
 
 #: a row whose action only counts: its next state decides

@@ -5,7 +5,7 @@
 
 One transfer at a time. Its frames stay pinned until memory has performed the last piece.
 Source: FreeBSD physio and aio_qbio (pages held by vm_fault_quick_hold_pages, let go by
-vm_page_unhold_pages when the request is done); semantics.md H-11, H-42.
+vm_page_unhold_pages when the request is done); SOURCES.md H-11, H-42.
 """
 
 from collections import deque

@@ -4,7 +4,7 @@
     PageZeroed.  A Steal is answered when our own chunk in flight is acknowledged.
 
 It zeroes a page only while it holds it busy, and never starts a chunk of a page that it gave up.
-Source: issue 1318 (davidchisnall's steps 3 and 4); semantics.md H-47 (late write of a zeroer).
+Source: issue 1318 (davidchisnall's steps 3 and 4); SOURCES.md H-47 (late write of a zeroer).
 """
 
 from collections import deque

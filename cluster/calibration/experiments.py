@@ -1,7 +1,7 @@
 """The calibration experiments V1 to V6: published measurements of real machines, made again here.
 
 Each row is one published figure. It holds for the machines of some profiles and not for others.
-Sources: reference/costs.md of the design, section 3, where the keys [S..] are listed.
+SOURCES.md lists the keys [S..], and prints this table.
 """
 
 from collections.abc import Callable, Container, Iterator

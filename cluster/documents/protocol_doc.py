@@ -1,16 +1,11 @@
-"""PROTOCOL.md, rendered from the code that runs: hole table, messages, policies.
+"""PROTOCOL.md, rendered from the code that runs: hole table, messages, policies, hazards."""
 
-python -m cluster.documents.protocol_doc            writes PROTOCOL.md
-python -m cluster.documents.protocol_doc --check    exits 1 if it is not what would be written
-"""
-
-import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import actors.messages
 import kernel.hole
 from actors.message_text import message_classes
+from cluster.documents.markdown import table
 from kernel.hazards.real_bugs import KIND_ABOUT, counts
 from kernel.hazards.real_bugs import TABLE as KNOWN
 from kernel.hazards.switches import CATALOGUE
@@ -19,20 +14,9 @@ from kernel.policy.keys import Policy, concerned
 from kernel.policy.presets import PRESET_ABOUT, PRESETS
 from kernel.policy.promises import Property, promises
 
-PATH = Path(__file__).resolve().parents[2] / "PROTOCOL.md"
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Give the lines of a table."""
-    heads = list(heads)
-    yield "| " + " | ".join(heads) + " |"
-    yield "|" + "---|" * len(heads)
-    for row in rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-
 
 def _block(documentation: str | None) -> Iterator[str]:
-    """Give the indented diagrams of a module's documentation as they are."""
+    """Yield the indented diagrams of a module's documentation as they are."""
     for line in (documentation or "").splitlines():
         if line.startswith("    "):
             yield line.removeprefix("    ")
@@ -64,7 +48,7 @@ def _hole_table() -> Iterator[str]:
         yield ""
         yield f"### {event.name}"
         yield ""
-        yield from _table(("state", "next", "and"), rows)
+        yield from table(("state", "next", "and"), rows)
     yield ""
     yield "### Illegal pairs"
     yield ""
@@ -86,20 +70,20 @@ def _messages() -> Iterator[str]:
         fields = ", ".join(kind.__struct_fields__)
         tag = kind.__struct_config__.tag
         rows.append((str(tag), f"`{kind.__name__}`", f"`{route}`", meaning, f"`{fields}`"))
-    yield from _table(("tag", "message", "receiver <- sender", "meaning", "fields"), rows)
+    yield from table(("tag", "message", "receiver <- sender", "meaning", "fields"), rows)
 
 
 def _policies() -> Iterator[str]:
     yield "## Policies"
     yield ""
-    yield from _table(("preset", "what it is"), PRESET_ABOUT.items())
+    yield from table(("preset", "what it is"), PRESET_ABOUT.items())
     yield ""
     keys = Policy.__struct_fields__
     rows = [
         (name, *(str(getattr(p, key)) if key in concerned(p) else "-" for key in keys))
         for name, p in PRESETS.items()
     ]
-    yield from _table(("preset", *keys), rows)
+    yield from table(("preset", *keys), rows)
     yield ""
     yield "What each promises; anything else that is broken is reported, and is no violation."
     yield ""
@@ -107,7 +91,7 @@ def _policies() -> Iterator[str]:
         (name, *("yes" if one in promises(policy) else "" for one in Property))
         for name, policy in PRESETS.items()
     ]
-    yield from _table(("preset", *Property), marks)
+    yield from table(("preset", *Property), marks)
 
 
 def _hazards() -> Iterator[str]:
@@ -119,13 +103,14 @@ def _hazards() -> Iterator[str]:
         (i.name, i.mechanism, ", ".join(i.breaks), i.boundary, i.resembles)
         for i in CATALOGUE.values()
     ]
-    yield from _table(("hazard", "mechanism", "breaks", "needs", "resembles"), rows)
+    yield from table(("hazard", "mechanism", "breaks", "needs", "resembles"), rows)
 
 
 def _sources() -> Iterator[str]:
     yield "### What is known to go wrong elsewhere"
     yield ""
-    yield "By the numbers that `resembles` has, and where each is here:"
+    yield "By the numbers that `resembles` has, and where each is here; [SOURCES.md](SOURCES.md)"
+    yield "says where each was seen."
     yield ""
     for kind, count in counts(KNOWN).items():
         yield f"* {kind} ({count}): {KIND_ABOUT[kind]}"
@@ -134,15 +119,17 @@ def _sources() -> Iterator[str]:
         (row.name, row.what, row.kind, ", ".join(row.shown_by), row.seen_in, row.note)
         for row in KNOWN
     )
-    yield from _table(("number", "what", "here", "shown by", "seen in", "note"), rows)
+    yield from table(("number", "what", "here", "shown by", "seen in", "note"), rows)
 
 
 def render() -> str:
-    """Give the whole document."""
+    """Return the whole document."""
     lines = [
         "# The protocol",
         "",
         "<!-- rendered by `make documents`; change the code, not this file -->",
+        "",
+        *_beside(),
         "",
         *_hole_table(),
         "",
@@ -157,20 +144,7 @@ def render() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the document, or with --check say whether it is fresh."""
-    text = render()
-    if arguments == ["--check"]:
-        fresh = PATH.is_file() and PATH.read_text(encoding="utf-8") == text
-        if not fresh:
-            sys.stderr.write("PROTOCOL.md is stale: run `make documents`\n")
-        return 0 if fresh else 1
-    if arguments:
-        sys.stderr.write("usage: python -m cluster.documents.protocol_doc [--check]\n")
-        return 2
-    PATH.write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _beside() -> Iterator[str]:
+    yield "Beside this: [ARCHITECTURE.md](ARCHITECTURE.md) explains the words and has the life of a"
+    yield "HOLE step by step, [CLAIMS.md](CLAIMS.md) what the discussion of the proposal claims and"
+    yield "what the machine shows of it, [SOURCES.md](SOURCES.md) what all this rests on."

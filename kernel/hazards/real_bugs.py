@@ -1,7 +1,8 @@
 """What is known to go wrong elsewhere, and where to find it here: one row each, as data.
 
-Rows are the hazards H-1 to H-48, mutations M1 to M20 and rules of `reference/semantics.md`
-(sections 6 to 8), in our words. A test checks that what a row names exists.
+Rows are hazards H-1 to H-48, mutations M1 to M20 and rules 1 to 17; `seen_elsewhere.py` says where
+each was seen, and SOURCES.md prints both. A test checks that what a row names exists. A script that
+a MODELLED row names has another transcript where the code is made to do the wrong thing.
 """
 
 from collections.abc import Iterable, Iterator

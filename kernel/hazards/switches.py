@@ -1,8 +1,8 @@
 """Hazards: steps that a variant could leave out or reorder, as switches.
 
 Each names its mechanism, the properties that it breaks, the step boundary that it needs and the
-real bug that it resembles (numbers from `reference/semantics.md`, sections 6 and 8). All are off in
-a correct machine; a run with one on must be caught, by its property.
+real bug that it resembles, by its number in SOURCES.md. All are off in a correct machine; a run
+with one on must be caught, by its property.
 """
 
 from typing import Final
@@ -147,7 +147,7 @@ _ABOUT = {
         "HOLE takes pages out of the resident set at each call, not only once",
         ("account",),
         "none: HOLE twice on one range",
-        "rule 13 of section 7; Go #29844 in effect",
+        "rule 13; Go #29844 in effect",
     ),
     Hazard.NO_RESTART_AFTER_BUSY: _info(
         "after sleeping on a busy page, the operation goes on with what it saw before",
@@ -240,7 +240,7 @@ _ABOUT = {
         "HOLE takes pages that a device has pinned",
         ("zero",),
         "a transfer in flight while its memory becomes a hole and is zeroed",
-        "H-42, rule 3 of section 7",
+        "H-42, rule 3",
     ),
     Hazard.DMA_LEAVES_CLEAN: _info(
         "pins are dropped without noting that the device has stored: the page looks clean",

@@ -95,13 +95,18 @@ def test_every_number_in_the_catalogue_leads_to_a_row_that_names_the_switch() ->
         for number in NUMBER.findall(info.resembles)
         if info.name not in rows[number].shown_by
     }
-    assert missing - IN_SHAPE == set()
+    assert missing - IN_SHAPE == set(), (
+        "add the switch to the row of that number in kernel/hazards/real_bugs.py, or leave the "
+        "number out of `resembles`"
+    )
 
 
 def test_every_switch_is_named_or_resembles_nothing_with_a_number() -> None:
     named = {name for row in TABLE for name in row.shown_by}
     left = {info.name: info.resembles for info in CATALOGUE.values() if info.name not in named}
-    assert {name for name, text in left.items() if NUMBER.search(text)} == set()
+    assert {name for name, text in left.items() if NUMBER.search(text)} == set(), (
+        "no row of kernel/hazards/real_bugs.py names the switch"
+    )
 
 
 def test_numbers_that_notes_refer_to_are_there() -> None:

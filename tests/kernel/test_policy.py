@@ -11,6 +11,8 @@ from kernel.policy.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
 from kernel.policy.promises import ALWAYS, Property, promises
 from kernel.policy.refusals import refusals
 from kernel.policy.texts import KEY_ABOUT, VALUE_ABOUT
+from tests.support.contended_guests import POLICIES
+from tests.support.places import TESTS
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_nonsense_is_refused_with_the_reason(keys: dict[str, str], reason: str) 
 
 
 def test_every_preset_makes_sense_and_is_described() -> None:
-    assert list(PRESETS) == list(PRESET_ABOUT)
+    assert list(PRESETS) == list(PRESET_ABOUT), "kernel/policy/presets.py: PRESET_ABOUT"
     for policy in PRESETS.values():
         assert refusals(policy) == []
 
@@ -79,15 +81,28 @@ def test_keys_of_hole_zero_do_not_concern_other_advice() -> None:
 
 
 def test_every_key_and_value_is_explained() -> None:
-    assert list(KEY_ABOUT) == list(Policy.__struct_fields__)
+    assert list(KEY_ABOUT) == list(Policy.__struct_fields__), "kernel/policy/texts.py: KEY_ABOUT"
     values = {
         (key, value)
         for key in KEY_ABOUT
         if isinstance(kind := type(getattr(Policy(), key)), EnumMeta)
         for value in kind
     }
-    assert set(VALUE_ABOUT) == values
+    assert set(VALUE_ABOUT) == values, "kernel/policy/texts.py: VALUE_ABOUT"
     assert set(PRESET_OPEN) <= set(PRESETS)
+
+
+def test_every_value_is_run_by_a_preset_by_random_guests_or_by_a_script() -> None:
+    run = {(key, str(getattr(p, key))) for p in PRESETS.values() for key in concerned(p)}
+    run |= {pair for keys in POLICIES.values() for pair in keys.items()}
+    for path in (TESTS / "scripts").glob("*.txt"):
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("policy "):
+                run |= {(k, v) for k, _, v in (w.partition("=") for w in line.split()[1:])}
+    assert set(VALUE_ABOUT) - run == set(), (
+        "no test asks for it: write a script of tests/scripts, and add a row to POLICIES of "
+        "tests/support/contended_guests.py"
+    )
 
 
 def test_an_unknown_key_or_value_names_the_nearest() -> None:
@@ -116,6 +131,7 @@ PROMISED: dict[str, set[Property]] = {
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_each_preset_promises(name: str) -> None:
+    assert name in PROMISED, "say here in PROMISED what the preset promises"
     assert promises(PRESETS[name]) - ALWAYS == PROMISED[name]
     rewinds = {Property.FORK} if name == "madv-free-rewind" else set()
     assert promises(PRESETS[name]) >= ALWAYS - rewinds

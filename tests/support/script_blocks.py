@@ -1,12 +1,14 @@
-"""The form of a script: blocks of comments, commands and the transcript below them."""
+"""The form of a script: blocks of comments, verbs and the transcript below them."""
 
 from collections.abc import Iterator
 
 SEPARATOR = "----"
+#: verbs that set something up and answer nothing: they may share a block with one that answers
+SILENT = frozenset({"machine", "policy", "hazards", "thread", "start"})
 
 
 class ScriptFileError(Exception):
-    """A script can not be run: which command, and what is wrong with it."""
+    """A script cannot be run: which command, and what is wrong with it."""
 
 
 class Block:
@@ -18,7 +20,7 @@ class Block:
 
     def commands(self) -> Iterator[tuple[str, list[str]]]:
         """Yield (command, program lines)."""
-        lines = [line for line in self.lines if line.strip() and not line.startswith("#")]
+        lines = [line for line in self.lines if _is_command(line)]
         while lines:
             line = lines.pop(0)
             program: list[str] = []
@@ -26,9 +28,27 @@ class Block:
                 program, lines = lines, []
             yield line, program
 
+    def by_verb(self) -> Iterator["Block"]:
+        """Yield the block in pieces, each with at most one verb that answers."""
+        piece: list[str] = []
+        answers = threads = False
+        for line in self.lines:
+            verb = line.split()[0] if _is_command(line) and not threads else ""
+            if answers:
+                yield Block(piece, [])
+                piece, answers = [], False
+            piece.append(line)
+            answers = verb not in ("", *SILENT)
+            threads = threads or verb == "thread"
+        yield Block(piece, [])
+
+
+def _is_command(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
+
 
 def blocks(text: str) -> tuple[list[Block], list[str]]:
-    """Cut a script into blocks; what follows the last transcript comes extra."""
+    """Cut a script into blocks; return them, and what follows the last transcript."""
     found, head = [], []
     lines = iter(text.splitlines())
     for line in lines:
@@ -46,7 +66,7 @@ def blocks(text: str) -> tuple[list[Block], list[str]]:
 
 
 def claim_of(text: str) -> tuple[str, str, str]:
-    """Give `claim`, `by` and `verdict` of a script's head; each may go on in indented lines."""
+    """Return `claim`, `by` and `verdict` of a script's head; each may go on in indented lines."""
     found: dict[str, str] = {}
     key = ""
     for line in text.splitlines():
@@ -58,5 +78,8 @@ def claim_of(text: str) -> tuple[str, str, str]:
         else:
             break
     if len(found) != 3:
-        raise ScriptFileError(f"a claim is headed by claim, by and verdict, not by {[*found]}")
+        raise ScriptFileError(
+            f"a script of a claim begins with `# claim:`, `# by:` and `# verdict:`; "
+            f"this one has {[*found]}"
+        )
     return found["claim"], found["by"], found["verdict"]

@@ -1,6 +1,6 @@
 """How scripts print messages and machines: names instead of numbers, no costs, no log lines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actors.core.machine import Core
@@ -24,13 +24,23 @@ from kernel.vm_map import HOLE, INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARE
 from kernel.vmspace import VmSpace
 
 _PROT = {0: "none", 1: "r", 3: "rw"}
+_ENTRY_WORDS = {
+    HOLE: "hole",
+    NEEDS_COPY: "needs a copy",
+    SHARED: "shared",
+    WIRED: "wired",
+    NOT_INHERITED: "not inherited",
+    INHERITED_ZERO: "inherited as zero",
+}
 #: costs are no part of a protocol, and lanes are in the channel's name
 _LEFT_OUT = frozenset({"op", "ns"})
 
 
 def span(start: int, end: int) -> str:
-    """Give a half-open range of pages."""
-    return str(start) if end == start + 1 else f"{start}-{end}"
+    """Name the pages from `start` to before `end`."""
+    if end <= start:
+        return "no page"
+    return f"page {start}" if end == start + 1 else f"pages {start} to {end - 1}"
 
 
 class Words:
@@ -82,35 +92,38 @@ class Words:
     def _swap(self, swap: Swap) -> list[str]:
         rows = []
         for slot, contents in sorted(swap.contents.items()):
-            bases = "|".join(self.text.stamp(b) for b in contents.bases)
-            cells = [f"{g}={self.text.stamp(v)}" for g, v in sorted(contents.cells.items())]
-            rows.append(" ".join([f"slot {slot}: {bases}", *cells]))
-        return rows or ["empty"]
+            rows.append(f"slot {slot}: {self._contents(contents.bases, contents.cells)}")
+        return rows or ["holds nothing"]
+
+    def _contents(self, bases: Iterable[int], cells: Mapping[int, int]) -> str:
+        """Say what each chunk holds, and which granules hold something else."""
+        text = f"by chunk {'|'.join(map(self.text.stamp, bases))}"
+        apart = " ".join(f"{g}={self.text.stamp(v)}" for g, v in sorted(cells.items()))
+        return text + (f", granule {apart}" if apart else "")
 
     def _vm(self, vm: Vm) -> list[str]:
         rows = []
         for asid, space in vm.state.spaces.items():
-            rows += [f"p{asid} {row}" for row in self._space(space)]
-            rows += [f"p{asid} {row}" for row in self._page_rows(vm, asid)]
+            rows += [f"process {asid} {row}" for row in self._space(space)]
+            rows += [f"process {asid} {row}" for row in self._page_rows(vm, asid)]
         rows += [self._op(op) for _, op in sorted(vm.state.in_flight.ops.items())]
         rows += [
-            f"f{pfn} without a page, holds {n}" for pfn, n in sorted(vm.state.pins.unowned.items())
+            f"frame f{pfn} without a page, held by {n}"
+            for pfn, n in sorted(vm.state.pins.unowned.items())
         ]
         for key, waiters in sorted(vm.state.waiting.busy_waiters.items()):
-            rows.append(f"{self.text.key(key)} is awaited by {listed(map(self.lane, waiters))}")
+            rows.append(
+                f"page {self.text.key(key)} is awaited by {listed(map(self.lane, waiters))}"
+            )
         return rows
 
     def _space(self, space: VmSpace) -> list[str]:
         rows = []
         for e in space.map.entries:
-            hole = " hole" if e.flags & HOLE else ""
-            hole += " needs a copy" if e.flags & NEEDS_COPY else ""
-            hole += " shared" if e.flags & SHARED else ""
-            hole += " wired" if e.flags & WIRED else ""
-            hole += " not inherited" if e.flags & NOT_INHERITED else ""
-            hole += " inherited as zero" if e.flags & INHERITED_ZERO else ""
+            words = [word for flag, word in _ENTRY_WORDS.items() if e.flags & flag]
             at = self.text.key((e.oid, e.offset))
-            rows.append(f"map {span(e.start, e.end)} {_PROT[e.prot]} {at}{hole}")
+            shown = ", ".join([_PROT[e.prot], f"from {at}", *words])
+            rows.append(f"maps {span(e.start, e.end)}: {shown}")
         lock = space.lock
         if not lock.idle():
             held = self.lane(lock.writer) if lock.writer >= 0 else ""
@@ -118,11 +131,11 @@ class Words:
             text = f"held by {held}" if held else f"shared by {readers}"
             for waiter, write in lock.waiters:
                 text += f", {self.lane(waiter)} waits ({'exclusive' if write else 'shared'})"
-            rows.append(f"lock {text}")
+            rows.append(f"map lock {text}")
         pmap = space.pmap
         rows.append(
-            f"resident {space.resident}, active {self._cpus(pmap.active)}, "
-            f"generations good on {self._cpus(pmap.gens)}"
+            f"resident set {space.resident}, active on {self._cpus(pmap.active)}, "
+            f"generation good on {self._cpus(pmap.gens)}"
         )
         return rows
 
@@ -139,48 +152,53 @@ class Words:
             what = self._page(found[1]) if found else "not resident"
             entry = space.map.lookup(vpn)
             slot = vm.state.objects.by_oid[entry.oid].swap.get(entry.pindex(vpn))
-            what += f", slot {slot}" if slot is not None else ""
-            rows.append((vpn, f"page {vpn}: {what}, pte {pte_text(ptes.pop(vpn, 0))}"))
-        rows += [(vpn, f"page {vpn}: no page, pte {pte_text(pte)}") for vpn, pte in ptes.items()]
+            what += f", swap slot {slot}" if slot is not None else ""
+            rows.append((vpn, f"page {vpn}: {what}, entry {pte_text(ptes.pop(vpn, 0))}"))
+        rows += [(vpn, f"page {vpn}: no page, entry {pte_text(pte)}") for vpn, pte in ptes.items()]
         return [text for _, text in sorted(rows)]
 
     def _page(self, page: Page) -> str:
-        frame = f"f{page.pfn}" if page.pfn >= 0 else "no frame yet"
+        frame = f"frame f{page.pfn}" if page.pfn >= 0 else "no frame yet"
         busy = f", busy for {self.lane(page.busy)}" if page.busy != NOBODY else ""
         flags = f", pinned {page.pins}" if page.pins else ""
-        flags += ", free" if page.flags & LAZY_FREE else ""
+        flags += ", marked free" if page.flags & LAZY_FREE else ""
         flags += ", dirty" if page.flags & DIRTY else ""
-        return f"{frame} {page.hole.name}{busy}{flags}"
+        return f"{frame}, {page.hole.name}{busy}{flags}"
 
     def _op(self, op: Op[Any]) -> str:
-        text = f"{self.lane(op.lane)}: {op.kind.name} {span(op.start, op.end)} {op.state.name}"
+        text = f"operation of {self.lane(op.lane)}: {op.kind.name} of {span(op.start, op.end)}"
+        text += f", state {op.state.name}"
         if op.own.busy:
-            text += f", holds {listed(str(vpn) for _, vpn in op.own.busy)}"
+            text += f", holds page {listed(str(vpn) for _, vpn in op.own.busy)}"
         if isinstance(op.own, Zero) and op.own.wanted:
-            text += f", wants {listed(str(vpn) for _, vpn in op.own.wanted)}"
+            text += f", wants page {listed(str(vpn) for _, vpn in op.own.wanted)}"
         if op.flush.gone:
-            text += f", entries gone {listed(str(va & VPN_MASK) for va, _ in op.flush.gone)}"
+            pages = listed(str(va & VPN_MASK) for va, _ in op.flush.gone)
+            text += f", entry gone of page {pages}"
         return text
 
     def _core(self, core: Core) -> list[str]:
         rows = []
         running, accesses = core.running, core.accesses
         if running.thread != NO_THREAD:
-            rows.append(f"runs {self.lane(running.thread)} at {running.pc}: {running.doing.name}")
+            rows.append(f"runs {self._at(running.thread, running.pc, running.doing)}")
         for thread, state in sorted(core.scheduler.threads.items()):
             if thread != running.thread and state.doing is not Doing.DONE:
-                rows.append(f"{self.lane(thread)} at {state.pc}: {state.doing.name}")
+                rows.append(f"keeps {self._at(thread, state.pc, state.doing)}")
         if accesses.walk_vpn >= 0:
             killed = ", killed" if accesses.walk_killed else ""
             rows.append(f"walks page {accesses.walk_vpn}{killed}")
         if core.buffer.entries:
-            rows.append("buffer " + " | ".join(map(self._buffered, core.buffer.entries)))
+            rows.append("store buffer " + " | ".join(map(self._buffered, core.buffer.entries)))
         held = core.interrupts.held
         rows += [f"holds back {self.message(m)} from {self.actor(s)}" for s, m in held]
         for op, r in sorted(core.rounds.in_flight.items()):
             lacking = listed(self.actor(c) for c in sorted(r.pending))
-            rows.append(f"shootdown of {self.lane(op)} lacks {lacking}")
+            rows.append(f"shootdown of {self.lane(op)} lacks acknowledgement of {lacking}")
         return rows or ["idle"]
+
+    def _at(self, thread: int, pc: int, doing: Doing) -> str:
+        return f"{self.lane(thread)} at instruction {pc}, state {doing.name}"
 
     def _buffered(self, b: Buffered) -> str:
         return f"ack to {self.actor(b.ack_to)}" if b.ack_to >= 0 else self.text.items(b.items)
@@ -190,21 +208,22 @@ class Words:
             return listed(map(self.text.key, found))
 
         rows = [
-            f"queue {keys(k for _, k in z.queue)}{', asks' if z.asking else ''}",
-            f"hand {keys(p[0] for p in z.hand)}, zeroes {keys(p[0] for p in z.group)}"
+            f"queue {keys(k for _, k in z.queue)}{', asks for pages' if z.asking else ''}",
+            f"in hand {keys(p[0] for p in z.hand)}, zeroes {keys(p[0] for p in z.group)}"
             + (f" chunk {z.chunk}" if z.group else ""),
         ]
         rows += [f"steal of {self.lane(op)} waits: {keys(k)}" for _, op, k in z.steals]
         return rows
 
     def _daemon(self, d: PageDaemon) -> list[str]:
-        return [f"{d.stage.name}, shortage {d.shortage}, freed {d.freed}, laundered {d.laundered}"]
+        counts = f"shortage {d.shortage}, freed {d.freed}, laundered {d.laundered}"
+        return [f"stage {d.stage.name}, {counts}"]
 
     def _device(self, d: Device) -> list[str]:
         rows = []
         for at, (core, m) in enumerate(d.queue):
             way = "stores" if m.store else "loads"
-            row = f"{self.text.stamp(m.name)} of {self.actor(core)} {way}"
+            row = f"transfer {self.text.stamp(m.name)} of {self.actor(core)} {way}"
             if at == 0:
                 pinned = listed(f"f{pfn}" for pfn in d.pinned)
                 row += f", {d.moved} of {m.count} done, pinned {pinned}"
@@ -215,24 +234,25 @@ class Words:
         """Render the contents of the frames in use, and the free lists."""
         rows = []
         for pfn, contents in sorted(memory.contents.items()):
-            bases = "|".join(self.text.stamp(b) for b in contents.bases)
-            cells = [f"{g}={self.text.stamp(v)}" for g, v in sorted(contents.cells.items())]
-            rows.append(" ".join([f"f{pfn}: {bases}", *cells]))
+            rows.append(f"frame f{pfn}: {self._contents(contents.bases, contents.cells)}")
         if memory.freed or memory.freed_zeroed:
             freed = listed(f"f{p}" for p in memory.freed)
-            rows.append(f"free {freed}, known zero {listed(f'f{p}' for p in memory.freed_zeroed)}")
+            rows.append(
+                f"free frames {freed}, known zero {listed(f'f{p}' for p in memory.freed_zeroed)}"
+            )
         rows += [f"{self.lane(op)} waits for a frame" for _, op in memory.waiters]
         return rows or ["nothing was used"]
 
     def pages(self, vm: Vm) -> list[str]:
         """Render the resident pages of all address spaces."""
         return [
-            f"p{asid} {row}" for asid in vm.state.spaces for row in self._page_rows(vm, asid)
+            f"process {asid} {row}" for asid in vm.state.spaces for row in self._page_rows(vm, asid)
         ] or ["no page is resident"]
 
     def tlb(self, core: Core) -> list[str]:
         """Render what a core has cached."""
         rows = [
-            f"p{asid} page {vpn}: {pte_text(pte)}" for asid, vpn, pte in core.accesses.tlb.rows()
+            f"caches process {asid} page {vpn}: {pte_text(pte)}"
+            for asid, vpn, pte in core.accesses.tlb.rows()
         ]
-        return rows or ["empty"]
+        return rows or ["caches nothing"]

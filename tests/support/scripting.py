@@ -1,15 +1,16 @@
-"""Datadriven scripts: commands over one `World`, and the transcript that they give.
+"""Datadriven scripts: verbs over one `World`, and the transcript of what they answer.
 
 A script is a text file of blocks, as in etcd's raft:
 
     # comment
-    command
+    verb
     ----
-    transcript
+    answer
 
-A block holds one or more commands, one a line; a line that starts with `#` is a comment; a
-`thread` takes the lines after it, up to the end of the block, as its program. An empty line ends
-the transcript. Commands:
+A line that starts with `#` is a comment. Verbs that only set something up may stand before one
+that answers; otherwise a block has one verb, and `pytest tests/test_scripts.py --rewrite` cuts up
+what has more. A `thread` takes the lines after it, up to the end of the block, as its program. An
+empty line ends the answer. Verbs:
 
     machine [KEY=VALUE]...    policy [preset=P] [KEY=VALUE]...    hazards [NAME]...    start
     thread NAME [core=N] [process=N] [initial=no]
@@ -25,6 +26,11 @@ the transcript. Commands:
     explore [budget=N]        search all orders of the setup
 
 A script may be started anew with another `machine`. Patterns are shell patterns over channels.
+
+How to read the answers: `core0->vm0/a` is a channel, from core0 to vm0, of thread a. `f0` is a
+frame, `o1@a.0` page 0 of the first object that a made, `a#4.2` what element 2 of a's instruction 4
+stored, `0` zero, `junk` what a frame holds at first. The bits of an entry `f0:PWADU` are present,
+writable, accessed, dirty, for the user; a dash is a bit that is not set.
 """
 
 import sys
@@ -45,6 +51,15 @@ from cluster.properties.violation import Violation
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
 from tests.support.hole_rows import Row, watched
+from tests.support.script_answers import (
+    broken,
+    broken_protocol,
+    deliveries,
+    explored,
+    settled,
+    told,
+    unpromised,
+)
 from tests.support.script_blocks import SEPARATOR, ScriptFileError, blocks
 from tests.support.script_text import Words
 
@@ -61,10 +76,10 @@ class Bench:
         self._set_up([])
 
     def run(self, text: str) -> str:
-        """Run a script and give it back with the transcripts that it has now."""
+        """Run a script; return it one verb a block, with the answers that it has now."""
         done = []
         found, rest = blocks(text)
-        for block in found:
+        for block in (piece for whole in found for piece in whole.by_verb()):
             out: list[str] = []
             for command, program in block.commands():
                 out += self.execute(command, program)
@@ -115,7 +130,7 @@ class Bench:
         return []
 
     def setup(self) -> Setup:
-        """Give the setup as the commands so far describe it."""
+        """Return the setup as the commands so far describe it."""
         return prepare(parse(self._data, "script"))
 
     def _start(self, _words: list[str]) -> list[str]:
@@ -125,38 +140,33 @@ class Bench:
 
     @property
     def world(self) -> World:
-        """Give the state as it is now."""
+        """Return the state as it is now."""
         if self._world is None:
             raise ScriptFileError("nothing was started")
         return self._world
 
     @property
     def words(self) -> Words:
-        """Give the names."""
+        """Return the names."""
         assert self._words is not None
         return self._words
 
     # Delivering.
 
-    def _step(self, channel: Channel) -> tuple[str, list[str]]:
-        """Deliver; give the line of what was sent, and those of what broke."""
+    def _step(self, channel: Channel) -> tuple[list[str], list[str]]:
+        """Deliver; return the lines of what was delivered and sent, and those of what broke."""
         before, words = self.world, self.words
         (_, message), *_ = before.channels[channel]
-        line = f"{words.channel(channel)} {words.message(message, before.machines[channel[0]])}"
+        text = words.message(message, before.machines[channel[0]])
+        lines = [f"delivered {words.channel(channel)} {text}"]
         after = self._world = before.deliver(channel)
-        sent = []
         for c in in_fixed_order(after.channels):
             held = after.channels[c]
             old = len(before.channels.get(c, ())) - (c == channel)
             to = after.machines[c[0]]
-            sent += [f"{words.channel(c)} {words.message(m, to)}" for _, m in held[old:]]
-        if sent:
-            line += " => " + "; ".join(sent)
-        new = after.checker.violations[len(before.checker.violations) :]
-        broken = [f"! {_told(v)}" for v in new]
-        if after.error:
-            broken.append(f"! protocol: {after.error}")
-        return line, broken
+            lines += [f"  sent {words.channel(c)} {words.message(m, to)}" for _, m in held[old:]]
+        new = broken(after.checker.violations[len(before.checker.violations) :])
+        return lines, new + broken_protocol(after.error)
 
     def _deliver(self, words: list[str]) -> list[str]:
         lane = [w.removeprefix("lane=") for w in words if w.startswith("lane=")]
@@ -164,8 +174,8 @@ class Bench:
         name = f"{name}/{lane[0]}" if lane else name
         out = []
         for _ in range(int(count[0]) if count else 1):
-            line, broken = self._step(self._channel(name))
-            out += [line, *broken]
+            lines, new = self._step(self._channel(name))
+            out += [*lines, *new]
         return out
 
     def _channel(self, name: str) -> Channel:
@@ -188,22 +198,19 @@ class Bench:
             if channel is None:
                 break
             count += 1
-            line, broken = self._step(channel)
-            kind = line.split()[1]
+            kind = type(self.world.channels[channel][0][1]).__name__
+            lines, new = self._step(channel)
             if kind in counts:
                 counts[kind] += 1
-            shown = verbose or kind in show
-            out += [line] if shown else []
-            out += [text for text in broken if text not in out]
+            out += lines if verbose or kind in show else []
+            out += [text for text in new if text not in out]
             if count > _ENOUGH:
                 raise ScriptFileError("does not settle")
         if until and not self._in_flight(until):
             pending = "\n".join(self._pending([]))
             raise ScriptFileError(f"no {until} in {count} deliveries; in flight:\n{pending}")
-        left = "" if self.world.channels else ", quiet"
-        told = ", ".join(f"{kind} {n}" for kind, n in counts.items())
-        ended = f"{count} deliveries{left}{': ' if told else ''}{told}"
-        return [*out, ended, *self._at_rest(self.world.checker.violations)]
+        out += settled(count, until, quiet=not self.world.channels, counts=counts)
+        return [*out, *self._at_rest(self.world.checker.violations)]
 
     def _in_flight(self, name: str) -> bool:
         lane, _, what = name.rpartition(":")
@@ -233,24 +240,18 @@ class Bench:
     # Looking.
 
     def _at_rest(self, known: list[Violation]) -> list[str]:
-        """Give what a quiet world breaks besides: progress, and every frame in one place."""
+        """Return what a quiet world breaks besides: progress, and every frame in one place."""
         if self.world.channels:
             return []
         checker = self.world.checker.copy(self.world.machines)
         checker.finish(complete=True)
-        return [f"! {_told(v)}" for v in checker.violations[len(known) :]]
+        return broken(checker.violations[len(known) :])
 
     def _properties(self, _words: list[str]) -> list[str]:
         checker = self.world.checker
-        found = [_told(v) for v in checker.violations]
-        found += [row.removeprefix("! ") for row in self._at_rest(checker.violations)]
-        if self.world.error:
-            found.append(f"protocol: {self.world.error}")
-        unpromised = [
-            f"not promised: {name} broken {times} times"
-            for name, times in checker.broken_unpromised.items()
-        ]
-        return [*(found or ["ok"]), *unpromised]
+        found = broken(checker.violations) + self._at_rest(checker.violations)
+        found += broken_protocol(self.world.error)
+        return [*(found or ["every promise holds"]), *unpromised(checker.broken_unpromised)]
 
     def _machine(self, name: str) -> Machine:
         return self.world.machines[self.words.setup.wiring.id_of(name)]
@@ -262,7 +263,7 @@ class Bench:
     def _tlb(self, words: list[str]) -> list[str]:
         core = self._machine(words[0])
         assert isinstance(core, Core)
-        return self.words.tlb(core)
+        return [f"{words[0]} {row}" for row in self.words.tlb(core)]
 
     def _pages(self, _words: list[str]) -> list[str]:
         vms = [m for m in self.world.machines if isinstance(m, Vm)]
@@ -271,39 +272,39 @@ class Bench:
     def _frames(self, words: list[str]) -> list[str]:
         memory = self._machine(words[0])
         assert isinstance(memory, Memory)
-        return self.words.frames(memory)
+        return [f"{words[0]} {row}" for row in self.words.frames(memory)]
 
     def _pending(self, _words: list[str]) -> list[str]:
         rows = []
         for c in self.world.enabled():
             held = self.world.channels[c]
-            more = f" (+{len(held) - 1})" if len(held) > 1 else ""
+            more = f", and {len(held) - 1} more" if len(held) > 1 else ""
             text = self.words.message(held[0][1], self.world.machines[c[0]])
-            rows.append(f"{self.words.channel(c)} {text}{more}")
-        return rows or ["nothing"]
+            rows.append(f"in flight {self.words.channel(c)} {text}{more}")
+        return rows or ["nothing is in flight"]
 
     def _explore(self, words: list[str]) -> list[str]:
         options = dict(map(_pair, words))
         setup = self.setup()
         # from the state that the script has come to, if it has started
         start = self._world or World(setup)
-        unpromised: set[str] = set()
+        seen: set[str] = set()
 
         def ended(state: State) -> None:
             assert isinstance(state, World)
-            unpromised.update(state.checker.broken_unpromised)
+            seen.update(state.checker.broken_unpromised)
 
         budget = int(options.get("budget", "20000"))
         states = search(start, budget=budget, ended=ended)
-        out = [f"{states.states} states, {'complete' if states.complete else 'not complete'}"]
+        out = [explored(states.states, complete=states.complete)]
         names = Words(setup)
         for found in states.found:
             violation = start.follow(found.path).violation()
             assert violation is not None
-            out.append(f"found after {len(found.path)} deliveries: {_told(violation)}")
+            out.append(f"broken after {deliveries(len(found.path))}: {told(violation)}")
             if "path" in options:
                 out += [f"  {names.channel(c)}" for c in found.path]
-        return out + [f"not promised: {n} broken" for n in sorted(unpromised)]
+        return out + [f"not promised: {name}, broken" for name in sorted(seen)]
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -315,10 +316,6 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _keys(words: list[str]) -> dict[str, Any]:
     return {k: int(v) if v.isdigit() else v for k, v in map(_pair, words)}
-
-
-def _told(v: Violation) -> str:
-    return f"{v.property}: {v.text}"
 
 
 _COMMANDS: dict[str, Callable[[Bench, list[str]], list[str]]] = {

@@ -10,7 +10,7 @@ from kernel.policy.presets import PRESET_ABOUT, PRESET_OPEN, PRESETS
 from kernel.policy.promises import Property, promises
 from kernel.policy.texts import KEY_ABOUT, VALUE_ABOUT
 
-#: what each promise says, in one line (DESIGN, section 4)
+#: what each promise says, in one line
 PROPERTY_ABOUT: dict[Property, str] = {
     Property.ZERO_STRONG: "a load after ZERO returned gives 0, or a store made after the grant",
     Property.ZERO_WEAK: "a load after ZERO returned gives 0, or a store made after ZERO was called",

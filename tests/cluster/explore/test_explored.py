@@ -7,6 +7,7 @@ count that changes says that the machines have changed: find out why before keep
 """
 
 from collections.abc import Callable
+from shlex import quote
 
 import pytest
 
@@ -103,7 +104,10 @@ def expect(request: pytest.FixtureRequest) -> Expect:
             known[name] = count
             text = "".join(f"{key}: {n}\n" for key, n in sorted(known.items()))
             COUNTS.write_text(text, encoding="utf-8")
-        assert count == known.get(name), f"{name}: another count than the one written down"
+        assert count == known.get(name), (
+            f"{name}: {count}, and tests/explored.txt has {known.get(name)}. If the machines were "
+            f"meant to change: pytest {quote(request.node.nodeid)} --rewrite"
+        )
 
     return compare
 
@@ -279,11 +283,14 @@ NOT_SMALL = {
 
 
 def test_every_other_hazard_is_looked_for() -> None:
-    assert set(SMALL) == set(BY_NAME) - NOT_SMALL
+    assert set(SMALL) == set(BY_NAME) - NOT_SMALL, (
+        "add it to SMALL with a guest of a few instructions; or to NOT_SMALL, and write "
+        "tests/scripts/race-NAME.txt, which explores it from a state in the middle"
+    )
     for name in NOT_SMALL:
         script = (SCRIPTS / f"race-{name}.txt").read_text(encoding="utf-8")
-        assert "states, complete" in script
-        assert "found after" in script
+        assert "states: all there are" in script, f"race-{name} explores the correct machine, too"
+        assert "\nbroken after" in script, f"race-{name} finds the hazard by exploring"
 
 
 @pytest.mark.parametrize("name", SMALL)

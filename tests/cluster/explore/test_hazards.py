@@ -31,7 +31,7 @@ def broken(setup: Setup) -> set[str]:
 
 
 def test_every_hazard_has_a_scenario() -> None:
-    assert set(SCENARIOS) == set(BY_NAME)
+    assert set(SCENARIOS) == set(BY_NAME), "cluster/shipped/scenarios/hazard-NAME.toml shows it"
 
 
 #: a timed run does not show them: `test_explored.py` and the race scripts find an order
@@ -50,7 +50,10 @@ def test_hazard_breaks_what_the_catalogue_says(name: str) -> None:
     assert scenario.run.hazards == [name]
     # "zero" stands for both strengths of it
     words = {p.partition("-")[0] if p.startswith("zero") else p for p in broken(prepare(scenario))}
-    assert words == set(CATALOGUE[BY_NAME[name]].breaks)
+    assert words == set(CATALOGUE[BY_NAME[name]].breaks), (
+        "name in `breaks` of kernel/hazards/switches.py what its scenario breaks; if no timed run "
+        "breaks anything, add it to UNTIMED here"
+    )
 
 
 def test_every_property_is_broken_by_some_hazard() -> None:

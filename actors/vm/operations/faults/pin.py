@@ -7,8 +7,8 @@
 Memory is pinned for stores whichever way the device moves data: a page that others see as well is
 copied first, and the copy stays the caller's alone. A page of a hole, where the policy lets it be
 touched, leaves the hole.
-Source: FreeBSD vm_fault_quick_hold_pages (pmap_extract_and_hold, vm_fault_hold); semantics.md
-section 7, rule 3.
+Source: FreeBSD vm_fault_quick_hold_pages (pmap_extract_and_hold, vm_fault_hold); SOURCES.md
+rule 3.
 """
 
 from actors.machine import Effect, Send
