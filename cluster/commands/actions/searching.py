@@ -2,18 +2,17 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
 from cluster.commands import exit_codes
+from cluster.commands.actions.search_watch import search_progress, until
 from cluster.commands.given.budget import budget_of
 from cluster.commands.given.target import find
-from cluster.commands.output.found.search_result import Result, how_far, keep, show_result
-from cluster.commands.output.progress import Pace, spinner
+from cluster.commands.output.found.search_result import Result, keep, show_result
 from cluster.explore.checkpoint import Keeper
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.footprint import Dependency
@@ -137,27 +136,3 @@ def _every(seconds: float) -> Callable[[], bool]:
         return True
 
     return due
-
-
-def until(started_s: float, seconds: float, show: Watch) -> Watch:
-    """Make a watch that shows, and stops when the time is over."""
-
-    def watch(explored: Explored) -> bool:
-        show(explored)
-        return time.monotonic() - started_s < seconds
-
-    return watch
-
-
-@contextmanager
-def search_progress(name: str, *, quiet: bool) -> Iterator[Watch]:
-    """Show how far a search is: yield a watch, which shows nothing where nobody looks."""
-    with spinner(name, quiet=quiet) as show:
-        pace = Pace()
-
-        def watch(explored: Explored) -> bool:
-            if show is not None and pace.due():
-                show(how_far(name, explored, pace.rate(explored.deliveries)))
-            return True
-
-        yield watch
