@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 from cluster.commands.output.found.search_result import how_far
 from cluster.commands.output.progress import Pace, spinner
-from cluster.explore.search import Explored, Watch
+from cluster.explore.search import SearchResult, Watch
 
 
 def until(started_s: float, seconds: float, show: Watch) -> Watch:
     """Make a watch that shows, and stops when the time is over."""
 
-    def watch(explored: Explored) -> bool:
-        show(explored)
+    def watch(search: SearchResult) -> bool:
+        show(search)
         return time.monotonic() - started_s < seconds
 
     return watch
@@ -25,9 +25,9 @@ def search_progress(name: str, *, quiet: bool) -> Iterator[Watch]:
     with spinner(name, quiet=quiet) as show:
         pace = Pace()
 
-        def watch(explored: Explored) -> bool:
+        def watch(search: SearchResult) -> bool:
             if show is not None and pace.due():
-                show(how_far(name, explored, pace.rate(explored.deliveries)))
+                show(how_far(name, search, pace.rate(search.deliveries)))
             return True
 
         yield watch
