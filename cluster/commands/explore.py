@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from cluster.commands.given import names
-from cluster.explore.choices import Strategy
-from cluster.explore.footprint import Dependency
+from cluster.explore.choices import Dependency, Strategy
 from cluster.explore.strategies.dpor import Reduction
 from kernel.policy.promises import Property
 

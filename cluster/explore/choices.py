@@ -4,7 +4,6 @@ from enum import StrEnum
 
 import msgspec
 
-from cluster.explore.footprint import Dependency
 from cluster.explore.strategies.dpor import Reduction
 from cluster.explore.strategy_api import StopAt, at_first, never
 
@@ -23,6 +22,15 @@ class Strategy(StrEnum):
     def counts(self) -> str:
         """Name what a budget counts."""
         return "states" if self in (Strategy.BFS, Strategy.DFS) else "orders"
+
+
+class Dependency(StrEnum):
+    """Which deliveries depend on one another."""
+
+    #: all to the same machine
+    RECEIVER = "receiver"
+    #: those to the same machine whose footprints conflict
+    FOOTPRINT = "footprint"
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):

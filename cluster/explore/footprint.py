@@ -11,7 +11,6 @@ proof. `Dependency.RECEIVER` takes all deliveries to one machine for dependent, 
 """
 
 from collections.abc import Hashable, Iterable
-from enum import StrEnum
 
 from actors.hardware.memory import Memory
 from actors.machine import Machine
@@ -35,15 +34,6 @@ from actors.vm.machine import Vm
 from cluster.explore.strategy_api import WHOLE, Footprint
 
 _OF_ENTRIES = (Walk, SetDirty)
-
-
-class Dependency(StrEnum):
-    """Which deliveries depend on one another."""
-
-    #: all to the same machine
-    RECEIVER = "receiver"
-    #: those to the same machine whose footprints conflict
-    FOOTPRINT = "footprint"
 
 
 class Footprints:

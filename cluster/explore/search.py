@@ -7,8 +7,7 @@ from functools import partial
 import msgspec
 
 from cluster.explore.checkpoint import Keeper, SavedOrders
-from cluster.explore.choices import Chosen, Strategy, stop_at
-from cluster.explore.footprint import Dependency
+from cluster.explore.choices import Chosen, Dependency, Strategy, stop_at
 from cluster.explore.strategies.delay import DelayBounded
 from cluster.explore.strategies.dpor import Dpor, Traces
 from cluster.explore.strategies.orders import Orders, Scheduler, run_orders
@@ -53,7 +52,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     path: tuple[Channel, ...]
 
 
-class Explored(msgspec.Struct, kw_only=True):
+class SearchResult(msgspec.Struct, kw_only=True):
     """How far a search has got, or how it ended."""
 
     strategy: Strategy
@@ -80,7 +79,7 @@ class Explored(msgspec.Struct, kw_only=True):
 
 
 #: called now and then with how far a search has got; true: go on
-Watch = Callable[[Explored], bool]
+Watch = Callable[[SearchResult], bool]
 
 
 def explore(
@@ -89,7 +88,7 @@ def explore(
     watch: Watch = lambda _: True,
     keeper: Keeper | None = None,
     crew: Crew | None = None,
-) -> Explored:
+) -> SearchResult:
     """Search until all is seen, a promise breaks, the budget is spent, or `watch` says to stop.
 
     keeper: keeps the search on disk meanwhile, and holds the saved search to go on with, if any.
@@ -150,7 +149,7 @@ class _Search:
         self.found = None if keeper is None else keeper.found
         self.crew = crew
         self.stop_at = stop_at(chosen)
-        self.result = Explored(
+        self.result = SearchResult(
             strategy=chosen.strategy, bound=_bound(chosen), dependency=_depends(chosen)
         )
 

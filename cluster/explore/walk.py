@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from actors.facts import Fact
 from actors.machine import Effect, Machine, Send, Timer
 from actors.wiring import build
-from cluster.explore.footprint import Dependency, Footprints
+from cluster.explore.choices import Dependency
+from cluster.explore.footprint import Footprints
 from cluster.explore.strategy_api import WHOLE, Delivered
 from cluster.hosts.channel import TIMER, Channel, sender
 from cluster.hosts.effects import interpret

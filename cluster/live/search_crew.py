@@ -10,7 +10,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from actors.guest.script import Script
 from cluster.explore.choices import Chosen
-from cluster.explore.search import Explored, Watch, explore
+from cluster.explore.search import SearchResult, Watch, explore
 from cluster.input_error import InputError
 from cluster.live.errors import LiveError, WorkerDiedError
 from cluster.live.launch import connected
@@ -116,7 +116,7 @@ def _name(worker: int) -> str:
 
 def explore_on_workers(
     setup: Setup, chosen: Chosen, workers: int, watch: Watch = lambda _: True
-) -> tuple[Explored, int]:
+) -> tuple[SearchResult, int]:
     """Search as `explore` does, with so many workers on a cluster of its own.
 
     Also returns the signal that stopped it, or 0: then the workers end, and what was found is kept.

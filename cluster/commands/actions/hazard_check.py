@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cluster.commands import exit_codes
-from cluster.commands.actions.searching import search_progress, until
+from cluster.commands.actions.search_watch import search_progress, until
 from cluster.commands.given.budget import budget_of
 from cluster.commands.output.hazard_check import print_check
 from cluster.explore.catalogue_check import (

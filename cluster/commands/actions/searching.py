@@ -2,22 +2,20 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 import msgspec
 
 from cluster.commands import exit_codes
+from cluster.commands.actions.search_watch import search_progress, until
 from cluster.commands.given.budget import budget_of
 from cluster.commands.given.target import find
-from cluster.commands.output.found.search_result import Result, how_far, keep, show_result
-from cluster.commands.output.progress import Pace, spinner
+from cluster.commands.output.found.search_result import Result, keep, show_result
 from cluster.explore.checkpoint import Keeper
-from cluster.explore.choices import Chosen, Strategy
-from cluster.explore.footprint import Dependency
-from cluster.explore.search import Explored, Verdict, Watch, explore
+from cluster.explore.choices import Chosen, Dependency, Strategy
+from cluster.explore.search import SearchResult, Verdict, Watch, explore
 from cluster.explore.strategies.dpor import Reduction
 from cluster.explore.strategies.stateful import MADE_UNTIL_COLLECTED
 from cluster.explore.workers.shares import check_shareable
@@ -73,14 +71,14 @@ def search_orders(scenario: str, given: Mapping[str, object]) -> int:
         keeper = _keeper(options, setup, chosen)
         before = keeper.found.deliveries if keeper is not None and keeper.found is not None else 0
         watch = until(started_s, seconds, show)
-        explored, signal = _search(setup, chosen, options.workers, watch, keeper)
-    result = Result(target.name, setup, explored, time.monotonic() - started_s, before)
-    if folder is None and explored.found:
+        search, signal = _search(setup, chosen, options.workers, watch, keeper)
+    result = Result(target.name, setup, search, time.monotonic() - started_s, before)
+    if folder is None and search.found:
         folder = make_run_directory(f"{target.name}-explored", setup.preset, None)
     if folder is not None:
         keep(result, folder)
     show_result(result, as_json=options.as_json)
-    code = _CODES.get(explored.verdict, exit_codes.UNDECIDED)
+    code = _CODES.get(search.verdict, exit_codes.UNDECIDED)
     if keeper is not None and keeper.failed is not None:
         if code == exit_codes.UNDECIDED:
             raise keeper.failed  # what was searched has to be searched again
@@ -114,7 +112,7 @@ def _keeper(options: Options, setup: Setup, chosen: Chosen) -> Keeper | None:
 
 def _search(
     setup: Setup, chosen: Chosen, workers: int, watch: Watch, keeper: Keeper | None
-) -> tuple[Explored, int]:
+) -> tuple[SearchResult, int]:
     """Search; return also the signal that stopped it in good order, or 0."""
     if workers > 1:
         from cluster.live.search_crew import explore_on_workers
@@ -122,8 +120,8 @@ def _search(
         return explore_on_workers(setup, chosen, workers, watch)
     gc.set_threshold(MADE_UNTIL_COLLECTED)
     with interruptible() as asked:
-        explored = explore(setup, chosen, lambda e: watch(e) and not asked.number, keeper)
-    return explored, asked.number
+        search = explore(setup, chosen, lambda e: watch(e) and not asked.number, keeper)
+    return search, asked.number
 
 
 def _every(seconds: float) -> Callable[[], bool]:
@@ -137,27 +135,3 @@ def _every(seconds: float) -> Callable[[], bool]:
         return True
 
     return due
-
-
-def until(started_s: float, seconds: float, show: Watch) -> Watch:
-    """Make a watch that shows, and stops when the time is over."""
-
-    def watch(explored: Explored) -> bool:
-        show(explored)
-        return time.monotonic() - started_s < seconds
-
-    return watch
-
-
-@contextmanager
-def search_progress(name: str, *, quiet: bool) -> Iterator[Watch]:
-    """Show how far a search is: yield a watch, which shows nothing where nobody looks."""
-    with spinner(name, quiet=quiet) as show:
-        pace = Pace()
-
-        def watch(explored: Explored) -> bool:
-            if show is not None and pace.due():
-                show(how_far(name, explored, pace.rate(explored.deliveries)))
-            return True
-
-        yield watch

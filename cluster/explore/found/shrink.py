@@ -14,7 +14,7 @@ from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.found.effort import Effort
 from cluster.explore.found.named import Named, along, channels, named
 from cluster.explore.found.simpler import Simpler, simpler, size, tidied
-from cluster.explore.search import Explored, explore
+from cluster.explore.search import SearchResult, explore
 from cluster.explore.strategies.orders import Orders, run_orders
 from cluster.explore.strategies.pct import Pct
 from cluster.explore.strategies.random_order import RandomOrder
@@ -156,7 +156,7 @@ def _still(
 
 
 def _shorten(shrunk: Shrunk, effort: Effort, watch: Watch) -> None:
-    def goes_on(_: Explored) -> bool:
+    def goes_on(_: SearchResult) -> bool:
         watch(shrunk, "the shortest order")
         return True
 

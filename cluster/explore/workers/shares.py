@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from cluster.explore.choices import Chosen, Strategy, stop_at
-from cluster.explore.footprint import Dependency
+from cluster.explore.choices import Chosen, Dependency, Strategy, stop_at
 from cluster.explore.strategies.dpor import Reduction
 from cluster.explore.symmetry import first_state
 from cluster.explore.walk import Walks

@@ -18,7 +18,7 @@ CONTEXT = click.Context(command_line, info_name="holezero")
 HEAVY = ("actors", "kernel", "dashboards", "ray", "msgspec", "rich", "prometheus_client")
 #: what the help of a command may import besides: values that its options may have
 LIGHT_HELP = {
-    "explore": ("actors", "kernel", "msgspec"),
+    "explore": ("kernel", "msgspec"),
     "corpus": ("actors", "kernel", "msgspec"),
     "hunt": ("msgspec",),
     "import": ("msgspec",),

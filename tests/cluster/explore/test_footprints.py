@@ -5,7 +5,8 @@ from random import Random
 
 import pytest
 
-from cluster.explore.footprint import Dependency, Footprints
+from cluster.explore.choices import Dependency
+from cluster.explore.footprint import Footprints
 from cluster.explore.search import Chosen, Strategy, Verdict, explore
 from cluster.explore.strategy_api import conflict
 from cluster.explore.world import World
