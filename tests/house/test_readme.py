@@ -9,6 +9,7 @@ import pytest
 
 from cluster.__main__ import main
 from cluster.scenario.scenario import MachineTable
+from dashboards.metrics import RunMetrics
 from tests.support.places import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +43,13 @@ def test_the_scenario_runs_as_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     Path("my.toml").write_text(block("toml"))
     assert main(["compare", "my.toml"]) == 0
+
+
+def test_it_names_every_metric() -> None:
+    metrics = RunMetrics()
+    metrics.begin({"scenario": "x"})
+    missing = [m.name for m in metrics.registry.collect() if f"`{m.name}" not in README]
+    assert missing == [], "name it in the README's section Metrics"
 
 
 def test_the_defaults_it_shows_are_the_defaults() -> None:
