@@ -5,7 +5,6 @@ operations are stepped in `steps.py`.
 """
 
 from collections.abc import Hashable
-from typing import Self
 
 from actors.machine import Effect, Machine
 from actors.messages import (
@@ -39,7 +38,7 @@ from actors.vm import core_requests, daemon_requests, steps
 from actors.vm.op import replace
 from actors.vm.operations.advice import advise_zero
 from actors.vm.operations.flushes import shootdown
-from actors.vm.state import VmState
+from actors.vm.state import VmState, empty_state
 
 _GO_ON = (OpState.READY, OpState.WORK, *SLEEPING)
 _READY, _ACKS, _ZEROING = OpState.READY, OpState.ACKS, OpState.ZEROING
@@ -55,17 +54,15 @@ class Vm(Machine):
         | CaughtUp | Overdue | Claimed | Unpin
     )  # fmt: skip
 
-    def __init__(self, me: int, settings: Settings) -> None:
-        """Make a vm with the empty address spaces of its processes."""
+    def __init__(self, me: int, settings: Settings, state: VmState | None = None) -> None:
+        """Make a vm with the empty address spaces of its processes, or with a state."""
         self.me = me
         self.settings = settings
-        self.state = VmState(me, settings)
+        self.state = state or empty_state(me, settings)
 
-    def clone(self) -> Self:
+    def clone(self) -> "Vm":
         """Copy the containers."""
-        twin = type(self)(self.me, self.settings)
-        twin.state = self.state.clone()
-        return twin
+        return Vm(self.me, self.settings, self.state.clone())
 
     def freeze(self) -> Hashable:
         """Return the canonical state."""

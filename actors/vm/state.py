@@ -5,7 +5,7 @@ every edit is a step of an operation, charged to the operation's initiator.
 """
 
 from collections.abc import Hashable
-from typing import Self
+from dataclasses import dataclass
 
 from actors.settings import Settings
 from actors.vm.deferrals import Deferrals
@@ -21,56 +21,47 @@ from actors.vm.zeroing import Zeroing
 from kernel.vmspace import VmSpace
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class VmState:
     """Each component owns what it is named after; its module says what else it touches."""
 
-    __slots__ = (
-        "deferrals",
-        "entries",
-        "holes",
-        "in_flight",
-        "me",
-        "objects",
-        "pages",
-        "pins",
-        "range_claims",
-        "settings",
-        "spaces",
-        "waiting",
-        "zeroing",
-    )
+    me: int
+    settings: Settings
+    spaces: dict[int, VmSpace]
+    in_flight: InFlight
+    objects: Objects
+    pages: Pages
+    waiting: Waiting
+    entries: Entries
+    pins: Pins
+    holes: Holes
+    zeroing: Zeroing
+    deferrals: Deferrals
+    range_claims: RangeClaims
 
-    def __init__(self, me: int, settings: Settings) -> None:
-        """Make the empty address spaces of the vm's processes."""
-        self.me = me
-        self.settings = settings
-        self.spaces = {p: VmSpace() for p, vm in enumerate(settings.vm_of) if vm == me}
-        self.in_flight = InFlight(me, settings)
-        self.objects = Objects(self.spaces)
-        self.pages = Pages(settings, self.objects)
-        self.waiting = Waiting(self.in_flight, self.pages)
-        self.entries = Entries(settings, self.spaces, self.pages)
-        self.pins = Pins(settings, self.pages)
-        self.holes = Holes(settings, self.objects, self.pages, self.entries)
-        self.zeroing = Zeroing(me, settings, self.holes, self.waiting)
-        self.deferrals = Deferrals()
-        self.range_claims = RangeClaims()
-
-    def clone(self) -> Self:
-        """Copy the containers; the values in them are immutable and shared."""
-        twin = type(self)(self.me, self.settings)
-        twin.spaces = {asid: space.copy() for asid, space in self.spaces.items()}
-        twin.in_flight = self.in_flight.clone()
-        twin.objects = self.objects.clone(twin.spaces)
-        twin.pages = self.pages.clone(twin.objects)
-        twin.waiting = self.waiting.clone(twin.in_flight, twin.pages)
-        twin.entries = self.entries.clone(twin.spaces, twin.pages)
-        twin.pins = self.pins.clone(twin.pages)
-        twin.holes = self.holes.clone(twin.objects, twin.pages, twin.entries)
-        twin.zeroing = self.zeroing.clone(twin.holes, twin.waiting)
-        twin.deferrals = self.deferrals.clone()
-        twin.range_claims = self.range_claims.clone()
-        return twin
+    def clone(self) -> "VmState":
+        """Copy the containers and wire the copies to one another; values are shared."""
+        spaces = {asid: space.copy() for asid, space in self.spaces.items()}
+        in_flight, objects = self.in_flight.clone(), self.objects.clone(spaces)
+        pages = self.pages.clone(objects)
+        waiting = self.waiting.clone(in_flight, pages)
+        entries = self.entries.clone(spaces, pages)
+        holes = self.holes.clone(objects, pages, entries)
+        return VmState(
+            self.me,
+            self.settings,
+            spaces,
+            in_flight,
+            objects,
+            pages,
+            waiting,
+            entries,
+            self.pins.clone(pages),
+            holes,
+            self.zeroing.clone(holes, waiting),
+            self.deferrals.clone(),
+            self.range_claims.clone(),
+        )
 
     def freeze(self) -> Hashable:
         """Return the canonical state."""
@@ -95,3 +86,27 @@ class VmState:
             if not space.lock.idle():
                 found.append(f"map lock of process {asid} is held: {space.lock}")
         return [*found, *self.objects.waiting(), *self.pins.waiting()]
+
+
+def empty_state(me: int, settings: Settings) -> VmState:
+    """Make the empty address spaces of a vm's processes."""
+    spaces = {p: VmSpace() for p, vm in enumerate(settings.vm_of) if vm == me}
+    in_flight, objects = InFlight(me, settings), Objects(spaces)
+    pages = Pages(settings, objects)
+    waiting, entries = Waiting(in_flight, pages), Entries(settings, spaces, pages)
+    holes = Holes(settings, objects, pages, entries)
+    return VmState(
+        me,
+        settings,
+        spaces,
+        in_flight,
+        objects,
+        pages,
+        waiting,
+        entries,
+        Pins(settings, pages),
+        holes,
+        Zeroing(me, settings, holes, waiting),
+        Deferrals(),
+        RangeClaims(),
+    )
