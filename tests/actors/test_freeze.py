@@ -90,7 +90,7 @@ def test_states_that_freeze_alike_are_alike(preset: str) -> None:
         world = frontier.popleft()
         for channel in world.enabled():
             after = world.deliver(channel)
-            machine = after.machines[channel[2]]
+            machine = after.machines[channel[0]]
             now = {name: unordered(part) for name, part in state_of(machine).items()}
             then = known.setdefault((machine.me, machine.freeze()), now)
             different = {name for name in now if now[name] != then[name]}
