@@ -5,14 +5,12 @@ Strategies that begin anew for every order use it: `Walks` makes the initial sta
 
 from collections.abc import Iterable
 
-from actors.facts import Fact
-from actors.machine import Effect, Machine, Send, Timer
+from actors.machine import Machine
 from actors.wiring import build
 from cluster.explore.choices import Dependency
 from cluster.explore.footprint import Footprints
 from cluster.explore.strategy_api import WHOLE, Delivered
-from cluster.hosts.channel import TIMER, Channel, sender
-from cluster.hosts.effects import interpret
+from cluster.hosts.channel import Channel, sender
 from cluster.hosts.mailboxes import Mailboxes
 from cluster.hosts.untimed import failure_text
 from cluster.properties.checker import Checker
@@ -26,7 +24,7 @@ PROTOCOL = "protocol"
 class Walk:
     """A run whose next delivery the caller chooses."""
 
-    __slots__ = ("_posted", "checker", "error", "first", "footprints", "machines", "mailboxes")
+    __slots__ = ("checker", "error", "first", "footprints", "machines", "mailboxes")
 
     def __init__(
         self,
@@ -44,15 +42,13 @@ class Walk:
         self.checker = checker
         #: what a machine raised: it took a message that it must not get
         self.error = ""
-        #: channels of what the last machine to be heard posted
-        self._posted: list[Channel] = []
 
     def start(self) -> None:
         """Let every machine say how it begins."""
         for machine in self.machines:
             effects = machine.start()
             self.checker.started(machine.me, machine, effects)
-            self.first += self._post(machine.me, effects)
+            self.first += self.mailboxes.post(machine.me, effects)
 
     def posted(self) -> list[Channel]:
         """Return the channels of what is in flight at the start, oldest first."""
@@ -78,31 +74,7 @@ class Walk:
             self.error = failure_text(e)
             return Delivered([])
         self.checker.delivered(0, dst, src, seq, message, effects)
-        return Delivered(self._post(dst, effects), footprint)
-
-    def _post(self, actor: int, effects: list[Effect]) -> list[Channel]:
-        self._posted = []
-        interpret(actor, 0, effects, self.mailboxes.sent[actor], self)
-        return self._posted
-
-    # What `interpret` does with the effects; the checker hears the facts by itself.
-
-    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
-        """Put a message into its mailbox."""
-        message = effect.message
-        channel = (effect.dst, src, message.op)
-        self.mailboxes.put(channel, seq, message)
-        self._posted.append(channel)
-
-    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
-        """Put a timer's message into its mailbox: it may come at any time."""
-        message = effect.message
-        channel = (actor, TIMER, message.op)
-        self.mailboxes.put(channel, seq, message)
-        self._posted.append(channel)
-
-    def note(self, when: int, actor: int, fact: Fact) -> None:
-        """Leave facts to the checker, which hears them with the delivery."""
+        return Delivered(self.mailboxes.post(dst, effects), footprint)
 
     def broken(self) -> str:
         """Name the promise that is broken by now, or nothing."""

@@ -49,7 +49,9 @@ class InlineHost:
         self._place_of = latency.place_of
         self._row_of = latency.row_of
         self.observers = observers
-        self._noted = tuple(one.noted for one in (*observers, *listeners))
+        self._hearers = tuple(one.noted for one in (*observers, *listeners))
+        #: `interpret` tells facts here: one who listens alone is told directly
+        self.note = self._hearers[0] if len(self._hearers) == 1 else self._tell_all
         self.record = record
         self.limit = limit
         self.digest = RunDigest(len(machines))
@@ -125,9 +127,8 @@ class InlineHost:
         arrival = when + max(1, effect.after_ns)
         heappush(self._heap, (arrival, actor, actor, seq, effect.message))
 
-    def note(self, when: int, actor: int, fact: Fact) -> None:
-        """Tell a fact to all who listen."""
-        for noted in self._noted:
+    def _tell_all(self, when: int, actor: int, fact: Fact) -> None:
+        for noted in self._hearers:
             noted(when, actor, fact)
 
     def _in_order(self, src: int, send: Send, arrival: int) -> int:

@@ -1,31 +1,63 @@
 """Messages in flight by channel, changed in place: first in, first out on each."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from actors.facts import Fact
+from actors.machine import Effect, Send, Timer
 from actors.message import Message
-from cluster.hosts.channel import Channel
-from cluster.hosts.effects import Sent
+from cluster.hosts.channel import TIMER, Channel
+from cluster.hosts.effects import Sent, interpret
+
+
+def _nobody_listens(when: int, actor: int, fact: Fact) -> None:
+    pass
 
 
 class Mailboxes:
-    """Messages in flight by channel, and how many each actor has sent."""
+    """The sink of hosts without simulated time: a timer may come as soon as any message."""
 
-    __slots__ = ("_pending", "sent")
+    __slots__ = ("_pending", "_posted", "_sent", "note")
 
-    def __init__(self, actors: int) -> None:
-        """Start with nothing in flight."""
+    def __init__(
+        self, actors: int, note: Callable[[int, int, Fact], None] = _nobody_listens
+    ) -> None:
+        """Start with nothing in flight; `note` is told (0, actor, fact) of every fact."""
+        self.note = note
         #: by sender
-        self.sent: list[Sent] = [{} for _ in range(actors)]
+        self._sent: list[Sent] = [{} for _ in range(actors)]
         self._pending: dict[Channel, deque[tuple[int, Message]]] = {}
+        self._posted: list[Channel] = []
 
-    def put(self, channel: Channel, seq: int, message: Message) -> None:
-        """Put a message after those that its channel holds."""
+    def post(self, actor: int, effects: list[Effect]) -> list[Channel]:
+        """Take what a machine answers; return the channels of what it posts, in that order."""
+        posted: list[Channel] = []
+        self._posted = posted
+        interpret(actor, 0, effects, self._sent[actor], self)
+        return posted
+
+    # What `interpret` does with the effects.
+
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
+        """Put a message after those of its channel."""
+        message = effect.message
+        channel = (effect.dst, src, message.op)
+        self._posted.append(channel)
         queue = self._pending.get(channel)
         if queue is None:
             self._pending[channel] = deque(((seq, message),))
         else:
             queue.append((seq, message))
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
+        """Put the message of a timer after those of its channel."""
+        message = effect.message
+        channel = (actor, TIMER, message.op)
+        self._posted.append(channel)
+        queue = self._pending.setdefault(channel, deque())
+        queue.append((seq, message))
+
+    # What is in flight.
 
     def take(self, channel: Channel) -> tuple[int, Message]:
         """Take the oldest (seq, message) of a channel; KeyError if it holds none."""
@@ -60,7 +92,7 @@ class Mailboxes:
 
     def copy(self) -> "Mailboxes":
         """Copy the containers; messages are shared."""
-        twin = Mailboxes(0)
-        twin.sent = [row.copy() for row in self.sent]
+        twin = Mailboxes(0, self.note)
+        twin._sent = [row.copy() for row in self._sent]
         twin._pending = {channel: queue.copy() for channel, queue in self._pending.items()}
         return twin

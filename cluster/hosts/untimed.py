@@ -7,10 +7,9 @@ a seeded scheduler.
 from collections.abc import Callable
 
 from actors.facts import Fact
-from actors.machine import Machine, Send, Timer
-from cluster.hosts.channel import TIMER, Channel, sender
+from actors.machine import Effect, Machine
+from cluster.hosts.channel import Channel, sender
 from cluster.hosts.digest import RunDigest
-from cluster.hosts.effects import interpret
 from cluster.hosts.host import Listener, Observer
 from cluster.hosts.mailboxes import Mailboxes
 
@@ -48,7 +47,7 @@ class FreeRun:
         self.observers = observers
         self._hearers: tuple[Listener, ...] = (*observers, *listeners)
         self.record = record
-        self.mailboxes = Mailboxes(len(machines))
+        self.mailboxes = Mailboxes(len(machines), self._note)
         self.digest = RunDigest(len(machines))
         self.deliveries = 0
         #: deliveries by receiver
@@ -62,7 +61,7 @@ class FreeRun:
             effects = machine.start()
             for observer in self.observers:
                 observer.started(actor, machine, effects)
-            interpret(actor, 0, effects, self.mailboxes.sent[actor], self)
+            self._post(actor, effects)
 
     def deliver(self, channel: Channel) -> None:
         """Deliver the oldest message of a channel.
@@ -85,23 +84,12 @@ class FreeRun:
         for observer in self.observers:
             observer.delivered(0, dst, src, seq, message, effects)
         if effects:
-            interpret(dst, 0, effects, self.mailboxes.sent[dst], self)
+            self._post(dst, effects)
 
-    # What `interpret` does with the effects.
+    def _post(self, actor: int, effects: list[Effect]) -> None:
+        for dst, _, _ in self.mailboxes.post(actor, effects):
+            self.woken[dst] = None
 
-    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
-        """Put a message into its mailbox."""
-        dst, message = effect.dst, effect.message
-        self.mailboxes.put((dst, src, message.op), seq, message)
-        self.woken[dst] = None
-
-    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
-        """Put a timer's message into its mailbox: it may come at any time."""
-        message = effect.message
-        self.mailboxes.put((actor, TIMER, message.op), seq, message)
-        self.woken[actor] = None
-
-    def note(self, when: int, actor: int, fact: Fact) -> None:
-        """Tell a fact to all who listen."""
+    def _note(self, when: int, actor: int, fact: Fact) -> None:
         for hearer in self._hearers:
             hearer.noted(when, actor, fact)

@@ -1,13 +1,12 @@
 """A worker of a search as a Ray actor: a process of its own that holds a share."""
 
-import gc
 from typing import Any
 
 import msgspec
 
 from cluster.explore.choices import Chosen
-from cluster.explore.strategies.stateful import MADE_UNTIL_COLLECTED
 from cluster.explore.workers.shares import share_of
+from cluster.hosts.garbage import collect_seldom
 from cluster.live.own_code import OwnCode, own_code, why_other_code
 from cluster.scenario.setup import Setup
 from cluster.workload.reader import Workload
@@ -27,7 +26,7 @@ class ExploreWorker:
 
     def __init__(self, brief: Brief, workload: bytes | None) -> None:
         """Make the share, if this process runs the driver's code."""
-        gc.set_threshold(MADE_UNTIL_COLLECTED)
+        collect_seldom()
         self._wrong = why_other_code(own_code(), brief.driver)
         self._share: object = None
         if not self._wrong:

@@ -7,6 +7,7 @@ from actors.machine import Machine
 from actors.vm.machine import Vm
 from cluster.properties import account
 from cluster.properties.call_effects import CallEffects
+from cluster.properties.checkable import require_checkable
 from cluster.properties.clocks import Canonical, Canonicals, Clocks
 from cluster.properties.device_contents import DeviceContents
 from cluster.properties.reports import Reports
@@ -21,7 +22,12 @@ class CheckerState:
     """The fields; `cluster/properties/checker.py` routes deliveries to what they concern."""
 
     def __init__(self, setup: Setup) -> None:
-        """Watch a run of `setup`; the host names the machines as they start."""
+        """Watch a run of `setup`; the host names the machines as they start.
+
+        Raises:
+            InputError: the machine has too many cores to be watched.
+        """
+        require_checkable(setup)
         settings = setup.settings
         self.setup = setup
         #: those of the run, by actor: they are read, never changed
@@ -60,6 +66,18 @@ class CheckerState:
         machine = self.machines[actor]
         assert isinstance(machine, Vm)
         return machine
+
+    def finish(self, *, complete: bool) -> None:
+        """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
+        machines = self.machines
+        for machine in machines:
+            if isinstance(machine, Vm):
+                self.reports.actor = machine.me
+                account.recount(machine, self.reports)
+        if complete:
+            account.every_frame_once(machines, self.reports)
+            account.every_slot_once(machines, self.reports)
+            account.nothing_waits(machines, self.setup.wiring.names, self.reports)
 
     # For exploring.
 

@@ -31,7 +31,7 @@ _Frames = Annotated[int, Meta(ge=0, le=1 << 32)]
 class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[machine]`; sizes in pages, frames and entries, times in ns."""
 
-    cores: Annotated[int, Meta(ge=1, le=4096)] = 4
+    cores: Annotated[int, Meta(ge=1, le=16_384)] = 4
     sockets: Annotated[int, Meta(ge=1, le=256)] = 1
     domains: Annotated[int, Meta(ge=1, le=256)] = 1
     #: per domain, and so is `frames`

@@ -6,7 +6,6 @@ SECONDS (default 5) for each strategy and scenario; one process. If `minicheck` 
 where this runs, it searches the same states of two-phase commit in the same run.
 """
 
-import gc
 import resource
 import sys
 import time
@@ -17,7 +16,8 @@ from click import echo
 from cluster.explore.choices import Chosen, Strategy
 from cluster.explore.search import explore
 from cluster.explore.strategies.dpor import Reduction
-from cluster.explore.strategies.stateful import MADE_UNTIL_COLLECTED, search
+from cluster.explore.strategies.stateful import search
+from cluster.hosts.garbage import collect_seldom
 from cluster.scenario.scenario import load, override
 from cluster.scenario.setup import Setup, prepare
 from cluster.scenario.shipped import shipped
@@ -96,7 +96,7 @@ def rivals(managers: int) -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(MADE_UNTIL_COLLECTED)  # as the command does
+    collect_seldom()  # as the command does
     strategies(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)
     rivals(6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -12,9 +12,11 @@ from cluster.commands import exit_codes
 from cluster.commands.given.target import Target
 from cluster.commands.output.progress import progress
 from cluster.commands.output.runs.table import print_runs
+from cluster.hosts.garbage import collect_seldom
 from cluster.hosts.model import MODEL
 from cluster.input_error import InputError
 from cluster.live.errors import LiveError
+from cluster.properties.checkable import require_checkable
 from cluster.results.json_text import json_text
 from cluster.results.summary import Summary, Verdict, encode
 from cluster.runs.inline_run import run_inline
@@ -28,6 +30,7 @@ from cluster.runs.judged_run import (
     Watch,
     judge,
 )
+from cluster.scenario.setup import Setup
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,15 +71,14 @@ def run_presets(
         )
     # every policy is looked at before the first run starts
     setups = [target.setup(list(choices.settings), p, choices.seed) for p in presets]
+    requests = [
+        _request(choices, target, setup, typed or (), several=len(setups) > 1) for setup in setups
+    ]
+    collect_seldom()
     done: list[Finished] = []
     with ExitStack() as stack:
         watch = _serve(choices.metrics_port, stack)
-        for setup in setups:
-            out = choices.out
-            if out is not None and len(setups) > 1:
-                out /= setup.preset
-            options = _options(choices, target, out, typed or ())
-            request = Request(name=target.name, setup=setup, options=options)
+        for request in requests:
             done.append(_run_one(request, watch, quiet=choices.quiet))
             if done[-1].signal:
                 break
@@ -101,6 +103,23 @@ def _serve(port: int | None, stack: ExitStack) -> Callable[[Request], Watch] | N
     stack.callback(server.close)
     click.echo(f"metrics: {server.url}", err=True)
     return server.metrics.watch
+
+
+def _request(
+    choices: Choices, target: Target, setup: Setup, typed: Sequence[str], *, several: bool
+) -> Request:
+    """Return the request of one run.
+
+    Raises:
+        InputError: its machine is too large to be checked.
+    """
+    out = choices.out
+    if out is not None and several:
+        out /= setup.preset
+    options = _options(choices, target, out, typed)
+    if options.check:
+        require_checkable(setup)
+    return Request(name=target.name, setup=setup, options=options)
 
 
 def _options(choices: Choices, target: Target, out: Path | None, typed: Sequence[str]) -> Options:

@@ -1,6 +1,5 @@
 """A search as `holezero explore` makes it: shown while it goes on, kept, and stopped in time."""
 
-import gc
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,8 +16,8 @@ from cluster.explore.checkpoint import Keeper
 from cluster.explore.choices import Chosen, Dependency, Strategy
 from cluster.explore.search import SearchResult, Verdict, Watch, explore
 from cluster.explore.strategies.dpor import Reduction
-from cluster.explore.strategies.stateful import MADE_UNTIL_COLLECTED
 from cluster.explore.workers.shares import check_shareable
+from cluster.hosts.garbage import collect_seldom
 from cluster.input_error import InputError
 from cluster.runs.interruption import interruptible
 from cluster.runs.run_directory import make_run_directory
@@ -118,7 +117,7 @@ def _search(
         from cluster.live.search_crew import explore_on_workers
 
         return explore_on_workers(setup, chosen, workers, watch)
-    gc.set_threshold(MADE_UNTIL_COLLECTED)
+    collect_seldom()
     with interruptible() as asked:
         search = explore(setup, chosen, lambda e: watch(e) and not asked.number, keeper)
     return search, asked.number

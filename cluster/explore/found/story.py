@@ -12,6 +12,7 @@ from actors.vm.machine import Vm
 from actors.wiring import build
 from cluster.explore.walk import PROTOCOL, Walks, follow
 from cluster.hosts.channel import TIMER, Channel
+from cluster.hosts.effects import interpret
 from cluster.hosts.untimed import FreeRun, MachineFailedError
 from cluster.scenario.setup import Setup
 from kernel.hazards.switches import Hazard
@@ -123,14 +124,9 @@ class _Machines:
 
     def sends(self) -> tuple[str, ...]:
         """Return what the last delivery sent."""
-        names = self.setup.wiring.names
-        told = []
-        for effect in self.effects:
-            if isinstance(effect, Send):
-                told.append(f"{names[effect.dst]}: {self.text(effect.message)}")
-            elif isinstance(effect, Timer):
-                told.append(f"timer: {self.text(effect.message)}")
-        return tuple(told)
+        told = _Sends(self)
+        interpret(0, 0, self.effects, {}, told)
+        return tuple(told.lines)
 
     def deliver(self, channel: Channel) -> str:
         """Deliver; return what the machine raised, empty if nothing."""
@@ -144,6 +140,24 @@ class _Machines:
         except MachineFailedError as e:
             return e.text
         return ""
+
+
+class _Sends:
+    """A sink that tells what is sent."""
+
+    def __init__(self, machines: _Machines) -> None:
+        self.lines: list[str] = []
+        self._names = machines.setup.wiring.names
+        self._text = machines.text
+
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
+        self.lines.append(f"{self._names[effect.dst]}: {self._text(effect.message)}")
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
+        self.lines.append(f"timer: {self._text(effect.message)}")
+
+    def note(self, when: int, actor: int, fact: object) -> None:
+        """Ignore it."""
 
 
 def _steps(setup: Setup, path: Iterable[Channel]) -> Iterable[Told]:

@@ -63,9 +63,6 @@ class SavedStates(msgspec.Struct, frozen=True):
     frontier: list[int]
 
 
-#: allocations less deallocations until Python collects cycles, for the searching process to set:
-#: states have no cycles, and scanning all of them again and again takes a fifth of the time
-MADE_UNTIL_COLLECTED = 1_000_000
 #: called now and then with what has been found so far; true: go on
 Watch = Callable[[States], bool]
 _WATCHED_EVERY = 256
