@@ -1,4 +1,4 @@
-"""Which actors a machine has, their ids and names, and the latency between any two.
+"""Which actors a machine has, their ids, their names, and where they are.
 
 Ids are given in a fixed order: cores, vms, memories, page daemons, zeroing threads, swap, devices.
 The digest of a run and every tie between deliveries go by them.
@@ -18,7 +18,6 @@ from actors.settings import Settings
 from actors.threads.pagedaemon import PageDaemon
 from actors.threads.zeroer import Zeroer
 from actors.vm.machine import Vm
-from kernel.costs import Latencies
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,44 +132,3 @@ def build_one(wiring: Wiring, actor: int, settings: Settings, guest: Guest) -> M
 def build(wiring: Wiring, settings: Settings, guest: Guest) -> list[Machine]:
     """Make all machines, in order of their ids."""
     return [build_one(wiring, a, settings, guest) for a in range(len(wiring.names))]
-
-
-_PAIRS = {
-    frozenset({"core", "vm"}): "core_vm_ns",
-    frozenset({"core"}): "core_core_ns",
-    frozenset({"core", "memory"}): "core_memory_ns",
-    frozenset({"vm", "memory"}): "vm_memory_ns",
-    frozenset({"memory"}): "memory_memory_ns",
-    frozenset({"pagedaemon", "vm"}): "daemon_vm_ns",
-    frozenset({"zeroer", "vm"}): "daemon_vm_ns",
-    frozenset({"pagedaemon", "core"}): "daemon_core_ns",
-    frozenset({"zeroer", "core"}): "daemon_core_ns",
-    frozenset({"pagedaemon", "memory"}): "daemon_memory_ns",
-    frozenset({"zeroer", "memory"}): "daemon_memory_ns",
-    frozenset({"memory", "swap"}): "memory_swap_ns",
-    frozenset({"vm", "swap"}): "vm_swap_ns",
-    frozenset({"device", "core"}): "device_core_ns",
-    frozenset({"device", "vm"}): "device_vm_ns",
-    frozenset({"device", "memory"}): "device_memory_ns",
-}
-
-
-def latency_table(wiring: Wiring, latencies: Latencies) -> list[list[int]]:
-    """Give the latency in ns from each actor (row) to each (column); 0 where none may send."""
-    table = []
-    for a, src in enumerate(wiring.roles):
-        row = []
-        for b, dst in enumerate(wiring.roles):
-            field = "self_ns" if a == b else _PAIRS.get(frozenset({src, dst}))
-            row.append(
-                getattr(latencies, field) + _farther(wiring, latencies, a, b) if field else 0
-            )
-        table.append(row)
-    return table
-
-
-def _farther(wiring: Wiring, latencies: Latencies, a: int, b: int) -> int:
-    """Give what the distance between two actors adds to a latency."""
-    if wiring.sockets[a] != wiring.sockets[b]:
-        return latencies.other_socket_ns
-    return latencies.other_domain_ns if wiring.domains[a] != wiring.domains[b] else 0

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from actors.machine import Machine
     from cluster.hosts.host import Observer
     from cluster.properties.checker import Checker
     from cluster.replay.replaying import ReplayResult
@@ -95,7 +94,7 @@ class TraceItem(pytest.Item):
                 return
             checker = Checker(rebuild(reader.header, str(self.path)))
             result = _replay_the_same(reader, checker)
-        checker.finish(checker.machines, complete=end.complete)
+        checker.finish(complete=end.complete)
         every = ": " in end.verdict
         _compare_verdict(self.path, end.verdict, _broken(checker, result, every=every))
 
@@ -131,15 +130,10 @@ def _compare_verdict(path: Path, recorded: str, broken: dict[str, str]) -> None:
 
 
 def _replay_the_same(source: "Path | TraceReader", *observers: "Observer") -> "ReplayResult":
-    """Replay a trace; fail if it differs. Observers with `attach` are given the machines."""
+    """Replay a trace; fail if it differs."""
     from cluster.replay.replaying import replay
 
-    def attach(machines: "list[Machine]") -> None:
-        for observer in observers:
-            if hasattr(observer, "attach"):
-                observer.attach(machines)
-
-    result = replay(source, observers=observers, attach=attach)
+    result = replay(source, observers=observers)
     if result.difference is not None:
         path = source if isinstance(source, Path) else source.path
         _fail(
@@ -181,10 +175,7 @@ class Replaying(Protocol):
     """What the fixture `holezero_replay` gives."""
 
     def __call__(self, path: str | PathLike[str], *observers: "Observer") -> "ReplayResult":
-        """Replay a trace, from the folder of the test file; fail the test if it differs.
-
-        Observers that have `attach` are given the machines before the first delivery.
-        """
+        """Replay a trace, from the folder of the test file; fail the test if it differs."""
         ...
 
 

@@ -173,7 +173,7 @@ class Dma(msgspec.Struct, frozen=True, array_like=True, tag="dma", gc=False):
     """A transfer (aio_read, aio_write): a device stores to user memory (`write`), or loads from it.
 
     The kernel pins the pages and hands their frames to the device; the thread goes on meanwhile.
-    The granules are those of an `Access`. EFAULT if memory is not there or can not be written to.
+    The granules are those of an `Access`. EFAULT if memory is not there or cannot be written to.
     """
 
     va: int
@@ -270,7 +270,7 @@ class Guest(Protocol):
 
     @property
     def threads(self) -> tuple[ThreadInfo, ...]:
-        """Give the threads, in the order of their numbers."""
+        """Return the threads, in the order of their numbers."""
         ...
 
     def families(self, processes: int) -> tuple[int, ...]:
@@ -279,11 +279,14 @@ class Guest(Protocol):
 
     @property
     def digest(self) -> bytes:
-        """Give the digest that binds the whole program."""
+        """Return the digest that binds the whole program."""
         ...
 
     def at(self, thread: int, index: int) -> Instruction | None:
-        """Give instruction `index` of `thread`, or None behind its end (an implicit `Exit`)."""
+        """Return instruction `index` of `thread`, or None after its end (an implicit `Exit`).
+
+        Machines call this, so it is pure: it reads memory only, and does not fail.
+        """
         ...
 
 

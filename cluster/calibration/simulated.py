@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from actors.facts import CallEnded, Fact
-from actors.machine import Effect, Spend
+from actors.machine import Effect, Machine, Spend
 from actors.message import Message
 from actors.messages import Invalidated, Ipi, Shoot, ZeroFrames
 from actors.operation import OpKind
@@ -48,6 +48,9 @@ class Watch:
         self.results.noted(when, actor, fact)
         if isinstance(fact, CallEnded) and fact.kind == OpKind.ADVISE_DONTNEED:
             self.discards.setdefault(fact.op, []).append(when)
+
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        """Wait for what is delivered."""
 
     def delivered(
         self, when: int, _dst: int, _src: int, _seq: int, message: Message, effects: list[Effect]

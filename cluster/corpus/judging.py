@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from actors.facts import CallEnded, Fact, Residency, Segv
-from actors.machine import Effect
+from actors.machine import Effect, Machine
 from actors.message import Message
 from actors.messages import Loaded, Stored
 from actors.wiring import build
@@ -95,6 +95,9 @@ class _Outcomes:
             self._seen[fact.op].append(("segv", (fact.code, fact.vpn)))
         elif isinstance(fact, Residency):
             self._seen[fact.op].append(("vec", fact.vec))
+
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        pass
 
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
@@ -185,12 +188,12 @@ def compare(
     report.whole_sequences = int(not plan.not_applicable)
     setup = _setup(plan, way, reclaim)
     machines = build(setup.wiring, setup.settings, setup.guest)
-    outcomes, checker = _Outcomes(len(plan.programs)), Checker(setup, machines)
+    outcomes, checker = _Outcomes(len(plan.programs)), Checker(setup)
     observers: tuple[Observer, ...] = (outcomes, checker)
     host = InlineHost(setup.wiring, machines, setup.latency(), observers=observers)
     host.start()
     host.run()
-    checker.finish(machines, complete=True)
+    checker.finish(complete=True)
     report.violations = [f"{sequence['id']}: {v.property}: {v.text}" for v in checker.violations]
     for place, (index, process, operation) in enumerate(plan.compared):
         got = outcomes.take(process, operation, plan.values)

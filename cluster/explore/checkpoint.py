@@ -22,7 +22,7 @@ from cluster.runs.run_directory import write_atomically
 from cluster.scenario.setup import Setup
 from cluster.trace.format import config_digest
 
-VERSION = 2
+VERSION = 3
 _MARK = b"holezero-search\n"
 _CHECKSUM = 16
 _MAX_BYTES = 4 << 30

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from typing import cast
 
 import msgspec
 
@@ -23,8 +22,6 @@ from cluster.explore.workers.crew import Crew
 from cluster.explore.workers.sharded_search import sharded_search
 from cluster.explore.workers.shared_orders import OrderMaker, SharedOrders
 from cluster.explore.workers.shared_traces import SharedTraces
-from cluster.explore.world import Channel as WorldChannel
-from cluster.explore.world import mailbox
 from cluster.hosts.channel import Channel
 from cluster.scenario.setup import Setup
 
@@ -190,7 +187,7 @@ class _Search:
         if self.crew is not None:
             states = sharded_search(start, self.crew, budget=budget, stop_at=stop, watch=look)
             look(states)
-            return _mailboxes(states)
+            return states.found
         order = Order.BREADTH_FIRST if chosen.strategy is Strategy.BFS else Order.DEPTH_FIRST
         search = StateSearch(start(), order=order, budget=budget, stop_at=stop, watch=look)
         if self.found is not None and self.found.states is not None:
@@ -199,7 +196,7 @@ class _Search:
         look(states)
         if keeper is not None:
             keeper.states(search.save, now=True)
-        return _mailboxes(states)
+        return states.found
 
     def _traces(self) -> list[Broken]:
         chosen, result, keeper = self.chosen, self.result, self.keeper
@@ -269,13 +266,6 @@ class _Search:
         return so_far.found
 
 
-def _mailboxes(states: States) -> list[Broken]:
-    return [
-        Broken(one.promise, tuple(mailbox(cast("WorldChannel", c)) for c in one.path))
-        for one in states.found
-    ]
-
-
 def scheduler(chosen: Chosen) -> Scheduler:
     """Make what chooses the orders of a strategy that makes them one by one."""
     if chosen.strategy is Strategy.RANDOM:
@@ -286,12 +276,11 @@ def scheduler(chosen: Chosen) -> Scheduler:
 
 
 def _told(setup: Setup, broken: Broken) -> Finding:
-    path = cast("tuple[Channel, ...]", broken.path)
-    violation = follow(Walks(setup), path).violation()
+    violation = follow(Walks(setup), broken.path).violation()
     assert violation is not None, "the same deliveries break the same promise"
     return Finding(
         property=violation.property,
         text=violation.text,
         operations=violation.operations,
-        path=path,
+        path=broken.path,
     )

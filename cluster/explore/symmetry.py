@@ -21,7 +21,8 @@ import msgspec
 from actors.guest.program import Guest, Instruction
 from actors.settings import KERNEL_LANE
 from cluster.explore.state import State
-from cluster.explore.world import Channel, World
+from cluster.explore.world import World
+from cluster.hosts.channel import Channel, in_fixed_order
 from cluster.input_error import InputError
 from cluster.scenario.setup import Setup
 
@@ -44,9 +45,9 @@ class Exchange(msgspec.Struct, frozen=True):
 
     def channel(self, channel: Channel) -> Channel:
         """Give what a channel has become."""
-        src, lane, dst, timer = channel
+        dst, src, lane = channel
         cores = self.cores
-        return cores.get(src, src), self.lane(lane), cores.get(dst, dst), timer
+        return cores.get(dst, dst), cores.get(src, src), self.lane(lane)
 
 
 class Orbit:
@@ -87,7 +88,7 @@ class Orbit:
         world, *images = self.worlds
         enabled, promise = world.enabled(), world.broken()
         for image, exchange in zip(images, self._exchanges, strict=True):
-            allowed = sorted(map(exchange.channel, enabled))
+            allowed = in_fixed_order(map(exchange.channel, enabled))
             if image.enabled() != allowed or image.broken() != promise:
                 raise _told_apart()
 

@@ -1,17 +1,19 @@
 """One order of deliveries, made in place and judged as it goes; ignores time.
 
-Made for strategies that begin anew for every order: `Walks` makes the initial state once.
+Strategies that begin anew for every order use it: `Walks` makes the initial state once.
 """
 
 from collections.abc import Iterable
 
-from actors.machine import Machine
+from actors.facts import Fact
+from actors.machine import Effect, Machine, Send, Timer
 from actors.wiring import build
 from cluster.explore.footprint import Dependency, Footprints
 from cluster.explore.strategy_api import WHOLE, Delivered
-from cluster.hosts.channel import TIMER, Channel
-from cluster.hosts.untimed import Mailboxes, failure_text
-from cluster.input_error import InputError
+from cluster.hosts.channel import TIMER, Channel, sender
+from cluster.hosts.effects import interpret
+from cluster.hosts.mailboxes import Mailboxes
+from cluster.hosts.untimed import failure_text
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
 from cluster.scenario.setup import Setup
@@ -21,9 +23,9 @@ PROTOCOL = "protocol"
 
 
 class Walk:
-    """A run whose next delivery the caller chooses. Channels are (dst, src or TIMER, lane)."""
+    """A run whose next delivery the caller chooses."""
 
-    __slots__ = ("checker", "error", "first", "footprints", "machines", "mailboxes")
+    __slots__ = ("_posted", "checker", "error", "first", "footprints", "machines", "mailboxes")
 
     def __init__(
         self,
@@ -41,36 +43,65 @@ class Walk:
         self.checker = checker
         #: what a machine raised: it took a message that it must not get
         self.error = ""
+        #: channels of what the last machine to be heard posted
+        self._posted: list[Channel] = []
+
+    def start(self) -> None:
+        """Let every machine say how it begins."""
+        for machine in self.machines:
+            effects = machine.start()
+            self.checker.started(machine.me, machine, effects)
+            self.first += self._post(machine.me, effects)
 
     def posted(self) -> list[Channel]:
-        """Give the channels of what is in flight, oldest first."""
+        """Return the channels of what is in flight at the start, oldest first."""
         return self.first
 
     def enabled(self) -> list[Channel]:
-        """Give the channels that hold a message, in the order in which they came to hold one."""
+        """Return the channels that hold a message, in the order in which they came to hold one."""
         return list(self.mailboxes)
 
     def receiver(self, channel: Channel) -> int:
-        """Give the actor that a channel leads to."""
+        """Return the actor that a channel leads to."""
         return channel[0]
 
     def deliver(self, channel: Channel) -> Delivered:
         """Deliver the oldest message of a channel."""
-        dst, src, _ = channel
+        dst, src = channel[0], sender(channel)
         seq, message = self.mailboxes.take(channel)
         footprints = self.footprints
         footprint = WHOLE if footprints is None else footprints.of(self.machines[dst], message)
-        if src == TIMER:
-            src = dst
         try:
             effects = self.machines[dst].on(src, message)
-        except InputError:
-            raise  # the guest can not be read
         except Exception as e:  # noqa: BLE001 - whatever a machine raises, it broke the protocol
             self.error = failure_text(e)
             return Delivered([])
         self.checker.delivered(0, dst, src, seq, message, effects)
-        return Delivered(self.mailboxes.post_all(dst, effects), footprint)
+        return Delivered(self._post(dst, effects), footprint)
+
+    def _post(self, actor: int, effects: list[Effect]) -> list[Channel]:
+        self._posted = []
+        interpret(actor, 0, effects, self.mailboxes.sent[actor], self)
+        return self._posted
+
+    # What `interpret` does with the effects; the checker hears the facts by itself.
+
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
+        """Put a message into its mailbox."""
+        message = effect.message
+        channel = (effect.dst, src, message.op)
+        self.mailboxes.put(channel, seq, message)
+        self._posted.append(channel)
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
+        """Put a timer's message into its mailbox: it may come at any time."""
+        message = effect.message
+        channel = (actor, TIMER, message.op)
+        self.mailboxes.put(channel, seq, message)
+        self._posted.append(channel)
+
+    def note(self, when: int, actor: int, fact: Fact) -> None:
+        """Leave facts to the checker, which hears them with the delivery."""
 
     def broken(self) -> str:
         """Name the promise that is broken by now, or nothing."""
@@ -81,11 +112,11 @@ class Walk:
     def ended(self) -> str:
         """Name the promise that is broken by ending here, with nothing in flight; or nothing."""
         if not self.error:
-            self.checker.finish(self.machines, complete=True)
+            self.checker.finish(complete=True)
         return self.broken()
 
     def violation(self) -> Violation | None:
-        """Give the first broken promise."""
+        """Return the first broken promise."""
         if self.error:
             return crash(self.error)
         return next((v for v in self.checker.reports.found if v.promised), None)
@@ -111,21 +142,18 @@ class Walks:
     """Makes walks of one setup; the initial state is copied."""
 
     def __init__(self, setup: Setup, dependency: Dependency = Dependency.RECEIVER) -> None:
-        """Build the machines and what they send at the start."""
-        self._footprints = Footprints() if dependency is Dependency.FOOTPRINT else None
-        self._machines = build(setup.wiring, setup.settings, setup.guest)
-        self._mailboxes = Mailboxes(len(self._machines))
-        self._first: list[Channel] = []
-        for machine in self._machines:
-            self._first += self._mailboxes.post_all(machine.me, machine.start())
-        self._checker = Checker(setup, self._machines)
+        """Build the machines, and start them."""
+        machines = build(setup.wiring, setup.settings, setup.guest)
+        footprints = Footprints() if dependency is Dependency.FOOTPRINT else None
+        self._start = Walk(machines, Mailboxes(len(machines)), Checker(setup), [], footprints)
+        self._start.start()
 
     def __call__(self) -> Walk:
         """Make a walk that has delivered nothing."""
-        machines = [machine.clone() for machine in self._machines]
-        checker = self._checker.copy(machines)
-        mailboxes = self._mailboxes.copy()
-        return Walk(machines, mailboxes, checker, self._first, self._footprints)
+        start = self._start
+        machines = [machine.clone() for machine in start.machines]
+        checker = start.checker.copy(machines)
+        return Walk(machines, start.mailboxes.copy(), checker, start.first, start.footprints)
 
 
 def follow(walks: Walks, path: Iterable[Channel]) -> Walk:

@@ -1,8 +1,8 @@
 """A global state of machines and messages, and what may be delivered next.
 
-Worlds share what they do not change: delivering clones one machine and the containers of channels
-and checker. A channel is (src, lane, dst, timer): first in, first out; every head may come next.
-Timers are always enabled, since exploring ignores time.
+Worlds share what they do not change: delivering clones one machine, and copies the containers of
+messages and of the checker. The oldest message of every channel may come next; timers as well,
+since exploring ignores time.
 """
 
 from collections.abc import Hashable, Iterable
@@ -11,26 +11,17 @@ from typing import NamedTuple
 
 import msgspec
 
+from actors.facts import Fact
 from actors.machine import Effect, Machine, Send, Timer
 from actors.message import Message
 from actors.wiring import build
 from cluster.explore.walk import crash
-from cluster.hosts.channel import TIMER
-from cluster.hosts.channel import Channel as MailboxChannel
+from cluster.hosts.channel import TIMER, Channel, in_fixed_order, sender
+from cluster.hosts.effects import Sent, interpret
 from cluster.hosts.untimed import failure_text
-from cluster.input_error import InputError
 from cluster.properties.checker import Checker
 from cluster.properties.violation import Violation
 from cluster.scenario.setup import Setup
-
-#: (src, lane, dst, is a timer)
-Channel = tuple[int, int, int, bool]
-
-
-def mailbox(channel: Channel) -> MailboxChannel:
-    """Name a channel as walks and traces do."""
-    src, lane, dst, timer = channel
-    return dst, TIMER if timer else src, lane
 
 
 class Step(NamedTuple):
@@ -74,35 +65,38 @@ _STEPS_MOST = 1 << 16
 
 
 class World:
-    """One state; `deliver` gives the next, leaving this one as it is."""
+    """One state; `deliver` returns the next, leaving this one as it is."""
 
-    __slots__ = ("channels", "checker", "error", "frozen", "known", "machines", "seqs")
+    __slots__ = ("channels", "checker", "error", "frozen", "known", "machines", "sent")
 
     def __init__(self, setup: Setup) -> None:
         """Make the initial state, with what the machines send at the start in flight."""
         self.machines = build(setup.wiring, setup.settings, setup.guest)
         self.channels: dict[Channel, tuple[tuple[int, Message], ...]] = {}
-        self.seqs: dict[tuple[int, int], int] = {}
-        self.checker = Checker(setup, self.machines)
+        #: by sender
+        self.sent: list[Sent] = [{} for _ in self.machines]
+        self.checker = Checker(setup)
         #: an exception of a machine: the protocol broke
         self.error = ""
         for machine in self.machines:
-            self._put(machine.me, machine.start())
+            effects = machine.start()
+            self.checker.started(machine.me, machine, effects)
+            interpret(machine.me, 0, effects, self.sent[machine.me], self)
         #: canonical states of the machines, coded; kept as they change one at a time
         self.frozen = [_coded(m.freeze()) for m in self.machines]
         self.known = KnownSteps()
 
     def enabled(self) -> list[Channel]:
         """List the channels with a message, in a fixed order."""
-        return sorted(self.channels)
+        return in_fixed_order(self.channels)
 
     def deliver(self, channel: Channel) -> "World":
-        """Give the state after the head of a channel was delivered."""
-        src, _, dst, _ = channel
+        """Return the state after the oldest message of a channel was delivered."""
+        dst, src = channel[0], sender(channel)
         twin = object.__new__(World)
         twin.machines = self.machines.copy()
         twin.channels = self.channels.copy()
-        twin.seqs = self.seqs.copy()
+        twin.sent = self.sent.copy()
         twin.frozen = self.frozen.copy()
         twin.known = self.known
         twin.error = ""
@@ -113,8 +107,6 @@ class World:
             del twin.channels[channel]
         try:
             step = self.known.step(self.machines[dst], src, message)
-        except InputError:
-            raise  # the guest can not be read
         except Exception as e:  # noqa: BLE001 - whatever a machine raises, it broke the protocol
             twin.error = failure_text(e)
             twin.checker = self.checker.copy(twin.machines)
@@ -123,8 +115,28 @@ class World:
         twin.machines[dst], twin.frozen[dst] = step.after, step.frozen
         twin.checker = self.checker.copy_for(twin.machines, message, effects)
         twin.checker.delivered(0, dst, src, seq, message, effects)
-        twin._put(dst, effects)
+        if effects:
+            sent = twin.sent[dst] = self.sent[dst].copy()
+            interpret(dst, 0, effects, sent, twin)
         return twin
+
+    # What `interpret` does with the effects.
+
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
+        """Put a message on its channel."""
+        message = effect.message
+        self._put((effect.dst, src, message.op), seq, message)
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
+        """Put a timer's message on its channel: it may come at any time."""
+        message = effect.message
+        self._put((actor, TIMER, message.op), seq, message)
+
+    def note(self, when: int, actor: int, fact: Fact) -> None:
+        """Leave facts to the checker, which hears them with the delivery."""
+
+    def _put(self, channel: Channel, seq: int, message: Message) -> None:
+        self.channels[channel] = (*self.channels.get(channel, ()), (seq, message))
 
     def broken(self) -> str:
         """Name the promise that is broken by now, or nothing."""
@@ -133,17 +145,17 @@ class World:
 
     def ended(self) -> str:
         """Name the promise that is broken by ending here, with nothing in flight; or nothing."""
-        self.checker.finish(self.machines, complete=True)
+        self.checker.finish(complete=True)
         return self.broken()
 
     def violation(self) -> Violation | None:
-        """Give the first broken promise."""
+        """Return the first broken promise."""
         if self.error:
             return crash(self.error)
         return next((v for v in self.checker.reports.found if v.promised), None)
 
     def follow(self, path: Iterable[Channel]) -> "World":
-        """Give the state after the heads of these channels; ends the run if nothing is left."""
+        """Return the state after these deliveries; the run is ended if nothing is left."""
         world = self
         for channel in path:
             world = world.deliver(channel)
@@ -151,26 +163,13 @@ class World:
             world.ended()
         return world
 
-    def _put(self, src: int, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Send):
-                dst, timer = effect.dst, False
-            elif isinstance(effect, Timer):
-                dst, timer = src, True
-            else:
-                continue
-            seq = self.seqs.get((src, dst), 0)
-            self.seqs[src, dst] = seq + 1
-            channel = (src, effect.message.op, dst, timer)
-            self.channels[channel] = (*self.channels.get(channel, ()), (seq, effect.message))
-
     def fingerprint(self) -> bytes:
         """Hash the canonical state: machines, messages, and what verdicts may still depend on.
 
         128 bits: a cache of millions of states stays small.
         """
         channels = sorted(self.channels.items())
-        in_flight = [(c[0], c[2], seq) for c, held in channels for seq, _ in held]
+        in_flight = [(sender(c), c[0], seq) for c, held in channels for seq, _ in held]
         messages = tuple((c, tuple(m for _, m in held)) for c, held in channels)
         whole = blake2b(b"".join(self.frozen), digest_size=16)
         whole.update(_coded((messages, self.checker.freeze(in_flight))))

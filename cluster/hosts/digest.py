@@ -11,20 +11,25 @@ from actors.message import Message
 from cluster.hosts.codec import ENCODER
 
 _SIZE = 16
-_FLUSH_AT = 4096
+#: deliveries to one receiver that are hashed at once
+_FLUSH_AT = 64
+
+_encode = ENCODER.encode
 
 
 class RunDigest:
-    """Collects (src, seq, arrival, message) for each receiver and hashes in large pieces."""
+    """Collects (src, seq, arrival, message) for each receiver and hashes in pieces."""
 
     def __init__(self, actors: int) -> None:
         """Start with nothing received by any of `actors` receivers."""
         self._hashes = [blake2b(digest_size=_SIZE) for _ in range(actors)]
         self._pending: list[list[bytes]] = [[] for _ in range(actors)]
+        #: of what was hashed when somebody asked last; None: more has been since
+        self._known: list[bytes | None] = [None] * actors
 
     def add(self, dst: int, src: int, seq: int, arrival: int, message: Message) -> bytes:
-        """Take one delivery in; gives the bytes that were hashed (what a full trace stores)."""
-        data = ENCODER.encode((src, seq, arrival, message))
+        """Take one delivery in; return the bytes that are hashed (what a full trace stores)."""
+        data = _encode((src, seq, arrival, message))
         pending = self._pending[dst]
         pending.append(data)
         if len(pending) >= _FLUSH_AT:
@@ -32,22 +37,25 @@ class RunDigest:
         return data
 
     def _flush(self, dst: int) -> None:
-        self._hashes[dst].update(b"".join(self._pending[dst]))
-        self._pending[dst].clear()
+        pending = self._pending[dst]
+        self._hashes[dst].update(b"".join(pending))
+        pending.clear()
+        self._known[dst] = None
 
     def receiver(self, dst: int) -> bytes:
-        """Give the digest of one receiver so far."""
-        self._flush(dst)
-        return self._hashes[dst].digest()
+        """Return the digest of one receiver so far."""
+        if self._pending[dst]:
+            self._flush(dst)
+        known = self._known[dst]
+        if known is None:
+            known = self._known[dst] = self._hashes[dst].digest()
+        return known
 
     def combined(self) -> bytes:
-        """Give the digest of the run so far."""
-        return combine(self.receiver(dst) for dst in range(len(self._hashes)))
+        """Return the digest of the run so far."""
+        return combine([self.receiver(dst) for dst in range(len(self._hashes))])
 
 
 def combine(receivers: Iterable[bytes]) -> bytes:
-    """Give the digest of a run from those of its receivers, in the order of their ids."""
-    whole = blake2b(digest_size=_SIZE)
-    for digest in receivers:
-        whole.update(digest)
-    return whole.digest()
+    """Return the digest of a run from those of its receivers, in the order of their ids."""
+    return blake2b(b"".join(receivers), digest_size=_SIZE).digest()

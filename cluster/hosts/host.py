@@ -5,7 +5,7 @@ from typing import Protocol
 import msgspec
 
 from actors.facts import Fact
-from actors.machine import Effect
+from actors.machine import Effect, Machine
 from actors.message import Message
 
 
@@ -18,7 +18,14 @@ class Listener(Protocol):
 
 
 class Observer(Listener, Protocol):
-    """Hears every delivery besides."""
+    """Hears every delivery besides, and how every machine starts."""
+
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        """Hear how a machine starts, at 0 ns: all do, in order of their ids, before any delivery.
+
+        The machine may be read later, right after a delivery to it; it must not be changed.
+        """
+        ...
 
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]

@@ -8,10 +8,13 @@ is done; `vm` and `memory` never spend, they have latency but no occupancy.
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from actors.machine import Effect, Machine, Note, ProtocolError, Send, Spend, Timer
+from actors.facts import Fact
+from actors.latency import LatencyTable
+from actors.machine import Machine, ProtocolError, Send, Timer
 from actors.message import Message
 from actors.wiring import Wiring
 from cluster.hosts.digest import RunDigest
+from cluster.hosts.effects import Sent, interpret
 from cluster.hosts.host import Listener, Observer, Outcome
 
 #: (arrival, dst, src, seq, message)
@@ -25,7 +28,7 @@ class InlineHost:
         self,
         wiring: Wiring,
         machines: list[Machine],
-        latency: list[list[int]],
+        latency: LatencyTable,
         *,
         observers: tuple[Observer, ...] = (),
         listeners: tuple[Listener, ...] = (),
@@ -42,7 +45,9 @@ class InlineHost:
         """
         self.wiring = wiring
         self.machines = machines
-        self.latency = latency
+        self._self_ns = latency.self_ns
+        self._place_of = latency.place_of
+        self._row_of = latency.row_of
         self.observers = observers
         self._noted = tuple(one.noted for one in (*observers, *listeners))
         self.record = record
@@ -51,7 +56,7 @@ class InlineHost:
         self.now = 0
         self.deliveries = 0
         self._heap: list[_Entry] = []
-        self._seq: list[list[int]] = [[0] * len(machines) for _ in machines]
+        self._sent: list[Sent] = [{} for _ in machines]
         self._busy = [0] * len(machines)
         #: channels on which a message was delayed: what follows on them may not overtake it
         self._delayed: dict[tuple[int, int, int], int] = {}
@@ -59,78 +64,75 @@ class InlineHost:
     def start(self) -> None:
         """Let every machine say how it begins."""
         for actor, machine in enumerate(self.machines):
-            self._apply(actor, 0, machine.start())
+            effects = machine.start()
+            for observer in self.observers:
+                observer.started(actor, machine, effects)
+            self._busy[actor] = interpret(actor, 0, effects, self._sent[actor], self)
 
     def run(self, pause_after: int | None = None) -> bool:
         """Deliver until quiescent (True), or until the limit or `pause_after` more deliveries."""
-        heap, machines, busy = self._heap, self.machines, self._busy
+        heap, machines, busy, sent = self._heap, self.machines, self._busy, self._sent
         add, record, observers = self.digest.add, self.record, self.observers
-        apply = self._apply
         # what Machine.on does, without a call of its own for each delivery
         handlers = [machine.HANDLERS for machine in machines]
+        refuse = Machine.on
         count = self.deliveries
         stop = count + pause_after if pause_after is not None else None
         if self.limit is not None:
             stop = self.limit if stop is None else min(stop, self.limit)
-        while heap:
-            if count == stop:
-                self.deliveries = count
-                return False
-            arrival, dst, src, seq, message = heappop(heap)
-            start = busy[dst]
-            if start < arrival:  # noqa: PLR1730 - max() takes ten times as long
-                start = arrival
-            data = add(dst, src, seq, arrival, message)
-            count += 1
-            if record is not None:
-                record(dst, data)
-            try:
-                handler = handlers[dst].get(message.__class__)
-                machine = machines[dst]
-                effects = (handler or type(machine).on)(machine, src, message)
-            except Exception as e:
-                self.deliveries = count
-                e.add_note(f"delivery {count} at {start} ns: {message!r}")
-                e.add_note(f"from {self.wiring.names[src]} to {self.wiring.names[dst]}")
-                raise
-            self.now = start
-            for observer in observers:
-                observer.delivered(start, dst, src, seq, message, effects)
-            if effects:
-                apply(dst, start, effects)
-        self.deliveries = count
-        return True
+        now = self.now
+        try:
+            while heap and count != stop:
+                arrival, dst, src, seq, message = heappop(heap)
+                start = busy[dst]
+                if start < arrival:  # noqa: PLR1730 - max() takes ten times as long
+                    start = arrival
+                data = add(dst, src, seq, arrival, message)
+                if record is not None:
+                    record(dst, data)
+                count += 1
+                try:
+                    handler = handlers[dst].get(message.__class__, refuse)
+                    effects = handler(machines[dst], src, message)
+                except Exception as e:
+                    e.add_note(f"delivery {count} at {start} ns: {message!r}")
+                    e.add_note(f"from {self.wiring.names[src]} to {self.wiring.names[dst]}")
+                    raise
+                now = start
+                for observer in observers:
+                    observer.delivered(start, dst, src, seq, message, effects)
+                if effects:
+                    busy[dst] = interpret(dst, start, effects, sent[dst], self)
+        finally:
+            self.now, self.deliveries = now, count
+        return not heap
 
-    def _apply(self, actor: int, when: int, effects: list[Effect]) -> None:
-        row, seqs, heap = self.latency[actor], self._seq[actor], self._heap
-        for effect in effects:
-            kind = effect.__class__
-            if kind is Send:
-                dst = effect.dst  # type: ignore[union-attr]
-                transit = row[dst]
-                if transit <= 0:
-                    raise ProtocolError(f"no channel from actor {actor} to {dst}: {effect!r}")
-                arrival = when + transit
-                if effect.after_ns or self._delayed:  # type: ignore[union-attr]
-                    arrival = self._in_order(actor, effect, arrival)  # type: ignore[arg-type]
-                seq = seqs[dst]
-                seqs[dst] = seq + 1
-                heappush(heap, (arrival, dst, actor, seq, effect.message))  # type: ignore[union-attr]
-            elif kind is Spend:
-                when += effect.ns  # type: ignore[union-attr]
-            elif kind is Note:
-                for noted in self._noted:
-                    noted(when, actor, effect.fact)  # type: ignore[union-attr]
-            else:
-                assert isinstance(effect, Timer)
-                seq = seqs[actor]
-                seqs[actor] = seq + 1
-                heappush(heap, (when + max(1, effect.after_ns), actor, actor, seq, effect.message))
-        self._busy[actor] = when
+    # What `interpret` does with the effects.
+
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:
+        """Put a message on its way: it arrives after the latency, in the order of its lane."""
+        dst = effect.dst
+        transit = self._self_ns if dst == src else self._row_of[src][self._place_of[dst]]
+        if transit <= 0:
+            raise ProtocolError(f"no channel from actor {src} to {dst}: {effect!r}")
+        arrival = when + transit
+        if effect.after_ns or self._delayed:
+            arrival = self._in_order(src, effect, arrival)
+        heappush(self._heap, (arrival, dst, src, seq, effect.message))
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:
+        """Arm a timer; none is due at once."""
+        arrival = when + max(1, effect.after_ns)
+        heappush(self._heap, (arrival, actor, actor, seq, effect.message))
+
+    def note(self, when: int, actor: int, fact: Fact) -> None:
+        """Tell a fact to all who listen."""
+        for noted in self._noted:
+            noted(when, actor, fact)
 
     def _in_order(self, src: int, send: Send, arrival: int) -> int:
         """Clamp an arrival so that its lane stays first in, first out."""
-        channel = (src, send.message.op, send.dst)
+        channel = (send.dst, src, send.message.op)
         arrival = max(arrival + send.after_ns, self._delayed.get(channel, 0))
         if send.after_ns:
             self._delayed[channel] = arrival

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from actors.machine import Machine
 from cluster.hosts.host import Listener
 from cluster.live.outcome import LiveError
 from cluster.properties.checker import Checker
@@ -26,23 +25,15 @@ def hear(
         LiveError: the trace does not replay.
         InputError: it can not be read.
     """
-    machines: list[Machine] = []
-
-    def attach(replayed: list[Machine]) -> None:
-        machines.extend(replayed)
-        if checker is not None:
-            checker.attach(replayed)
-
     file = setup.scenario.workload.file
     replayed = replay(
         trace,
         observers=(checker,) if checker is not None else (),
         listeners=listeners,
         workload=Path(file) if file else None,
-        attach=attach,
     )
     if replayed.difference is not None:
         raise LiveError(f"{trace}: does not replay:\n{replayed.difference.text()}")
     if checker is not None:
-        checker.finish(machines, complete=complete)
+        checker.finish(complete=complete)
     return replayed

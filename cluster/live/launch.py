@@ -23,7 +23,6 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskErro
 
 from cluster.hosts.digest import combine
 from cluster.hosts.host import Listener
-from cluster.input_error import InputError
 from cluster.live.driver import ActorLostError, Driver
 from cluster.live.host import Last, MachineHost, Part
 from cluster.live.outcome import (
@@ -39,6 +38,7 @@ from cluster.runs.judged_run import RAY_FREE
 from cluster.scenario.setup import Setup
 from cluster.trace.format import End, header_of
 from cluster.trace.writer import TraceWriter
+from cluster.workload.reader import Workload
 
 #: for batches in flight; the guest's bytes come on top
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024
@@ -168,7 +168,8 @@ def connected(setup: Setup, address: str | None) -> Iterator[bytes | None]:
     """
     if ray.is_initialized():
         raise LiveError("this process is connected to a Ray cluster already")
-    workload = _workload_bytes(setup)
+    guest = setup.guest
+    workload = guest.content if isinstance(guest, Workload) else None
     options: dict[str, Any] = {"log_to_driver": False, "namespace": f"holezero-{uuid4()}"}
     if address is None:
         # a run of one's own reports nothing to anybody
@@ -212,16 +213,6 @@ def _own_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _workload_bytes(setup: Setup) -> bytes | None:
-    name = setup.scenario.workload.file
-    if not name:
-        return None
-    try:
-        return Path(name).read_bytes()
-    except OSError as e:
-        raise InputError(f"{name}: can not be read: {e.strerror}.") from e
 
 
 def _start_actors(

@@ -11,13 +11,13 @@ from random import Random
 import msgspec
 
 from actors.facts import Fact
-from actors.machine import Effect, Machine, Note, Send, Spend, Timer
+from actors.machine import Effect, Machine, Send, Timer
 from actors.message import Message
 from cluster.hosts.channel import TIMER
 from cluster.hosts.codec import ENCODER, UNION
 from cluster.hosts.digest import RunDigest
+from cluster.hosts.effects import Sent, interpret
 from cluster.hosts.untimed import failure_text
-from cluster.input_error import InputError
 from cluster.trace.receiver_log import ReceiverLog
 
 _BATCH = msgspec.msgpack.Decoder(list[tuple[int, int, UNION]])
@@ -43,7 +43,7 @@ class FreeNode:
         self.me = me
         self.machine = machine
         self.log = log
-        #: messages to others, and from others (taken into the mailbox)
+        #: messages sent to others, and taken into the mailbox from others
         self.sent = 0
         self.taken_in = 0
         self.handled = 0
@@ -59,8 +59,9 @@ class FreeNode:
         self._inbox: deque[tuple[int, int, Message]] = deque()
         self._timers: deque[tuple[int, Message]] = deque()
         self._outbox: dict[int, list[tuple[int, int, Message]]] = {}
-        self._seq_to: dict[int, int] = {}
-        self._seq_from: dict[int, int] = {}
+        #: by actor: messages sent to it, and taken in from it
+        self._sent_to: Sent = {}
+        self._taken_from: dict[int, int] = {}
 
     @property
     def idle(self) -> bool:
@@ -69,7 +70,7 @@ class FreeNode:
 
     @property
     def digest(self) -> bytes:
-        """Give the digest of all that was received."""
+        """Return the digest of all that was received."""
         return self._digest.receiver(0)
 
     def begin(self) -> None:
@@ -87,12 +88,12 @@ class FreeNode:
         except msgspec.MsgspecError as e:
             raise TransportError(f"actor {self.me} got bytes that are no batch: {e}") from e
         for src, seq, _ in messages:
-            expected = self._seq_from.get(src, 0)
+            expected = self._taken_from.get(src, 0)
             if seq != expected:
                 raise TransportError(
                     f"actor {self.me} got message {seq} of actor {src} instead of {expected}"
                 )
-            self._seq_from[src] = expected + 1
+            self._taken_from[src] = expected + 1
         self._inbox.extend(messages)
         self.taken_in += len(messages)
 
@@ -115,7 +116,7 @@ class FreeNode:
             self._handle(TIMER, self.me, seq, message)
 
     def outgoing(self) -> list[tuple[int, bytes]]:
-        """Give one batch for each receiver that there is something for, and forget them."""
+        """Return one batch for each receiver that there is something for, and forget them."""
         batches = [(dst, ENCODER.encode(messages)) for dst, messages in self._outbox.items()]
         self._outbox.clear()
         return batches
@@ -140,8 +141,6 @@ class FreeNode:
         self.handled += 1
         try:
             effects = self.machine.on(src, message)
-        except InputError:
-            raise
         except Exception as e:  # noqa: BLE001 - whatever a machine raises is how its run ended
             self.failed = failure_text(e)
         else:
@@ -150,24 +149,25 @@ class FreeNode:
             self.log.checkpoint(self.digest)
 
     def _apply(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Send):
-                dst = effect.dst
-                item = (self.me, self._next_seq(dst), effect.message)
-                if dst == self.me:
-                    self._inbox.append(item)
-                else:
-                    self.sent += 1
-                    self._outbox.setdefault(dst, []).append(item)
-            elif isinstance(effect, Timer):
-                self._timers.append((self._next_seq(self.me), effect.message))
-            elif isinstance(effect, Spend):
-                self.busy_ns += effect.ns
-            elif isinstance(effect, Note):
-                self.facts[type(effect.fact).__name__] += 1
-                self.news.append(effect.fact)
+        self.busy_ns += interpret(self.me, 0, effects, self._sent_to, self)
 
-    def _next_seq(self, dst: int) -> int:
-        seq = self._seq_to.get(dst, 0)
-        self._seq_to[dst] = seq + 1
-        return seq
+    # What `interpret` does with the effects.
+
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
+        """Put a message into the batch for its receiver; one to oneself into the mailbox."""
+        dst = effect.dst
+        item = (src, seq, effect.message)
+        if dst == src:
+            self._inbox.append(item)
+        else:
+            self.sent += 1
+            self._outbox.setdefault(dst, []).append(item)
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
+        """Queue a timer: it comes when the mailbox is empty."""
+        self._timers.append((seq, effect.message))
+
+    def note(self, when: int, actor: int, fact: Fact) -> None:  # noqa: ARG002 - as Sink
+        """Keep a fact until somebody takes it away."""
+        self.facts[type(fact).__name__] += 1
+        self.news.append(fact)

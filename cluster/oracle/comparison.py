@@ -143,8 +143,9 @@ def compare_recording(
         out = Path(folder) / "w.hzw"
         options = ImportOptions(process=process, children=True)
         report = import_faults(source, out, options, progress, expected)
-        # One reader runs, another attributes: two places in each thread.
-        runs, reads = Workload.open(out), Workload.open(out)
+        # one reader runs, another attributes: two places in each thread
+        runs = Workload.open(out)
+        reads = Workload.from_bytes(runs.content)
         watches: list[FlushWatch] = []
 
         def watch_flushes(core_of: tuple[int, ...]) -> Listener:
@@ -154,8 +155,6 @@ def compare_recording(
         model = run_beside(runs, FaultWatch(reads, expected.labels), watch_flushes)
         null = run_beside(AdviceIgnored(runs), FaultWatch(reads, expected.labels))
         processes = 1 + max(info.process for info in runs.threads)
-        runs.close()
-        reads.close()
     return Oracle(
         report=report,
         processes=processes,

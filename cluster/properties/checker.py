@@ -18,7 +18,7 @@ from actors.facts import (
     Touched,
     TransferEnded,
 )
-from actors.machine import Effect, Machine, Note, Send
+from actors.machine import Effect, Machine, Note, Send, Timer
 from actors.message import Message
 from actors.messages import (
     Call,
@@ -66,6 +66,12 @@ class Checker(CheckerState):
     def noted(self, when: int, actor: int, fact: Fact) -> None:
         """Do nothing: facts are taken from the effects of the delivery that states them."""
 
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        """Get to know a machine, and what it sends before any delivery."""
+        assert actor == len(self.machines), "machines start in order of their ids"
+        self.machines.append(machine)
+        self._answered(actor, effects, self.clocks.zero)
+
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
@@ -77,24 +83,31 @@ class Checker(CheckerState):
         judge = self._JUDGES.get(message.__class__)
         if judge is not None:
             judge(self, dst, src, message, effects, clock, sent)
-        for effect in effects:
-            kind = effect.__class__
-            if kind is Send:
-                consequence = self._SENDS.get(effect.message.__class__)  # type: ignore[union-attr]
-                if consequence is not None:
-                    consequence(self, dst, effect, clock)
-            elif kind is Note:
-                fact = effect.fact  # type: ignore[union-attr]
-                self.livelock.noted(fact)
-                statement = self._FACTS.get(fact.__class__)
-                if statement is not None:
-                    statement(self, dst, fact, clock)
-        self._sent(dst, effects, clock)
+        self._answered(dst, effects, clock)
         self.livelock.delivered(self.reports)
         if self.setup.wiring.roles[dst] == "vm":
             self._vm_deliveries += 1
             if self.setup.settings.fine or self._vm_deliveries % _RECOUNT_EVERY == 0:
                 account.recount(self._vm(dst), self.reports)
+
+    def _answered(self, actor: int, effects: list[Effect], clock: Clock) -> None:
+        """Judge what a machine sends and states in an event; time does not matter here."""
+        send = self.clocks.send
+        for effect in effects:
+            kind = effect.__class__
+            if kind is Send:
+                send(actor, effect.dst, clock)  # type: ignore[union-attr]
+                consequence = self._SENDS.get(effect.message.__class__)  # type: ignore[union-attr]
+                if consequence is not None:
+                    consequence(self, actor, effect, clock)
+            elif kind is Note:
+                fact = effect.fact  # type: ignore[union-attr]
+                self.livelock.noted(fact)
+                statement = self._FACTS.get(fact.__class__)
+                if statement is not None:
+                    statement(self, actor, fact, clock)
+            elif kind is Timer:
+                send(actor, actor, clock)
 
     def copy_for(self, machines: list[Machine], message: Message, effects: list[Effect]) -> Self:
         """Copy what a delivery changes; the machines are those behind it."""
@@ -112,8 +125,9 @@ class Checker(CheckerState):
                 found.add(part.__class__)
         return found
 
-    def finish(self, machines: list[Machine], *, complete: bool) -> None:
+    def finish(self, *, complete: bool) -> None:
         """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
+        machines = self.machines
         for machine in machines:
             if isinstance(machine, Vm):
                 self.reports.actor = machine.me

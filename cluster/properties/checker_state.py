@@ -1,14 +1,13 @@
 """What the checker knows of a run: clocks, contents, translations, reports; it can be copied."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from typing import Self
 
-from actors.machine import Effect, Machine, Send, Timer
+from actors.machine import Machine
 from actors.vm.machine import Vm
-from actors.wiring import build
 from cluster.properties import account
 from cluster.properties.call_effects import CallEffects
-from cluster.properties.clocks import Canonical, Canonicals, Clock, Clocks
+from cluster.properties.clocks import Canonical, Canonicals, Clocks
 from cluster.properties.device_contents import DeviceContents
 from cluster.properties.reports import Reports
 from cluster.properties.translation import Translations
@@ -21,11 +20,12 @@ from kernel.policy.promises import promises
 class CheckerState:
     """The fields; `cluster/properties/checker.py` routes deliveries to what they concern."""
 
-    def __init__(self, setup: Setup, machines: list[Machine] | None = None) -> None:
-        """Watch a run of `setup`; `machines` are those that run (they are read, never changed)."""
+    def __init__(self, setup: Setup) -> None:
+        """Watch a run of `setup`; the host names the machines as they start."""
         settings = setup.settings
         self.setup = setup
-        self.machines: list[Machine] = machines or []
+        #: those of the run, by actor: they are read, never changed
+        self.machines: list[Machine] = []
         self.reports = Reports(promises(settings.policy) | setup.also_promised, setup.lane_name)
         self.clocks = Clocks(len(setup.wiring.names))
         processes = len(settings.vm_of)
@@ -44,8 +44,6 @@ class CheckerState:
         #: contents and translations as `freeze` gives them, as long as they stay
         self.canonical: Canonical | None = None
         self._canonicals = Canonicals()
-        for machine in build(setup.wiring, settings, setup.guest):
-            self._sent(machine.me, machine.start(), self.clocks.zero)
 
     @property
     def violations(self) -> list[Violation]:
@@ -58,21 +56,10 @@ class CheckerState:
         promised = self.reports.promised
         return {p: n for p, n in sorted(self.reports.counts.items()) if p not in promised}
 
-    def attach(self, machines: list[Machine]) -> None:
-        """Name the machines of the run, if they were not known at first."""
-        self.machines = machines
-
     def _vm(self, actor: int) -> Vm:
         machine = self.machines[actor]
         assert isinstance(machine, Vm)
         return machine
-
-    def _sent(self, actor: int, effects: Sequence[Effect], clock: Clock) -> None:
-        for effect in effects:
-            if effect.__class__ is Send:
-                self.clocks.send(actor, effect.dst, clock)
-            elif effect.__class__ is Timer:
-                self.clocks.send(actor, actor, clock)
 
     # For exploring.
 

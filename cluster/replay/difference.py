@@ -5,7 +5,7 @@ from collections import deque
 import msgspec
 
 from actors.facts import Fact
-from actors.machine import Effect
+from actors.machine import Effect, Machine
 from actors.message import Message
 from cluster.trace.format import Header
 from cluster.trace.text import delivery_line
@@ -60,6 +60,9 @@ class Story:
         #: lane of the latest delivery to each receiver
         self._lane_at: dict[int, int] = {}
         self.deliveries = 0
+
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        """Leave starts out: the story begins with the first delivery."""
 
     def delivered(  # noqa: D102 - as Observer
         self,

@@ -33,7 +33,6 @@ class _Ears(msgspec.Struct, frozen=True):
     listeners: tuple[Listener, ...]
     record: DeliveryHook | None
     progress: Callable[[int], None] | None
-    attach: Callable[[list[Machine]], None] | None
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +56,7 @@ class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[str]
 
 
-def replay(  # noqa: PLR0913 - what to take, and who hears of it
+def replay(
     source: Path | TraceReader,
     *,
     observers: tuple[Observer, ...] = (),
@@ -66,22 +65,20 @@ def replay(  # noqa: PLR0913 - what to take, and who hears of it
     allow_prefix: bool = False,
     record: DeliveryHook | None = None,
     progress: Callable[[int], None] | None = None,
-    attach: Callable[[list[Machine]], None] | None = None,
 ) -> ReplayResult:
     """Replay a trace up to its end or to the first difference.
 
     source: a trace file, or a reader (which stays open).
-    observers: hear every delivery and fact, as in the run itself; listeners only the facts.
+    observers: hear starts, deliveries and facts, as in the run itself; listeners only the facts.
     workload: the guest's file, if the run had one and it is neither shipped nor beside the trace.
     allow_prefix: take a trace without its last record, up to where it goes.
     record: told (dst, digested bytes, whether a timer's) of each delivery before it is handled.
     progress: told the number of deliveries so far, now and then.
-    attach: given the machines before the first delivery, for observers that read them.
 
     Raises:
         InputError: the trace, or the workload, can not be used.
     """
-    ears = _Ears(observers, listeners, record, progress, attach)
+    ears = _Ears(observers, listeners, record, progress)
     if isinstance(source, TraceReader):
         return _replay(source, workload, ears)
     with TraceReader(source, allow_prefix=allow_prefix) as reader:
@@ -105,8 +102,6 @@ def _replay_inline(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResu
         progress=ears.progress,
     )
     host, difference = inline.host, None
-    if ears.attach is not None:
-        ears.attach(host.machines)
     try:
         inline.run()
         outcome = host.outcome()
@@ -134,8 +129,6 @@ def _replay_inline(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResu
 def _replay_live(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResult:
     story, hook = Story(reader.header), ears.record
     machines = build(setup.wiring, setup.settings, setup.guest)
-    if ears.attach is not None:
-        ears.attach(machines)
     run = FreeRun(
         machines,
         observers=(story, *ears.observers),

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from actors.machine import Machine
 from actors.wiring import build
 from cluster.hosts.inline import InlineHost
 from cluster.properties.checker import Checker
@@ -29,7 +28,7 @@ def run_inline(request: Request, place: Place) -> Ran:
     setup, options = request.setup, request.options
     machines = build(setup.wiring, setup.settings, setup.guest)
     results = Results()
-    checker = Checker(setup, machines) if options.check else None
+    checker = Checker(setup) if options.check else None
     with ExitStack() as stack:
         trace = None
         if options.trace != "off":
@@ -50,7 +49,7 @@ def run_inline(request: Request, place: Place) -> Ran:
         wall_s = time.perf_counter() - started_s
         results.finish(host.now)
         outcome = host.outcome()
-        violations, not_promised = _verdict(checker, machines, complete=outcome.complete)
+        violations, not_promised = _verdict(checker, complete=outcome.complete)
         if trace is not None:
             trace.finish(end_of(outcome, verdict=verdict_of(violations)))
     return Ran(
@@ -84,9 +83,9 @@ def _run_to_end(
 
 
 def _verdict(
-    checker: Checker | None, machines: list[Machine], *, complete: bool
+    checker: Checker | None, *, complete: bool
 ) -> tuple[list[Violation] | None, dict[str, int]]:
     if checker is None:
         return None, {}
-    checker.finish(machines, complete=complete)
+    checker.finish(complete=complete)
     return list(checker.violations), dict(checker.broken_unpromised)

@@ -11,8 +11,9 @@ import msgspec
 from actors.guest.program import Dma, Guest, ThreadInfo
 from actors.guest.script import Script, ScriptError, parse_line
 from actors.lanes import lane_name
+from actors.latency import LatencyTable
 from actors.settings import Settings
-from actors.wiring import Shape, Wiring, latency_table, place_threads, wire
+from actors.wiring import Shape, Wiring, place_threads, wire
 from cluster.input_error import InputError
 from cluster.scenario.profile import adjusted, load_profile
 from cluster.scenario.scenario import MachineTable, Scenario, ThreadTable
@@ -58,9 +59,9 @@ class Setup(msgspec.Struct, frozen=True):
     #: judged as if the policy promised it: to see whether it could
     also_promised: frozenset[Property] = frozenset()
 
-    def latency(self) -> list[list[int]]:
-        """Give the latency table of the wiring."""
-        return latency_table(self.wiring, self.profile.latencies)
+    def latency(self) -> LatencyTable:
+        """Return the latencies between the actors."""
+        return LatencyTable(self.wiring, self.profile.latencies)
 
     def lane_name(self, lane: int) -> str:
         """Name an operation's lane: its guest thread, or its kernel thread."""

@@ -15,7 +15,9 @@ blocks), and neither the metadata nor the compressed bytes: another zstd gives t
 """
 
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 import zstandard
@@ -35,9 +37,12 @@ from actors.guest.program import (
     InCore,
     Instruction,
     Lock,
+    Map,
     Move,
     Protect,
     Quit,
+    Release,
+    Reuse,
     Think,
     ThreadInfo,
     Unlock,
@@ -70,6 +75,11 @@ VA_LIMIT = 1 << 48
 #: A month: longer thinking is no recording of a program.
 MAX_THINK_NS = 30 * 86_400 * 10**9
 DIGEST_BYTES = 16
+
+
+#: instructions that name another thread
+Named = Await | Create | Fork
+_NAMED: frozenset[type] = frozenset((Await, Create, Fork))
 
 
 class WorkloadMeta(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,37 +177,68 @@ def inflate(stored: bytes, raw_bytes: int, limit: int) -> bytes:
     return raw
 
 
-def require_possible(instructions: list[Instruction], threads: int) -> None:
+def require_possible(instructions: list[Instruction]) -> Named | None:
     """Check instructions of an untrusted file against the machine that they are to run on.
+
+    Return the one that names the thread with the highest number, if any names another thread:
+    whether there are so many is for the caller to check.
 
     Raises:
         FormatError: one names an address, a size or a thread that can not be.
     """
     for one in instructions:
-        # The commonest kinds come first: this runs once for each instruction of a run.
-        if isinstance(one, Access | Copy | Dma):
-            possible = (
-                one.va >= 0
-                and 0 < one.count <= ELEMENTS_MAX
-                and one.stride >= 0
-                and one.va + one.count * one.stride < VA_LIMIT + one.stride
-            )
-        elif isinstance(one, Think):
-            possible = 0 <= one.ns <= MAX_THINK_NS
-        elif isinstance(one, Await):
-            possible = 0 <= one.thread < threads and one.index >= 0
-        elif isinstance(one, Create | Fork):
-            possible = 0 <= one.thread < threads
-        elif isinstance(one, Exit | Quit | Exec | Fence | DmaWait):
-            possible = True
-        elif isinstance(one, Move):
-            places = (one.va, one.to)
-            lengths = (one.length, one.new_length)
-            possible = min(*places, *lengths) >= 0 and max(*places, *lengths) <= VA_LIMIT
-        elif isinstance(one, Unmap | Protect | Advise | Lock | Unlock | InCore):
-            # the simulated kernel has an answer to a range that can not be
-            possible = 0 <= one.va <= VA_LIMIT and 0 <= one.length <= VA_LIMIT
-        else:
-            possible = one.va >= 0 and one.length > 0 and one.va + one.length <= VA_LIMIT
-        if not possible:
+        if not _POSSIBLE[one.__class__](one):
             raise FormatError(f"holds an impossible instruction, {one!r}")
+    # asked for by its class: isinstance of a union takes as long as all the rest
+    named: list[Any] = [one for one in instructions if one.__class__ in _NAMED]
+    return max(named, key=lambda one: int(one.thread), default=None)
+
+
+def _accesses(one: Access | Copy | Dma) -> bool:
+    return (
+        one.va >= 0
+        and 0 < one.count <= ELEMENTS_MAX
+        and one.stride >= 0
+        and one.va + one.count * one.stride < VA_LIMIT + one.stride
+    )
+
+
+def _any_range(one: Unmap | Protect | Advise | Lock | Unlock | InCore) -> bool:
+    """Let a range be that can not: the simulated kernel has an answer to it."""
+    return 0 <= one.va <= VA_LIMIT and 0 <= one.length <= VA_LIMIT
+
+
+def _range(one: Map | Release | Reuse) -> bool:
+    return one.va >= 0 and one.length > 0 and one.va + one.length <= VA_LIMIT
+
+
+def _move(one: Move) -> bool:
+    return all(0 <= number <= VA_LIMIT for number in (one.va, one.to, one.length, one.new_length))
+
+
+def _think(one: Think) -> bool:
+    return 0 <= one.ns <= MAX_THINK_NS
+
+
+def _await(one: Await) -> bool:
+    return one.thread >= 0 and one.index >= 0
+
+
+def _other_thread(one: Create | Fork) -> bool:
+    return one.thread >= 0
+
+
+def _always(_: Instruction) -> bool:
+    return True
+
+
+_POSSIBLE: dict[type[Instruction], Callable[[Any], bool]] = {
+    **dict.fromkeys((Access, Copy, Dma), _accesses),
+    **dict.fromkeys((Unmap, Protect, Advise, Lock, Unlock, InCore), _any_range),
+    **dict.fromkeys((Map, Release, Reuse), _range),
+    Move: _move,
+    Think: _think,
+    Await: _await,
+    **dict.fromkeys((Create, Fork), _other_thread),
+    **dict.fromkeys((Exit, Quit, Exec, Fence, DmaWait), _always),
+}

@@ -8,7 +8,8 @@ from actors.core.machine import Core
 from actors.lanes import lane_name, lane_named
 from actors.settings import KERNEL_LANE, TLB_LANE
 from cluster.__main__ import main
-from cluster.explore.world import Channel, World
+from cluster.explore.world import World
+from cluster.hosts.channel import Channel
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
 from kernel.units import ASID_SHIFT
@@ -24,7 +25,7 @@ def setup(*threads: dict[str, object], **machine: int) -> Setup:
 
 def leaving(world: World) -> list[Channel]:
     """Give the channels of entries that may leave next."""
-    return [channel for channel in world.enabled() if channel[1] >= TLB_LANE]
+    return [channel for channel in world.enabled() if channel[2] >= TLB_LANE]
 
 
 def with_two_entries(start: World) -> World:
@@ -65,6 +66,9 @@ def walks(life_ns: int) -> int:
 
     class Walks:
         seen = 0
+
+        def started(self, *_: object) -> None:
+            pass
 
         def delivered(self, *delivery: object) -> None:
             self.seen += type(delivery[4]).__name__ == "Walk"

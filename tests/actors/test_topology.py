@@ -1,10 +1,12 @@
 """Where actors are, and what distance costs."""
 
+from itertools import product
 from typing import Any
 
 import pytest
 
-from actors.wiring import Shape, build, latency_table, wire
+from actors.latency import LatencyTable
+from actors.wiring import Shape, build, wire
 from cluster.hosts.inline import InlineHost
 from cluster.input_error import InputError
 from cluster.properties.checker import Checker
@@ -25,13 +27,13 @@ def thread(name: str, core: int, *run: str, **more: object) -> dict[str, Any]:
 
 def run(setup: Setup) -> tuple[Results, int]:
     machines = build(setup.wiring, setup.settings, setup.guest)
-    results, checker = Results(), Checker(setup, machines)
+    results, checker = Results(), Checker(setup)
     host = InlineHost(
         setup.wiring, machines, setup.latency(), observers=(checker,), listeners=(results,)
     )
     host.start()
     assert host.run()
-    checker.finish(machines, complete=True)
+    checker.finish(complete=True)
     assert checker.violations == []
     return results, host.now
 
@@ -50,12 +52,12 @@ def test_latency_grows_with_distance_and_is_above_zero_for_all_that_may_send() -
     threads = [thread("a", 0, "load 1")]
     setup = setup_of({"cores": 8, "sockets": 2, "domains": 4}, threads, latencies=FAR)
     table, near = setup.latency(), setup.profile.latencies
-    assert [table[0][core] - near.core_core_ns for core in (1, 2, 4)] == [0, 7, 100]
-    assert table[0][0] == near.self_ns
+    assert [table.ns(0, core) - near.core_core_ns for core in (1, 2, 4)] == [0, 7, 100]
+    assert table.ns(0, 0) == near.self_ns
     memories = setup.wiring.memories
-    assert [table[0][m] - near.core_memory_ns for m in memories] == [0, 7, 100, 100]
-    for a, row in enumerate(table):
-        assert [bool(ns) for ns in row] == [bool(table[b][a]) for b in range(len(row))]
+    assert [table.ns(0, m) - near.core_memory_ns for m in memories] == [0, 7, 100, 100]
+    for a, b in product(range(len(setup.wiring.names)), repeat=2):
+        assert bool(table.ns(a, b)) == bool(table.ns(b, a))
 
 
 def test_latency_does_not_depend_on_how_many_there_are() -> None:
@@ -63,7 +65,7 @@ def test_latency_does_not_depend_on_how_many_there_are() -> None:
     large = wire(Shape(cores=16, sockets=2, domains=4), homes=[0])
     near = setup_of({"cores": 1}, [thread("a", 0, "load 1")], latencies=FAR).profile.latencies
     for one, other in (("core0", "core1"), ("core0", "vm0"), ("vm0", "memory0")):
-        found = {latency_table(w, near)[w.id_of(one)][w.id_of(other)] for w in (small, large)}
+        found = {LatencyTable(w, near).ns(w.id_of(one), w.id_of(other)) for w in (small, large)}
         assert len(found) == 1
 
 

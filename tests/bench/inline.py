@@ -38,7 +38,7 @@ def timed(setup: Setup, *, kind: str, check: bool, folder: Path) -> tuple[float,
             setup.wiring,
             machines,
             setup.latency(),
-            observers=(Checker(setup, machines),) if check else (),
+            observers=(Checker(setup),) if check else (),
             listeners=(Results(),),
             record=trace.record if kind == "full" else None,
         )
@@ -65,6 +65,9 @@ def handlers_alone(setup: Setup) -> float:
     heard: list[tuple[int, int, object]] = []
 
     class Tape:
+        def started(self, *_args):  # noqa: ANN002, ANN202
+            pass
+
         def delivered(self, _when, dst, src, _seq, message, _effects):  # noqa: ANN001, ANN202
             heard.append((dst, src, message))
 

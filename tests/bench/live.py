@@ -25,6 +25,9 @@ class Order:
     def __init__(self, actors: int) -> None:
         self.hashes = [blake2b(digest_size=8) for _ in range(actors)]
 
+    def started(self, *_: object) -> None:
+        pass
+
     def delivered(
         self, _when: int, dst: int, src: int, _seq: int, message: Message, _effects: object
     ) -> None:

@@ -31,6 +31,9 @@ class Guestbook:
         elif isinstance(fact, Segv):
             self.events[fact.op].append(("segv", fact.vpn, fact.code))
 
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        pass
+
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
@@ -64,11 +67,11 @@ def leavings(machines: list[Machine], cells: tuple[int, ...]) -> dict[str, objec
 def results(setup: Setup, cells: tuple[int, ...]) -> dict[str, object]:
     """Run inline to rest, judged; give all that the grain of steps may not change."""
     machines = build(setup.wiring, setup.settings, setup.guest)
-    book, checker = Guestbook(), Checker(setup, machines)
+    book, checker = Guestbook(), Checker(setup)
     host = InlineHost(setup.wiring, machines, setup.latency(), observers=(book, checker))
     host.start()
     assert host.run()
-    checker.finish(machines, complete=True)
+    checker.finish(complete=True)
     return {
         "loads": dict(book.loads),
         "events": dict(book.events),

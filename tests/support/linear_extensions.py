@@ -7,9 +7,10 @@ any order that respects both is a linear extension of the same run.
 from collections import deque
 from random import Random
 
-from actors.machine import Effect, Send, Timer
+from actors.machine import Effect, Machine, Send, Timer
 from actors.message import Message
 from actors.wiring import build
+from cluster.hosts.effects import Sent, interpret
 from cluster.hosts.inline import InlineHost
 from cluster.properties.checker import Checker
 from cluster.scenario.setup import Setup
@@ -29,6 +30,9 @@ class Recorder:
     def noted(self, when: int, actor: int, fact: object) -> None:
         pass
 
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        pass
+
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
@@ -43,11 +47,11 @@ def findings(checker: Checker) -> set[Finding]:
 def record(setup: Setup) -> tuple[Log, set[Finding], dict[str, int]]:
     """Run inline; give the log, the findings and how often each property was broken."""
     machines = build(setup.wiring, setup.settings, setup.guest)
-    recorder, checker = Recorder(len(machines)), Checker(setup, machines)
+    recorder, checker = Recorder(len(machines)), Checker(setup)
     host = InlineHost(setup.wiring, machines, setup.latency(), observers=(recorder, checker))
     host.start()
     assert host.run()
-    checker.finish(machines, complete=True)
+    checker.finish(complete=True)
     return recorder.log, findings(checker), dict(checker.reports.counts)
 
 
@@ -56,15 +60,17 @@ class Extension:
 
     def __init__(self, setup: Setup, log: Log, random: Random) -> None:
         self.machines = build(setup.wiring, setup.settings, setup.guest)
-        self.checker = Checker(setup, self.machines)
+        self.checker = Checker(setup)
         self.random = random
         self.todo = [deque(row) for row in log]
         self.in_flight: dict[tuple[int, int, int], Message] = {}
-        self.seqs: dict[tuple[int, int], int] = {}
+        self.sent: list[Sent] = [{} for _ in self.machines]
         #: how eager each receiver is: far apart, one runs far ahead of the others
         self.eagerness = [random.choice((1, 8, 64)) for _ in log]
         for machine in self.machines:
-            self._put(machine.me, machine.start())
+            effects = machine.start()
+            self.checker.started(machine.me, machine, effects)
+            interpret(machine.me, 0, effects, self.sent[machine.me], self)
 
     def run(self) -> list[int]:
         """Deliver everything; give the receivers in the order in which they were chosen."""
@@ -76,9 +82,9 @@ class Extension:
             message = self.in_flight.pop((src, dst, seq))
             effects = self.machines[dst].on(src, message)
             self.checker.delivered(0, dst, src, seq, message, effects)
-            self._put(dst, effects)
+            interpret(dst, 0, effects, self.sent[dst], self)
         assert not any(self.todo), "the log can not be followed"
-        self.checker.finish(self.machines, complete=True)
+        self.checker.finish(complete=True)
         return order
 
     def _ready(self) -> list[int]:
@@ -88,10 +94,11 @@ class Extension:
             if row and (row[0][0], dst, row[0][1]) in self.in_flight
         ]
 
-    def _put(self, src: int, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Send | Timer):
-                dst = effect.dst if isinstance(effect, Send) else src
-                seq = self.seqs.get((src, dst), 0)
-                self.seqs[src, dst] = seq + 1
-                self.in_flight[src, dst, seq] = effect.message
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:
+        self.in_flight[src, effect.dst, seq] = effect.message
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:
+        self.in_flight[actor, actor, seq] = effect.message
+
+    def note(self, when: int, actor: int, fact: object) -> None:
+        pass

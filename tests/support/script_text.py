@@ -15,7 +15,7 @@ from actors.operation import Op, OpKind
 from actors.threads.pagedaemon import PageDaemon
 from actors.threads.zeroer import Zeroer
 from actors.vm.machine import Vm
-from cluster.explore.world import Channel
+from cluster.hosts.channel import TIMER, Channel
 from cluster.scenario.setup import Setup
 from kernel.page import DIRTY, LAZY_FREE, NOBODY, Page
 from kernel.units import VPN_LIMIT, VPN_MASK
@@ -47,9 +47,9 @@ class Words:
         return "nobody" if op < 0 else self.setup.lane_name(op)
 
     def channel(self, c: Channel) -> str:
-        src, lane, dst, timer = c
-        way = f"timer:{self.actor(dst)}" if timer else f"{self.actor(src)}->{self.actor(dst)}"
-        return f"{way}/{self.lane(lane)}"
+        dst, src, lane = c
+        sender = "timer:" if src == TIMER else f"{self.actor(src)}->"
+        return f"{sender}{self.actor(dst)}/{self.lane(lane)}"
 
     def message(self, m: Message, to: Machine | None = None) -> str:
         """Render a message: class, then fields by name; for a Step what `to` would do."""

@@ -39,7 +39,8 @@ from actors.machine import Machine
 from actors.vm.machine import Vm
 from cluster.explore.state import State
 from cluster.explore.strategies.stateful import search
-from cluster.explore.world import Channel, World
+from cluster.explore.world import World
+from cluster.hosts.channel import TIMER, Channel, in_fixed_order
 from cluster.properties.violation import Violation
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
@@ -141,13 +142,13 @@ class Bench:
         """Deliver; give the line of what was sent, and those of what broke."""
         before, words = self.world, self.words
         (_, message), *_ = before.channels[channel]
-        line = f"{words.channel(channel)} {words.message(message, before.machines[channel[2]])}"
+        line = f"{words.channel(channel)} {words.message(message, before.machines[channel[0]])}"
         after = self._world = before.deliver(channel)
         sent = []
-        for c in sorted(after.channels):
+        for c in in_fixed_order(after.channels):
             held = after.channels[c]
             old = len(before.channels.get(c, ())) - (c == channel)
-            to = after.machines[c[2]]
+            to = after.machines[c[0]]
             sent += [f"{words.channel(c)} {words.message(m, to)}" for _, m in held[old:]]
         if sent:
             line += " => " + "; ".join(sent)
@@ -206,7 +207,7 @@ class Bench:
 
     def _in_flight(self, name: str) -> bool:
         lane, _, what = name.rpartition(":")
-        for (_, op, dst, _), held in self.world.channels.items():
+        for (dst, _, op), held in self.world.channels.items():
             if lane in ("", self.words.lane(op)):
                 for _, m in held:
                     text = self.words.message(m, self.world.machines[dst])
@@ -220,7 +221,7 @@ class Bench:
         for c in self.world.enabled():
             if any(self._matches(c, p) for p in patterns):
                 continue
-            if not c[3]:
+            if c[1] != TIMER:
                 return c
             timers = timers or c
         return timers
@@ -236,7 +237,7 @@ class Bench:
         if self.world.channels:
             return []
         checker = self.world.checker.copy(self.world.machines)
-        checker.finish(self.world.machines, complete=True)
+        checker.finish(complete=True)
         return [f"! {_told(v)}" for v in checker.violations[len(known) :]]
 
     def _properties(self, _words: list[str]) -> list[str]:
@@ -277,7 +278,7 @@ class Bench:
         for c in self.world.enabled():
             held = self.world.channels[c]
             more = f" (+{len(held) - 1})" if len(held) > 1 else ""
-            text = self.words.message(held[0][1], self.world.machines[c[2]])
+            text = self.words.message(held[0][1], self.world.machines[c[0]])
             rows.append(f"{self.words.channel(c)} {text}{more}")
         return rows or ["nothing"]
 

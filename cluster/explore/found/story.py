@@ -101,6 +101,9 @@ class _Machines:
     def _lane(self, lane: int) -> str:
         return self.setup.lane_name(lane) if lane >= 0 else "nobody"
 
+    def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
+        """Take no notice: the story begins with the first delivery."""
+
     def delivered(
         self,
         when: int,  # noqa: ARG002 - as Observer

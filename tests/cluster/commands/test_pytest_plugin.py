@@ -190,8 +190,8 @@ def test_the_fixture_gives_observers_the_machines(pytester: pytest.Pytester) -> 
         class Watch:
             roles = steps = ()
 
-            def attach(self, machines):
-                self.roles = [machine.ROLE for machine in machines]
+            def started(self, actor, machine, effects):
+                self.roles += (machine.ROLE,)
 
             def delivered(self, when, dst, src, seq, message, effects):
                 self.steps += (dst,)

@@ -8,7 +8,8 @@ import pytest
 from cluster.explore.footprint import Dependency, Footprints
 from cluster.explore.search import Chosen, Strategy, Verdict, explore
 from cluster.explore.strategy_api import conflict
-from cluster.explore.world import Channel, World
+from cluster.explore.world import World
+from cluster.hosts.channel import Channel
 from tests.cluster.explore.test_explored import SMALL, tiny
 from tests.support.contended_guests import POLICIES, contended_setup, forking_setup
 
@@ -22,8 +23,8 @@ def compare_both_orders(world: World, footprints: Footprints) -> int:
     """Run both orders of every pair that is called independent; give how many there were."""
     compared = 0
     for one, other in combinations(world.enabled(), 2):
-        receiver = one[2]
-        if receiver != other[2]:
+        receiver = one[0]
+        if receiver != other[0]:
             continue
         machine = world.machines[receiver]
         first, second = (footprints.of(machine, world.channels[c][0][1]) for c in (one, other))

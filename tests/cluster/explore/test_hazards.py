@@ -22,11 +22,11 @@ SCENARIOS = {
 def broken(setup: Setup) -> set[str]:
     """Run inline to rest; name the promises that were broken."""
     machines = build(setup.wiring, setup.settings, setup.guest)
-    checker = Checker(setup, machines)
+    checker = Checker(setup)
     host = InlineHost(setup.wiring, machines, setup.latency(), observers=(checker,))
     host.start()
     assert host.run()
-    checker.finish(machines, complete=True)
+    checker.finish(complete=True)
     return {v.property for v in checker.violations}
 
 

@@ -14,7 +14,8 @@ from cluster.explore.strategies.stateful import search
 from cluster.explore.symmetry import Exchange, Orbit, exchanges_of
 from cluster.explore.workers.crew import HereCrew
 from cluster.explore.workers.shares import share_of
-from cluster.explore.world import Channel, World
+from cluster.explore.world import World
+from cluster.hosts.channel import Channel, in_fixed_order
 from cluster.input_error import InputError
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
@@ -58,13 +59,13 @@ class Toy:
         found: list[Channel] = []
         for core, mine, other in ((1, self.first, self.second), (2, self.second, self.first)):
             left = [] if other else [place for place, part in enumerate("pq") if part not in mine]
-            found += [(0, place, core, False) for place in left]
+            found += [(core, 0, place) for place in left]
         if 2 in (len(self.first), len(self.second)) and not self.over:
-            found.append((0, 0, 3, False))
-        return sorted(found)
+            found.append((3, 0, 0))
+        return in_fixed_order(found)
 
     def deliver(self, channel: Channel) -> "Toy":
-        _, place, core, _ = channel
+        core, _, place = channel
         if core == 3:
             return Toy(self.first, self.second, over=True)
         if core == 1:

@@ -238,8 +238,43 @@ def test_impossible_instructions_are_refused(tmp_path: Path, instruction: Instru
         writer.add_thread(ThreadInfo("t", 0, -1, initial=True))
         writer.append(0, instruction)
         writer.finish(WorkloadMeta())
-    with pytest.raises(InputError, match="impossible instruction"):
-        Workload.open(path).at(0, 0)
+    told = r"damaged at byte \d+: the block of thread 0 holds an impossible instruction"
+    with pytest.raises(InputError, match=told):
+        Workload.open(path)
+
+
+def test_a_thread_that_is_named_late_is_possible(tmp_path: Path) -> None:
+    """How many threads there are is known at the end of the file only."""
+    path = tmp_path / "w.hzw"
+    with WorkloadWriter(path, "test") as writer:
+        writer.add_thread(ThreadInfo("main", 0, -1, initial=True))
+        for _ in range(600):
+            writer.append(0, Create(1))
+        writer.add_thread(ThreadInfo("child", 0, -1, initial=False))
+        writer.finish(WorkloadMeta())
+    assert read_all(Workload.open(path), 0) == [Create(1)] * 600
+
+
+def test_a_block_whose_instructions_are_none_is_damaged() -> None:
+    for raw, told in (
+        (msgspec.msgpack.encode([["fly", 1]]), "Invalid value 'fly'"),
+        (msgspec.msgpack.encode([["exit"], ["exit"]]), "does not hold the 1 of its head"),
+        (b"\x91\xc1", "damaged at byte"),
+    ):
+        stored = zstandard.compress(raw)
+        head = BLOCK_HEAD.pack(BLOCK_TAG, 0, 0, 1, len(raw), len(stored), raw_digest(raw))
+        with pytest.raises(InputError, match=told):
+            Workload.from_bytes(header() + head + stored)
+
+
+def test_the_file_may_go_once_it_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "w.hzw"
+    write_small(path)
+    workload = Workload.open(path)
+    path.unlink()
+    assert read_all(workload, 0) == SMALL
+    files = Path("/proc/self/fd").glob("*")
+    assert not any(str(path) in str(file.readlink()) for file in files if file.is_symlink())
 
 
 def test_many_threads_share_the_bound_on_decoded_blocks(

@@ -29,7 +29,7 @@ def test_a_live_run_that_broke_a_promise_still_does(path: Path) -> None:
     with TraceReader(path) as reader:
         assert reader.header.live
         checker = Checker(rebuild(reader.header, str(path)))
-        replay(reader, observers=(checker,), attach=checker.attach)
-        checker.finish(checker.machines, complete=True)
+        replay(reader, observers=(checker,))
+        checker.finish(complete=True)
     (name,) = reader.header.scenario["run"]["hazards"]
     assert {v.property for v in checker.violations} & breaks(name)
