@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from actors.facts import BackgroundZeroed, CallEnded, Fact, Segv, Touched
+from actors.facts import BackgroundZeroed, CallEnded, Segv, Touched
 from actors.hardware.memory import Memory
 from actors.hardware.swap import Swap
 from actors.machine import Machine
@@ -15,7 +15,8 @@ from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.policy.promises import Property
 
-_GETS_ON: frozenset[type] = frozenset({Touched, CallEnded, Segv, BackgroundZeroed})
+#: facts that say that a thread got on, or that a page was zeroed
+GETS_ON: frozenset[type] = frozenset({Touched, CallEnded, Segv, BackgroundZeroed})
 #: deliveries without anything done: far beyond what the largest operation takes
 LIVELOCK = 1_000_000
 
@@ -119,23 +120,7 @@ def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Repo
             reports.add(Property.PROGRESS, f"nothing is in flight, but {name}: {what}", 0, -1, ())
 
 
-class Livelock:
-    """Counts the deliveries since a thread got on, or a page was zeroed."""
-
-    __slots__ = ("deliveries",)
-
-    def __init__(self, deliveries: int = 0) -> None:
-        """Start from a count."""
-        self.deliveries = deliveries
-
-    def noted(self, fact: Fact) -> None:
-        """Start anew if the fact is that something got on."""
-        if fact.__class__ in _GETS_ON:
-            self.deliveries = 0
-
-    def delivered(self, reports: Reports) -> None:
-        """Count a delivery; every operation ends within a bound."""
-        self.deliveries += 1
-        if self.deliveries == LIVELOCK:
-            text = f"no thread has got on in {LIVELOCK:,} deliveries"
-            reports.add(Property.PROGRESS, text, 0, -1, ())
+def report_livelock(reports: Reports) -> None:
+    """Report that nobody gets on: every operation ends within a bound."""
+    text = f"no thread has got on in {LIVELOCK:,} deliveries"
+    reports.add(Property.PROGRESS, text, 0, -1, ())

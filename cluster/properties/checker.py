@@ -1,350 +1,181 @@
-"""The checker: an observer that routes each delivery to the properties it concerns.
+"""The checker: an observer that routes what each delivery says to those who judge it.
 
 It sees what every message says and when, in any order that respects happens-before; its verdicts do
 not depend on which. It reads a machine's state only right after that machine's own delivery.
 """
 
-from collections.abc import Callable
-from typing import ClassVar, Self
+from collections.abc import Hashable, Iterable
 
-from actors.facts import (
-    CoresCaughtUp,
-    EntriesGone,
-    Fact,
-    Flushed,
-    Granted,
-    HoleSettled,
-    PagePinned,
-    Touched,
-    TransferEnded,
-)
-from actors.machine import Effect, Machine, Note, Send, Timer
+from actors.facts import Fact
+from actors.machine import Effect, Machine, Note, Send
 from actors.message import Message
-from actors.messages import (
-    Call,
-    ChunkCopied,
-    ChunkData,
-    CopyChunk,
-    DmaLoad,
-    DmaStore,
-    FillFrame,
-    Frame,
-    Free,
-    Invalidated,
-    Load,
-    Loaded,
-    PageOut,
-    Return,
-    Sleep,
-    StartTransfer,
-    Store,
-    Switched,
-    Taken,
-    Translation,
-    ZeroChunk,
-)
-from actors.operation import OpState
+from actors.vm.machine import Vm
 from cluster.properties import account
-from cluster.properties.checker_state import CheckerState
-from cluster.properties.clocks import At, Clock
-from cluster.properties.frames import ORDERS
-from cluster.properties.swap_contents import SwapContents
-from kernel import pte as pte_bits
-from kernel.stamp import stamp
-from kernel.units import ASID_SHIFT
+from cluster.properties.checkable import require_checkable
+from cluster.properties.clock import Clock
+from cluster.properties.judges import deliveries, facts, sends
+from cluster.properties.known.given import given_by
+from cluster.properties.known.known import EVERY_PART, Known, nothing_known
+from cluster.properties.reports import Reports
+from cluster.properties.violation import Violation
+from cluster.scenario.setup import Setup
 
 #: timed runs recount the resident sets once in so many deliveries to a vm
 _RECOUNT_EVERY = 1 << 14
-#: of what there are judges for, what has nothing to do with contents
-_ONLY_TRANSLATIONS = frozenset({Switched, Flushed, EntriesGone})
+#: once in so many deliveries, what has doubled since is searched for what can be forgotten
+_FORGET_EVERY = 1 << 14
+_RECEIVED = {kind: judge for kind, (judge, _) in deliveries.JUDGES.items()}
+_SENT = {kind: judge for kind, (judge, _) in sends.JUDGES.items()}
+_STATED = {kind: judge for kind, (judge, _) in facts.JUDGES.items()}
+#: parts of what is known that are changed by a message received, by one sent, by a fact
+_BY_RECEIVED = {kind: changes for kind, (_, changes) in deliveries.JUDGES.items()}
+_BY_SENT = {kind: changes for kind, (_, changes) in sends.JUDGES.items()}
+_BY_STATED = {kind: changes for kind, (_, changes) in facts.JUDGES.items()}
 
 
-class Checker(CheckerState):
+class Checker:
     """Judges one run; `violations` are broken promises, `broken_unpromised` the rest, counted."""
+
+    __slots__ = ("_idle", "_kept", "_vm_deliveries", "known", "setup")
+
+    def __init__(self, setup: Setup, known: Known | None = None) -> None:
+        """Watch a run of `setup`, from its start or from where this much is known.
+
+        The host names the machines as they start.
+
+        Raises:
+            InputError: the machine has too many cores to be watched.
+        """
+        self.setup = setup
+        if known is None:
+            require_checkable(setup)
+            known = nothing_known(given_by(setup))
+        self.known = known
+        #: deliveries since a thread got on, or a page was zeroed
+        self._idle = 0
+        self._vm_deliveries = 0
+        #: how much was left when last something was forgotten
+        self._kept = 0
+
+    @property
+    def reports(self) -> Reports:
+        """Return what was found, whether promised or not."""
+        return self.known.reports
+
+    @property
+    def violations(self) -> list[Violation]:
+        """List the broken promises, in the order found; at most 20 a property."""
+        return [v for v in self.reports.found if v.promised]
+
+    @property
+    def broken_unpromised(self) -> dict[str, int]:
+        """Count what was broken without being promised."""
+        promised = self.reports.promised
+        return {p: n for p, n in sorted(self.reports.counts.items()) if p not in promised}
+
+    # What hosts tell an observer.
 
     def noted(self, when: int, actor: int, fact: Fact) -> None:
         """Do nothing: facts are taken from the effects of the delivery that states them."""
 
     def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
         """Get to know a machine, and what it sends before any delivery."""
-        self.machines.append(machine)
-        self._answered(actor, effects, self.clocks.zero)
+        known = self.known
+        known.machines.append(machine)
+        self._answered(actor, effects, known.clocks.zero)
 
     def delivered(
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
         """Judge one delivery."""
-        self.reports.delivery += 1
-        self.reports.when = when
-        self.reports.actor = dst
-        clock, sent = self.clocks.receive(dst, src, seq)
-        judge = self._JUDGES.get(message.__class__)
+        known = self.known
+        reports = known.reports
+        reports.delivery += 1
+        reports.when = when
+        reports.actor = dst
+        clock, sent = known.clocks.receive(dst, src, seq)
+        judge = _RECEIVED.get(message.__class__)
         if judge is not None:
-            judge(self, dst, src, message, effects, clock, sent)
-        self._answered(dst, effects, clock)
-        self.livelock.delivered(self.reports)
-        if self.setup.wiring.roles[dst] == "vm":
+            judge(known, dst, src, message, effects, clock, sent)
+        if effects:
+            self._answered(dst, effects, clock)
+        self._idle += 1
+        if self._idle == account.LIVELOCK:
+            account.report_livelock(reports)
+        if known.given.is_vm[dst]:
             self._vm_deliveries += 1
-            if self.setup.settings.fine or self._vm_deliveries % _RECOUNT_EVERY == 0:
-                account.recount(self._vm(dst), self.reports)
+            if known.given.fine or not self._vm_deliveries % _RECOUNT_EVERY:
+                account.recount(known.vm(dst), reports)
+        if not reports.delivery % _FORGET_EVERY:
+            self._forget()
 
     def _answered(self, actor: int, effects: list[Effect], clock: Clock) -> None:
         """Judge what a machine sends and states in an event; time does not matter here."""
-        send = self.clocks.send
+        known = self.known
+        known.clocks.send(actor, effects, clock)
         for effect in effects:
             kind = effect.__class__
             if kind is Send:
-                send(actor, effect.dst, clock)  # type: ignore[union-attr]
-                consequence = self._SENDS.get(effect.message.__class__)  # type: ignore[union-attr]
+                consequence = _SENT.get(effect.message.__class__)  # type: ignore[union-attr]
                 if consequence is not None:
-                    consequence(self, actor, effect, clock)
+                    consequence(known, actor, effect, clock)  # type: ignore[arg-type]
             elif kind is Note:
                 fact = effect.fact  # type: ignore[union-attr]
-                self.livelock.noted(fact)
-                statement = self._FACTS.get(fact.__class__)
+                stated = fact.__class__
+                if stated in account.GETS_ON:
+                    self._idle = 0
+                statement = _STATED.get(stated)
                 if statement is not None:
-                    statement(self, actor, fact, clock)
-            elif kind is Timer:
-                send(actor, actor, clock)
+                    statement(known, actor, fact, clock)
 
-    def copy_for(self, machines: list[Machine], message: Message, effects: list[Effect]) -> Self:
-        """Copy what a delivery changes; the machines are those behind it."""
-        concerned = self._concerned(message, effects)
-        if concerned - _ONLY_TRANSLATIONS:
-            return self.copy(machines)
-        return self.copy_sharing_contents(machines) if concerned else self.copy_sharing(machines)
+    def _forget(self) -> None:
+        """Forget what no verdict can depend on, if that may be half of what is known."""
+        if self.known.size() >= 2 * self._kept:
+            self.known.forget()
+            self._kept = self.known.size()
 
-    def _concerned(self, message: Message, effects: list[Effect]) -> set[type]:
-        """Give the classes, of a delivery's message and effects, that there are judges for."""
-        found: set[type] = {message.__class__} & self._JUDGES.keys()
-        for e in effects:
-            part = e.message if isinstance(e, Send) else e.fact if isinstance(e, Note) else None
-            if part.__class__ in self._SENDS or part.__class__ in self._FACTS:
-                found.add(part.__class__)
-        return found
+    def finish(self, *, complete: bool) -> None:
+        """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
+        machines, reports = self.known.machines, self.known.reports
+        for machine in machines:
+            if isinstance(machine, Vm):
+                reports.actor = machine.me
+                account.recount(machine, reports)
+        if complete:
+            account.every_frame_once(machines, reports)
+            account.every_slot_once(machines, reports)
+            account.nothing_waits(machines, self.known.given.names, reports)
 
-    # Deliveries.
+    # For exploring.
 
-    def _load(
-        self, dst: int, src: int, m: Load, effects: list[Effect], clock: Clock, sent: Clock
-    ) -> None:
-        self.contents.load(dst, src, m, _loaded(effects), sent, clock)
+    def copy(self, machines: list[Machine], changes: int = EVERY_PART) -> "Checker":
+        """Copy the containers, for another continuation of the run with these machines.
 
-    def _store(
-        self, dst: int, src: int, m: Store, _e: list[Effect], clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.store(src, m, At(dst, clock[dst]), clock)
+        changes: a mask of the parts of what is known that the next delivery may change.
+        """
+        twin = Checker(self.setup, self.known.copy(machines, changes))
+        twin._idle = self._idle
+        twin._vm_deliveries = self._vm_deliveries
+        twin._kept = self._kept
+        return twin
 
-    def _dma_store(
-        self, dst: int, _src: int, m: DmaStore, _e: list[Effect], clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.device_stores(m, At(dst, clock[dst]))
+    def copy_for(
+        self, machines: list[Machine], message: Message, effects: list[Effect]
+    ) -> "Checker":
+        """Copy what a delivery changes; the machines are those after it."""
+        changes = _BY_RECEIVED.get(message.__class__, 0)
+        for effect in effects:
+            kind = effect.__class__
+            if kind is Send:
+                changes |= _BY_SENT.get(effect.message.__class__, 0)  # type: ignore[union-attr]
+            elif kind is Note:
+                changes |= _BY_STATED.get(effect.fact.__class__, 0)  # type: ignore[union-attr]
+        return self.copy(machines, changes)
 
-    def _dma_load(
-        self, dst: int, _src: int, m: DmaLoad, effects: list[Effect], clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.device_loads(dst, m, _loaded(effects), clock)
+    def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
+        """Return, canonically, all that a later verdict may depend on.
 
-    def _zero_chunk(
-        self, _dst: int, _src: int, m: ZeroChunk, _e: list[Effect], _clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.zero(m)
-
-    def _fill_frame(
-        self, _dst: int, _src: int, m: FillFrame, _e: list[Effect], _clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.frames.check_work(m.op, m.pfn, "filled from a file")
-
-    def _copy_chunk(
-        self, _dst: int, _src: int, m: CopyChunk, e: list[Effect], _clock: Clock, _sent: Clock
-    ) -> None:
-        answer = e[0]
-        assert isinstance(answer, Send)
-        here = isinstance(answer.message, ChunkCopied)
-        self.contents.copy_chunk(m, self.setup.settings.chunks, arrived=here)
-
-    def _chunk_data(
-        self, _dst: int, _src: int, m: ChunkData, _e: list[Effect], _clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.copy_arrived(m.op, m.dst)
-
-    def _swap(
-        self, _dst: int, _src: int, m: Message, e: list[Effect], _clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.swap.delivered(m, e, self.contents.origin)
-
-    def _freed(
-        self, dst: int, _src: int, m: Free, _e: list[Effect], _clock: Clock, _sent: Clock
-    ) -> None:
-        if m.zeroed:
-            account.zero_as_believed(self.machines[dst], m, self.reports)
-        for pfn in m.pfns:
-            self.contents.frames.freed(m.op, pfn)
-
-    def _call(
-        self, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
-    ) -> None:
-        self.reports.called(m)
-        self.contents.effects.called(m, At(dst, clock[dst]), sent)
-
-    def _invalidated(
-        self, dst: int, _src: int, m: Invalidated, effects: list[Effect], clock: Clock, _sent: Clock
-    ) -> None:
-        vm = self._vm(dst)
-        self.contents.effects.protected(m.op, At(dst, clock[dst]))
-        asid = self.translations.removed.get(m.op, (0, ()))[0]
-        if asid in vm.state.spaces:
-            # taken away once more, here or by another operation: the shootdown of that follows
-            again = {
-                vpn
-                for effect in effects
-                if isinstance(effect, Note) and isinstance(effect.fact, EntriesGone)
-                for vpn in effect.fact.vpns
-            }
-            self.translations.completed(m.op, vm, clock, again)
-
-    # What is sent.
-
-    def _translation(self, vm: int, send: Send, clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Translation)
-        asid = self.setup.settings.process_of[m.op]
-        self.translations.filled(asid, send.dst, m, vm, clock)
-        va = asid << ASID_SHIFT | m.vpn
-        self.contents.frames.filled(send.dst, va, pte_bits.pfn_of(m.pte))
-
-    def _switched(self, vm: int, send: Send, clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Switched)
-        if not m.keep:
-            self.translations.must_flush(send.dst, m.asid, At(vm, clock[vm]))
-
-    def _taken(self, vm: int, send: Send, clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Taken)
-        self._ordered(vm, send, clock)
-        if self.watches_background:
-            for _, pfn in m.pages:
-                self.translations.background(m.op, pfn, self._vm(vm), clock)
-
-    def _ordered(self, _vm: int, send: Send, _clock: Clock) -> None:
-        m = send.message
-        self.contents.frames.ordered(m.op, ORDERS[m.__class__](m))
-
-    def _page_out(self, vm: int, send: Send, clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, PageOut)
-        self._ordered(vm, send, clock)
-        account.no_hole_goes_out(self._vm(vm), m, self.reports)
-
-    def _sleep(self, _vm: int, send: Send, _clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Sleep)
-        if m.why == OpState.LOW_MEMORY:
-            self.contents.effects.starts_over(m.op)
-
-    def _free(self, vm: int, send: Send, clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Free)
-        for pfn in m.pfns:
-            self.translations.freed(m.op, pfn, self._vm(vm), clock)
-            self.contents.transfers.freed(m.op, pfn, clock)
-
-    def _frame(self, _memory: int, send: Send, _clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Frame)
-        self.contents.frames.handed_out(m.op, m.pfn)
-
-    def _frame_arrived(
-        self, _dst: int, _src: int, m: Frame, _e: list[Effect], _clock: Clock, _sent: Clock
-    ) -> None:
-        self.contents.frames.arrived(m.pfn)
-
-    def _return(self, vm: int, send: Send, clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, Return)
-        self.contents.transfers.given_back(m.op)
-        self.contents.effects.returned(m.op, m.error, At(vm, clock[vm]))
-
-    def _start_transfer(self, vm: int, send: Send, clock: Clock) -> None:
-        m = send.message
-        assert isinstance(m, StartTransfer)
-        call = self.reports.calls[m.op]
-        self.contents.transfers.begins(m.op, stamp(m.op, call.index, 0))
-        self.contents.effects.returned(m.op, 0, At(vm, clock[vm]))
-
-    # What is stated.
-
-    def _touched(self, core: int, fact: Touched, clock: Clock) -> None:
-        if fact.write:
-            self.contents.execute(core, fact.first, clock)
-
-    def _page_pinned(self, _vm: int, fact: PagePinned, clock: Clock) -> None:
-        self.contents.transfers.pinned(fact.op, fact.asid, fact.vpn, fact.pfn, clock)
-
-    def _transfer_ended(self, device: int, fact: TransferEnded, clock: Clock) -> None:
-        self.contents.transfers.ended(fact.name, At(device, clock[device]))
-
-    def _flushed(self, core: int, fact: Flushed, clock: Clock) -> None:
-        self.translations.flushed(core, fact.asid, fact.vpns, clock)
-
-    def _entries_gone(self, _vm: int, fact: EntriesGone, _clock: Clock) -> None:
-        self.translations.gone(fact.op, fact.asid, fact.vpns)
-
-    def _cores_caught_up(self, vm: int, fact: CoresCaughtUp, clock: Clock) -> None:
-        self.translations.gone(fact.op, fact.asid, fact.vpns)
-        self.translations.completed(fact.op, self._vm(vm), clock, set())
-
-    def _hole_settled(self, vm: int, fact: HoleSettled, clock: Clock) -> None:
-        at = At(vm, clock[vm])
-        self.contents.effects.settled(fact.asid, fact.start, fact.end, at)
-
-    def _granted(self, vm: int, fact: Granted, clock: Clock) -> None:
-        at = At(vm, clock[vm])
-        self.contents.effects.granted(fact.op, fact.asid, fact.start, fact.end, at)
-
-    # Routing.
-
-    _JUDGES: ClassVar[dict[type, Callable[..., None]]] = {
-        Load: _load,
-        Store: _store,
-        DmaStore: _dma_store,
-        DmaLoad: _dma_load,
-        ZeroChunk: _zero_chunk,
-        CopyChunk: _copy_chunk,
-        FillFrame: _fill_frame,
-        ChunkData: _chunk_data,
-        Free: _freed,
-        Call: _call,
-        Invalidated: _invalidated,
-        Frame: _frame_arrived,
-        **dict.fromkeys(SwapContents.JUDGES, _swap),
-    }
-    _SENDS: ClassVar[dict[type, Callable[..., None]]] = {
-        Translation: _translation,
-        Switched: _switched,
-        **dict.fromkeys(ORDERS, _ordered),
-        Taken: _taken,
-        Sleep: _sleep,
-        Free: _free,
-        Frame: _frame,
-        Return: _return,
-        PageOut: _page_out,
-        StartTransfer: _start_transfer,
-    }
-    _FACTS: ClassVar[dict[type, Callable[..., None]]] = {
-        Touched: _touched,
-        Flushed: _flushed,
-        EntriesGone: _entries_gone,
-        HoleSettled: _hole_settled,
-        Granted: _granted,
-        CoresCaughtUp: _cores_caught_up,
-        PagePinned: _page_pinned,
-        TransferEnded: _transfer_ended,
-    }
-
-
-def _loaded(effects: list[Effect]) -> tuple[int, ...]:
-    answer = effects[0]
-    assert isinstance(answer, Send) and isinstance(answer.message, Loaded)  # noqa: PT018
-    return answer.message.stamps
+        in_flight: (src, dst, seq) of all messages in flight, in an order that the caller's own
+            state decides.
+        """
+        return self.known.freeze(in_flight)

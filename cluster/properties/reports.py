@@ -1,6 +1,7 @@
 """Where properties report; knows what is promised, and where the run is."""
 
 from collections.abc import Callable
+from typing import Self
 
 from actors.messages import Call
 from actors.operation import OpKind
@@ -14,6 +15,10 @@ _KEPT_PER_PROPERTY = 20
 
 class Reports:
     """Findings so far; `delivery`, `actor` and `when` say where the run is."""
+
+    __slots__ = (
+        "actor", "calls", "counts", "delivery", "found", "lane_name", "promised", "when",
+    )  # fmt: skip
 
     def __init__(self, promised: frozenset[Property], lane_name: Callable[[int], str]) -> None:
         """Start with no finding; `lane_name` names threads and kernel threads."""
@@ -52,7 +57,7 @@ class Reports:
 
     def called(self, m: Call) -> None:
         """Take down the latest system call of a lane."""
-        self.calls = {**self.calls, m.op: m}
+        self.calls[m.op] = m
 
     def _operation(self, lane: int) -> str:
         name, call = self.lane_name(lane), self.calls.get(lane)
@@ -62,8 +67,10 @@ class Reports:
         start, end = page_span(call.va, call.length)
         return f"{name} ({kind} {start:#x}-{end:#x}, instruction {call.index})"
 
-    def copy(self) -> "Reports":
-        """Copy what was found so far; containers are replaced, never changed."""
-        twin = object.__new__(Reports)
-        twin.__dict__.update(self.__dict__)
+    def copy(self) -> Self:
+        """Copy what was found so far; what is found is replaced, never changed."""
+        twin = type(self)(self.promised, self.lane_name)
+        twin.delivery, twin.actor, twin.when = self.delivery, self.actor, self.when
+        twin.calls = self.calls.copy()
+        twin.found, twin.counts = self.found, self.counts
         return twin

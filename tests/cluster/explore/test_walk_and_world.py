@@ -1,5 +1,6 @@
 """Walks and worlds are two hosts of one order: they agree, even where a machine fails."""
 
+from collections.abc import Hashable
 from random import Random
 
 import pytest
@@ -9,7 +10,7 @@ from cluster.explore.strategies.stateful import search
 from cluster.explore.strategy_api import never
 from cluster.explore.walk import PROTOCOL, Walk, Walks, follow
 from cluster.explore.world import World
-from cluster.properties.clocks import Canonical
+from cluster.properties.canonical import Canonical
 from cluster.scenario.setup import Setup
 from tests.cluster.explore.test_explored import SMALL, tiny
 from tests.support.contended_guests import contended_setup
@@ -60,21 +61,21 @@ def test_a_delivery_leaves_what_was_known_before(name: str) -> None:
         before = known(world)
         states += [world.deliver(channel) for channel in world.enabled()]
         assert known(world) == before
-        facts = Canonical(
-            (world.checker.contents.retained(), world.checker.translations.retained())
-        )
-        assert world.checker.freeze(())[0] == facts.facts
+        assert world.checker.freeze(())[0] == Canonical(retained(world)).digest
+
+
+def retained(world: World) -> tuple[Hashable, ...]:
+    return tuple(part.retained() for part in world.checker.known.parts())
 
 
 def known(world: World) -> object:
-    checker = world.checker
+    known = world.checker.known
     return (
-        checker.contents.retained(),
-        checker.translations.retained(),
-        tuple(checker.clocks.now),
-        dict(checker.clocks.in_flight),
-        list(checker.reports.found),
-        dict(checker.reports.calls),
+        retained(world),
+        tuple(known.clocks.now),
+        dict(known.clocks.in_flight),
+        list(known.reports.found),
+        dict(known.reports.calls),
         [machine.freeze() for machine in world.machines],
     )
 

@@ -5,18 +5,25 @@ with layers of their own. What was stored while the fork was under way may be in
 """
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import NamedTuple
+from typing import Self
 
-from cluster.properties.clocks import At, Clock
-from cluster.properties.history import History
+import msgspec
+
+from cluster.properties.canonical import Part
+from cluster.properties.clock import At, Clock
+from cluster.properties.known.page_ranges import PageRanges
+from cluster.properties.known.shown import SHARED
+from kernel.units import CELL_SHIFT
 
 #: the stamp of contents that no store made: zero, or what a file holds
 INITIAL = 1 << 62
 #: earlier stores that are remembered where the latest may not count
 _BEFORE_MAX = 8
+_LOW_SHIFT = 48
+_LOW = (1 << _LOW_SHIFT) - 1
 
 
-class Stored(NamedTuple):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """A store to a granule, or (INITIAL) its loss that was accepted."""
 
     stamp: int
@@ -26,7 +33,7 @@ class Stored(NamedTuple):
     before: "Stored | None" = None
 
 
-class Layer(NamedTuple):
+class Layer(msgspec.Struct, frozen=True, gc=False):
     """Stores up to a fork; `called` (clock of that fork's call) if they were inherited by it."""
 
     stores: dict[int, Stored]
@@ -34,9 +41,9 @@ class Layer(NamedTuple):
 
 
 class Line:
-    """Latest stores of one line, and what system calls did to its pages."""
+    """Latest stores of one line."""
 
-    __slots__ = ("ancestors", "history", "layers", "maybe", "own")
+    __slots__ = ("ancestors", "layers", "maybe", "own")
 
     def __init__(self, ancestors: frozenset[int]) -> None:
         """Make an empty line; `ancestors` are the lines that it may show stores of, itself too."""
@@ -46,14 +53,14 @@ class Line:
         self.layers: tuple[Layer, ...] = ()
         #: stores of the parent while the fork was under way
         self.maybe: dict[int, tuple[Stored, ...]] = {}
-        self.history = History()
 
     def put(self, key: int, stored: Stored, *, keeps: bool) -> None:
         """Note the latest store; `keeps` if it may be that it does not count."""
         if keeps:
             before = self._latest(key)
             if before is not None:
-                stored = stored._replace(before=_shortened(before, _BEFORE_MAX))
+                before = _shortened(before, _BEFORE_MAX)
+                stored = Stored(stored.stamp, stored.issued, stored.performed, before)
         self.own[key] = stored
 
     def _latest(self, key: int) -> Stored | None:
@@ -94,7 +101,7 @@ class Line:
         yield None
 
     def fork(self, child: int, called: Clock) -> "Line":
-        """Give the line of a child."""
+        """Return the line of a child that is forked off by a call, given the call's clock."""
         if self.own:
             self.layers = _compact((Layer(self.own, None), *self.layers))
             self.own = {}
@@ -104,21 +111,22 @@ class Line:
             for layer in self.layers
         )
         twin.maybe = self.maybe.copy()
-        twin.history = self.history.copy()
         return twin
+
+    def size(self) -> int:
+        """Count the stores."""
+        return len(self.own) + len(self.maybe) + sum(len(one.stores) for one in self.layers)
 
     def copy(self) -> "Line":
         """Copy the containers; layers do not change."""
-        twin = object.__new__(Line)
-        twin.ancestors = self.ancestors
+        twin = Line(self.ancestors)
         twin.own = self.own.copy()
         twin.layers = self.layers
         twin.maybe = self.maybe.copy()
-        twin.history = self.history.copy()
         return twin
 
     def retained(self) -> Hashable:
-        """Give what a later verdict may depend on."""
+        """Return what a later verdict may depend on."""
         return (
             tuple(sorted(self.ancestors)),
             _rows(self.own),
@@ -126,8 +134,47 @@ class Line:
             tuple(
                 (*_split(key), *map(_plain, stores)) for key, stores in sorted(self.maybe.items())
             ),
-            self.history.retained(),
         )
+
+
+class Lines(Part):
+    """All lines: one for each address space, and the shared one."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, processes: int) -> None:
+        """Begin with nothing stored."""
+        super().__init__()
+        self.of = {number: Line(frozenset({number})) for number in (*range(processes), SHARED)}
+
+    def forget(self, shown: dict[int, PageRanges]) -> None:
+        """Forget stores to all pages but these, by line.
+
+        A layer, which several lines may have, keeps what any of them shows.
+        """
+        left: dict[int, dict[int, Stored]] = {}
+        for number, line in self.of.items():
+            mine = shown[number]
+            line.own = {k: one for k, one in line.own.items() if k >> CELL_SHIFT in mine}
+            line.maybe = {k: some for k, some in line.maybe.items() if k >> CELL_SHIFT in mine}
+            for layer in line.layers:
+                found = left.setdefault(id(layer.stores), {})
+                for key, one in layer.stores.items():
+                    if key >> CELL_SHIFT in mine:
+                        found[key] = one
+        for line in self.of.values():
+            kept = (Layer(left[id(one.stores)], one.called) for one in line.layers)
+            line.layers = tuple(one for one in kept if one.stores)
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = type(self)(0)
+        twin.of = {number: line.copy() for number, line in self.of.items()}
+        return twin
+
+    def retained(self) -> Hashable:
+        """Return what a later verdict may depend on."""
+        return tuple(line.retained() for _, line in sorted(self.of.items()))
 
 
 def _shortened(stored: Stored, most: int) -> Stored | None:
@@ -135,7 +182,9 @@ def _shortened(stored: Stored, most: int) -> Stored | None:
         return None
     if stored.before is None:
         return stored
-    return stored._replace(before=_shortened(stored.before, most - 1))
+    return Stored(
+        stored.stamp, stored.issued, stored.performed, _shortened(stored.before, most - 1)
+    )
 
 
 def _compact(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
@@ -149,7 +198,7 @@ def _compact(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
 
 
 def _split(key: int) -> tuple[int, int]:
-    return key >> 48, key & (1 << 48) - 1
+    return key >> _LOW_SHIFT, key & _LOW
 
 
 def _plain(stored: Stored) -> Hashable:

@@ -5,15 +5,16 @@ stores count as issued when the page was pinned: a call that came later may undo
 """
 
 from collections.abc import Hashable, Iterable
-from typing import NamedTuple
+from typing import Self
 
-from cluster.properties.clocks import At, Clock
-from cluster.properties.frames import Frames
-from cluster.properties.reports import Reports
-from kernel.policy.promises import Property
+import msgspec
+
+from cluster.properties.canonical import Part
+from cluster.properties.clock import At, Clock
+from cluster.properties.known.frames import Frames
 
 
-class Pinned(NamedTuple):
+class Pinned(msgspec.Struct, frozen=True, gc=False):
     """A frame that was pinned: as which page, in which life, and when."""
 
     asid: int
@@ -23,12 +24,14 @@ class Pinned(NamedTuple):
     at: Clock
 
 
-class Transfers:
+class Transfers(Part):
     """Pins of transfers that are not over, and when frames were used last."""
 
-    def __init__(self, reports: Reports, frames: Frames) -> None:
-        """Start with none."""
-        self.reports = reports
+    __slots__ = ("ends", "frames", "pages", "pinning")
+
+    def __init__(self, frames: Frames) -> None:
+        """Begin with none."""
+        super().__init__()
         self.frames = frames
         #: by lane: what a call that goes on has pinned
         self.pinning: dict[int, tuple[Pinned, ...]] = {}
@@ -40,56 +43,52 @@ class Transfers:
     # The vm.
 
     def pinned(self, lane: int, asid: int, vpn: int, pfn: int, clock: Clock) -> None:
-        """A vm has pinned a page."""
+        """Note that a vm has pinned a page."""
         one = Pinned(asid, vpn, pfn, self.frames.known.get(pfn, 0), clock)
         self.pinning[lane] = (*self.pinning.get(lane, ()), one)
 
     def given_back(self, lane: int) -> None:
-        """A call has ended; if it was to begin a transfer, it failed."""
+        """Note that a call has ended; if it was to begin a transfer, it failed."""
         self.pinning.pop(lane, None)
 
     def begins(self, lane: int, name: int) -> None:
-        """All pages are pinned; the device will hear of it."""
+        """Note that all pages are pinned; the device will hear of it."""
         self.pages[name] = {one.pfn: one for one in self.pinning.pop(lane)}
 
-    def freed(self, op: int, pfn: int, clock: Clock) -> None:
-        """A vm frees a frame."""
-        in_use = any(pfn in pages for pages in self.pages.values())
+    def freed(self, pfn: int, clock: Clock) -> bool:
+        """Note that a vm frees a frame; say whether no device uses it any more."""
         ends = self.ends.pop(pfn, {})
-        if in_use or not all(clock.knows(end) for end in ends.values()):
-            text = f"frame {pfn:#x} is freed while a device may use it"
-            self.reports.add(Property.TRANSLATION, text, 0, -1, (op,))
+        in_use = any(pfn in pages for pages in self.pages.values())
+        return not in_use and all(clock.knows(end) for end in ends.values())
 
     # The device, and memory for it.
 
     def ended(self, name: int, at: At) -> None:
-        """A device knows that memory has performed all of a transfer."""
+        """Note that a device knows that memory has performed all of a transfer."""
         for pfn in self.pages.pop(name):
             self.ends.setdefault(pfn, {})[at.actor] = at
 
-    def page(self, op: int, name: int, pfn: int, what: str) -> Pinned | None:
-        """Give what a frame was pinned as; None, and a report, if it is not that any more."""
+    def page(self, name: int, pfn: int) -> Pinned | None:
+        """Return what a frame was pinned as, or None if it is not that any more."""
         one = self.pages[name][pfn]
-        if self.frames.is_of(pfn, one.life):
-            return one
-        text = f"frame {pfn:#x} was {what} by a device, but it {self.frames.what_is(pfn)}"
-        self.reports.add(Property.ISOLATE, text, 0, -1, (op,))
-        return None
+        return one if self.frames.is_of(pfn, one.life) else None
 
     # For exploring.
 
-    def copy(self, reports: Reports, frames: Frames) -> "Transfers":
+    def copy(self) -> Self:
         """Copy the containers."""
-        twin = object.__new__(Transfers)
-        twin.reports = reports
-        twin.frames = frames
+        return self.copy_with(self.frames)
+
+    def copy_with(self, frames: Frames) -> Self:
+        """Copy the containers, beside these frames."""
+        twin = type(self)(frames)
         twin.pinning = self.pinning.copy()
         twin.pages = self.pages.copy()
         twin.ends = {pfn: ends.copy() for pfn, ends in self.ends.items()}
         return twin
 
     def retained(self) -> Hashable:
-        """Give what a later verdict may depend on: a life that is over never comes again."""
+        """Return what a later verdict may depend on: a life that is over never comes again."""
         return (
             tuple((lane, self._rows(pages)) for lane, pages in sorted(self.pinning.items())),
             tuple((name, self._rows(pages.values())) for name, pages in sorted(self.pages.items())),

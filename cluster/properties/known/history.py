@@ -1,22 +1,26 @@
 """What the system calls did to each page: windows in which contents may go, ZEROs, fatal holes.
 
-Kept by range of the pages of mappings (`Shown.page`), never by page. A page keeps the latest few of
-each: whatever an older window would excuse, a younger one that is not over for the store excuses
-too.
+Kept by range of the pages of mappings (`Shown.page`), never by page. Of each kind a page keeps the
+latest few: where an older window would excuse a loss, so does a younger one that is not over for
+the store.
 """
 
 from collections.abc import Callable, Hashable
+from typing import Self
 
 import msgspec
 
-from cluster.properties.clocks import At, Clock
+from cluster.properties.canonical import Part
+from cluster.properties.clock import At, Clock
+from cluster.properties.known.page_ranges import PageRanges
+from cluster.properties.known.shown import SHARED, split
 from kernel.intervals import IntervalMap
 
 _KEEP = 4
 
 
-class Discard(msgspec.Struct, frozen=True):
-    """From the call on, until `end` is known to a store, the page's contents may become zero."""
+class Discard(msgspec.Struct, frozen=True, gc=False):
+    """A window: from the call on the page may become zero, but no store that knows of `end`."""
 
     op: int
     call: At
@@ -27,7 +31,7 @@ class Discard(msgspec.Struct, frozen=True):
     returned: bool = False
 
 
-class Zeroed(msgspec.Struct, frozen=True):
+class Zeroed(msgspec.Struct, frozen=True, gc=False):
     """One call that zeroes a page: when it was called (clock of the caller), granted, returned.
 
     MADV_DONTNEED that discards has no grant: it zeroes when it returns.
@@ -39,14 +43,14 @@ class Zeroed(msgspec.Struct, frozen=True):
     returned: At | None
 
 
-class FatalHole(msgspec.Struct, frozen=True):
-    """From `settled` on, until `reopened` was called, an access must be fatal."""
+class FatalHole(msgspec.Struct, frozen=True, gc=False):
+    """A hole in which accesses must be fatal: from `settled` on, until `reopened`."""
 
     settled: At
     reopened: At | None
 
 
-class PageHistory(msgspec.Struct, frozen=True):
+class PageHistory(msgspec.Struct, frozen=True, gc=False):
     """What is remembered of a range of pages."""
 
     discards: tuple[Discard, ...] = ()
@@ -60,13 +64,15 @@ _EMPTY = PageHistory()
 class History:
     """The histories of the pages of one line."""
 
+    __slots__ = ("pages",)
+
     def __init__(self) -> None:
         """Remember nothing."""
         self.pages: IntervalMap[PageHistory] = IntervalMap()
 
-    def at(self, vpn: int) -> PageHistory:
-        """Give the history of one page."""
-        return self.pages.value(vpn) or _EMPTY
+    def at(self, page: int) -> PageHistory:
+        """Return the history of one page."""
+        return self.pages.value(page) or _EMPTY
 
     def _change(self, start: int, end: int, change: Callable[[PageHistory], PageHistory]) -> None:
         for low, high, old in self.pages.pieces(start, end):
@@ -77,7 +83,7 @@ class History:
             self.pages.assign(low, high, _EMPTY)
 
     def called(self, start: int, end: int, discard: Discard, *, reopens: bool) -> None:
-        """A call that may discard contents arrived; some (ZERO, mmap) end a fatal hole too."""
+        """Note the arrival of a call that may discard contents; ZERO ends a fatal hole, too."""
 
         def change(old: PageHistory) -> PageHistory:
             holes = old.holes
@@ -94,7 +100,7 @@ class History:
         self._change(start, end, change)
 
     def ended(self, start: int, end: int, op: int, at: At) -> None:
-        """The call of lane `op` returned: stores that know that are safe, but in a hole."""
+        """Note the return of lane `op`'s call: stores that know of it are safe, but in a hole."""
 
         def change(old: PageHistory) -> PageHistory:
             discards = tuple(
@@ -108,9 +114,9 @@ class History:
         self._change(start, end, change)
 
     def reopened(self, start: int, end: int, op: int, at: At) -> None:
-        """The range is no hole any more (granted, or mapped anew by `op`): windows are over.
+        """Note that `op` granted the range, or mapped it anew: it is no hole, windows are over.
 
-        Not those of other calls in flight: they may yet do what they were called for.
+        Those of other calls in flight are not: they may yet do what they were called for.
         """
 
         def change(old: PageHistory) -> PageHistory:
@@ -127,27 +133,22 @@ class History:
         self._change(start, end, change)
 
     def granted(self, start: int, end: int, zero: Zeroed) -> None:
-        """ZERO granted the range."""
-        self._fill(start, end)
-        self._change(
-            start,
-            end,
-            lambda old: PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes),
-        )
+        """Note that ZERO granted the range."""
+        self.zeroed(start, end, zero)
         assert zero.grant is not None
         self.reopened(start, end, zero.op, zero.grant)
 
-    def discarded(self, start: int, end: int, zero: Zeroed) -> None:
-        """A call returned that leaves zero behind: it was no hole."""
+    def zeroed(self, start: int, end: int, zero: Zeroed) -> None:
+        """Note a call that leaves zero: ZERO at its grant, another discard at its return."""
+
+        def change(old: PageHistory) -> PageHistory:
+            return PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes)
+
         self._fill(start, end)
-        self._change(
-            start,
-            end,
-            lambda old: PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes),
-        )
+        self._change(start, end, change)
 
     def returned(self, start: int, end: int, op: int, at: At) -> None:
-        """ZERO of lane `op` returned."""
+        """Note that ZERO of lane `op` returned."""
 
         def change(old: PageHistory) -> PageHistory:
             zeros = tuple(
@@ -159,14 +160,21 @@ class History:
         self._change(start, end, change)
 
     def settled(self, start: int, end: int, at: At) -> None:
-        """HOLE's invalidation of the range is complete."""
+        """Note that HOLE's invalidation of the range is complete."""
         hole = FatalHole(at, None)
+
+        def change(old: PageHistory) -> PageHistory:
+            return PageHistory(old.discards, old.zeros, (*old.holes, hole)[-_KEEP:])
+
         self._fill(start, end)
-        self._change(
-            start,
-            end,
-            lambda old: PageHistory(old.discards, old.zeros, (*old.holes, hole)[-_KEEP:]),
-        )
+        self._change(start, end, change)
+
+    def forget(self, shown: PageRanges) -> None:
+        """Forget all pages but these."""
+        old, self.pages = self.pages, IntervalMap()
+        for start, end in shown.all():
+            for low, high, value in old.pieces(start, end):
+                self.pages.assign(low, high, value)
 
     def copy(self) -> "History":
         """Copy the containers."""
@@ -175,11 +183,11 @@ class History:
         return twin
 
     def retained(self) -> Hashable:
-        """Give what a later verdict may depend on."""
+        """Return what a later verdict may depend on."""
         return tuple(
             (
-                *_split(low),
-                *_split(high),
+                *split(low),
+                *split(high),
                 tuple((d.op, d.call, d.end or (), d.hole, d.returned) for d in h.discards),
                 tuple((z.op, z.called, z.grant or (), z.returned or ()) for z in h.zeros),
                 tuple((f.settled, f.reopened or ()) for f in h.holes),
@@ -188,5 +196,28 @@ class History:
         )
 
 
-def _split(page: int) -> tuple[int, int]:
-    return page >> 40, page & (1 << 40) - 1
+class Histories(Part):
+    """The histories of all lines."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, processes: int) -> None:
+        """Remember nothing."""
+        super().__init__()
+        #: by line
+        self.of = {line: History() for line in (*range(processes), SHARED)}
+
+    def forget(self, shown: dict[int, PageRanges]) -> None:
+        """Forget all pages but these, by line."""
+        for line, one in self.of.items():
+            one.forget(shown[line])
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = type(self)(0)
+        twin.of = {line: one.copy() for line, one in self.of.items()}
+        return twin
+
+    def retained(self) -> Hashable:
+        """Return what a later verdict may depend on."""
+        return tuple((line, one.retained()) for line, one in sorted(self.of.items()))

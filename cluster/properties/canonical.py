@@ -1,0 +1,130 @@
+"""Parts of what the checker knows, and their canonical form.
+
+A verdict only ever compares a clock with an event that some part retains. So events are renamed by
+rank among those that are retained: states that differ in nothing else are equal, and a search over
+them closes.
+"""
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Hashable, Iterable
+from hashlib import blake2b
+from typing import Any, Self
+
+import msgspec
+
+from cluster.properties.clock import At, Clock, NarrowClock, WideClock
+
+#: canonical forms that are remembered: many states have the same
+_KNOWN_MOST = 1 << 12
+_CLOCKS = frozenset({NarrowClock, WideClock})
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class Frozen:
+    """What a part retains. Equal ones are one object, so that they are compared only once."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Hashable) -> None:
+        """Hold a value of nested tuples."""
+        self.value = value
+
+
+class Part(ABC):
+    """Some of what the checker knows: copied when a delivery changes it, and shared otherwise."""
+
+    __slots__ = ("frozen",)
+
+    def __init__(self) -> None:
+        """Begin as one that was not frozen."""
+        #: kept until the part is copied: who freezes a part, and changes it, has to copy it first
+        self.frozen: Frozen | None = None
+
+    @abstractmethod
+    def copy(self) -> Self:
+        """Copy the containers."""
+
+    @abstractmethod
+    def retained(self) -> Hashable:
+        """Return what a later verdict may depend on."""
+
+
+class Canonical:
+    """What all parts retain, as a digest; renames clocks as it renamed the events."""
+
+    __slots__ = ("_clocks", "_orders", "digest")
+
+    def __init__(self, retained: tuple[Any, ...]) -> None:
+        """Rename the events in nested tuples."""
+        referred: dict[int, set[int]] = {}
+        _collect(retained, referred)
+        self._orders = sorted((actor, sorted(found)) for actor, found in referred.items())
+        self._clocks: dict[Clock, tuple[int, ...]] = {}
+        renamed = self._renamed(retained, dict(self._orders))
+        self.digest = blake2b(_ENCODER.encode(renamed), digest_size=16).digest()
+
+    def clocks(self, clocks: Iterable[Clock]) -> list[tuple[int, ...]]:
+        """Rename clocks."""
+        known, rename = self._clocks.get, self._clock
+        return [rename(c) if (found := known(c)) is None else found for c in clocks]
+
+    def _clock(self, clock: Clock) -> tuple[int, ...]:
+        found = self._clocks[clock] = clock.ranks(self._orders)
+        return found
+
+    def _renamed(self, value: tuple[Any, ...], of_actor: dict[int, list[int]]) -> tuple[Any, ...]:
+        renamed: list[Any] = []
+        for part in value:
+            kind = part.__class__
+            if kind is tuple:
+                renamed.append(self._renamed(part, of_actor) if part else part)
+            elif kind in _CLOCKS:
+                found = self._clocks.get(part)
+                renamed.append(self._clock(part) if found is None else found)
+            elif kind is At:
+                actor = part.actor
+                renamed.append((actor, bisect_right(of_actor[actor], part.number)))
+            else:
+                renamed.append(part)
+        return tuple(renamed)
+
+
+def _collect(value: tuple[Any, ...], referred: dict[int, set[int]]) -> None:
+    for part in value:
+        kind = part.__class__
+        if kind is tuple:
+            if part:
+                _collect(part, referred)
+        elif kind is At:
+            referred.setdefault(part.actor, set()).add(part.number)
+
+
+class Canonicals:
+    """Parts that were frozen lately, and the canonical forms of all of them together."""
+
+    __slots__ = ("_forms", "_frozen")
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._frozen: dict[Hashable, Frozen] = {}
+        self._forms: dict[tuple[Frozen, ...], Canonical] = {}
+
+    def of(self, parts: Iterable[Part]) -> Canonical:
+        """Find the canonical form of what parts retain, or make it."""
+        every = tuple([self._freeze(p) if p.frozen is None else p.frozen for p in parts])
+        form = self._forms.get(every)
+        if form is None:
+            if len(self._forms) >= _KNOWN_MOST:
+                self._forms.clear()
+                self._frozen.clear()
+            form = self._forms[every] = Canonical(tuple([one.value for one in every]))
+        return form
+
+    def _freeze(self, part: Part) -> Frozen:
+        retained = part.retained()
+        frozen = self._frozen.get(retained)
+        if frozen is None:
+            frozen = self._frozen[retained] = Frozen(retained)
+        part.frozen = frozen
+        return frozen

@@ -1,0 +1,170 @@
+"""Stores and loads where memory performs them, of cores and devices: FATAL, and what loads gave.
+
+Of TRANSLATION and ISOLATE: whether an access may touch the frame that it touches.
+"""
+
+from actors.messages import DmaLoad, DmaStore, Load, Store
+from cluster.properties.clock import At, Clock
+from cluster.properties.judges.loaded import Access, judge
+from cluster.properties.known.cells import granule_of
+from cluster.properties.known.history import PageHistory
+from cluster.properties.known.known import Known
+from cluster.properties.known.lines import Stored
+from cluster.properties.known.transfers import Pinned
+from kernel.policy.promises import Property
+from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT
+
+
+def store(known: Known, core: int, m: Store, at: At, clock: Clock) -> None:
+    """Perform a stretch of stores of a core, in memory's event `at`."""
+    cells, asid, page = known.cells, m.asid, -1
+    origin, may_access = cells.origin, known.frames.may_access
+    issued = cells.perform(core, m.items[0][2])
+    for cell, pfn, version in m.items:
+        vpn = cell >> CELL_SHIFT
+        if not may_access(core, asid << ASID_SHIFT | vpn, pfn):
+            _bad_frame(known, m, vpn, pfn)
+        if vpn != page:
+            page = vpn
+            shown = known.places.at(asid, vpn, issued, cells.uncertain, write=True)
+            if shown is not None:
+                number, key_of_page = shown.line(asid), shown.page(vpn)
+                line, base = known.lines.of[number], key_of_page << CELL_SHIFT
+                history = known.histories.of[number].at(key_of_page)
+                keeps = known.given.forks or may_be_undone(history, issued)
+                _fatal(known, m, vpn, history, issued, clock)
+        if shown is None:
+            origin[granule_of(pfn, cell)] = asid, cell
+            continue
+        key = base | cell & CELL_MASK
+        origin[granule_of(pfn, cell)] = number, key
+        stored = Stored(version, issued, at)
+        line.put(key, stored, keeps=keeps)
+        if known.calls.forks and number == asid:
+            _inherit(known, asid, key, stored)
+
+
+def load(
+    known: Known,
+    core: int,
+    m: Load,
+    stamps: tuple[int, ...],
+    issued: Clock,
+    performed: tuple[At, Clock],
+) -> None:
+    """Perform a stretch of loads of a core, which gave stamps.
+
+    performed: memory's event, and its clock.
+    """
+    asid, page = m.asid, -1
+    at, clock = performed
+    may_access = known.frames.may_access
+    for (cell, pfn), value in zip(m.items, stamps, strict=True):
+        vpn = cell >> CELL_SHIFT
+        if not may_access(core, asid << ASID_SHIFT | vpn, pfn):
+            _bad_frame(known, m, vpn, pfn)
+            continue
+        if vpn != page:
+            page = vpn
+            shown = known.places.at(asid, vpn, issued, known.cells.uncertain, write=False)
+            if shown is not None:
+                number, key_of_page = shown.line(asid), shown.page(vpn)
+                line, base = known.lines.of[number], key_of_page << CELL_SHIFT
+                history = known.histories.of[number].at(key_of_page)
+                _fatal(known, m, vpn, history, issued, clock)
+        if shown is not None:
+            access = Access(
+                m.op, asid, vpn, shown, line, number, base | cell & CELL_MASK,
+                granule_of(pfn, cell), value, issued, at, clock,
+            )  # fmt: skip
+            judge(known, access, history)
+
+
+def may_be_undone(history: PageHistory, issued: Clock) -> bool:
+    """Say whether some discard, known or not, is not over for a store."""
+    return any(d.end is None or not issued.knows(d.end) for d in history.discards)
+
+
+def _bad_frame(known: Known, m: Load | Store, vpn: int, pfn: int) -> None:
+    """Report an access to a frame that its core has no good translation to."""
+    is_load = isinstance(m, Load)
+    what = f"{'loaded from' if is_load else 'stored to'} as page {vpn:#x} of p{m.asid}"
+    text = f"frame {pfn:#x} was {what}, but it {known.frames.what_is(pfn)}"
+    broken = Property.TRANSLATION if is_load else Property.ISOLATE
+    known.reports.add(broken, text, m.asid, vpn, (m.op,))
+
+
+def _fatal(
+    known: Known, m: Load | Store, vpn: int, history: PageHistory, issued: Clock, clock: Clock
+) -> None:
+    for hole in history.holes:
+        if not issued.knows(hole.settled):
+            continue
+        if hole.reopened is None or not clock.knows(hole.reopened):
+            text = f"an access to page {vpn:#x} of a settled hole got data instead of SIGSEGV"
+            known.reports.add(Property.FATAL, text, m.asid, vpn, (m.op,))
+
+
+def _inherit(known: Known, asid: int, key: int, stored: Stored) -> None:
+    """Let what is being forked off have a store to private memory, or not."""
+    for fork in known.calls.forks.values():
+        if fork.may_share(asid, stored):
+            maybe = known.lines.of[fork.child].maybe
+            maybe[key] = (stored, *maybe.get(key, ()))
+
+
+# Devices.
+
+
+def device_stores(known: Known, m: DmaStore, at: At) -> None:
+    """Perform stores of a device: by frame number, for the process whose page was pinned."""
+    for granule, pfn, version in m.items:
+        page = _pinned(known, m, pfn, "stored to")
+        if page is None:
+            continue
+        asid, vpn, issued = page.asid, page.vpn, page.at
+        place = pfn << CELL_SHIFT | granule
+        shown = known.places.at(asid, vpn, issued, known.cells.uncertain, write=False)
+        if shown is None:
+            known.cells.origin[place] = asid, vpn << CELL_SHIFT | granule
+            continue
+        number, key = shown.line(asid), shown.page(vpn) << CELL_SHIFT | granule
+        history = known.histories.of[number].at(shown.page(vpn))
+        known.cells.origin[place] = number, key
+        stored = Stored(version, issued, at)
+        keeps = known.given.forks or may_be_undone(history, issued)
+        known.lines.of[number].put(key, stored, keeps=keeps)
+        if known.calls.forks and number == asid:
+            _inherit(known, asid, key, stored)
+
+
+def device_loads(known: Known, m: DmaLoad, stamps: tuple[int, ...], at: At, clock: Clock) -> None:
+    """Perform loads of a device: they see what the page had that was pinned, and later stores.
+
+    What may have been discarded since is not judged: the device goes on with the old frame.
+    """
+    for (granule, pfn), value in zip(m.items, stamps, strict=True):
+        page = _pinned(known, m, pfn, "loaded from")
+        if page is None:
+            continue
+        asid, vpn, issued = page.asid, page.vpn, page.at
+        shown = known.places.at(asid, vpn, issued, known.cells.uncertain, write=False)
+        if shown is None:
+            continue
+        number, key = shown.line(asid), shown.page(vpn) << CELL_SHIFT | granule
+        history = known.histories.of[number].at(shown.page(vpn))
+        if not may_be_undone(history, issued):
+            access = Access(
+                m.op, asid, vpn, shown, known.lines.of[number], number, key,
+                pfn << CELL_SHIFT | granule, value, issued, at, clock,
+            )  # fmt: skip
+            judge(known, access, history)
+
+
+def _pinned(known: Known, m: DmaStore | DmaLoad, pfn: int, what: str) -> Pinned | None:
+    """Return what a frame was pinned as; None, and a report, if it is not that any more."""
+    page = known.transfers.page(m.name, pfn)
+    if page is None:
+        text = f"frame {pfn:#x} was {what} by a device, but it {known.frames.what_is(pfn)}"
+        known.reports.add(Property.ISOLATE, text, 0, -1, (m.op,))
+    return page

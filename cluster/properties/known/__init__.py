@@ -1,0 +1,1 @@
+"""What the checker knows of a run, in parts that are copied and frozen by themselves."""

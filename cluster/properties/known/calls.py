@@ -1,0 +1,110 @@
+"""System calls in flight, as far as they concern contents."""
+
+from collections.abc import Hashable
+from typing import Self
+
+import msgspec
+
+from actors.messages import Call
+from cluster.properties.canonical import Part
+from cluster.properties.clock import At, Clock
+from cluster.properties.known.lines import Stored
+from cluster.properties.known.shown import split
+
+
+class Forking(msgspec.Struct, frozen=True, gc=False):
+    """A fork under way."""
+
+    parent: int
+    child: int
+    called: Clock
+    #: the vm's event from which on no store of the parent reaches the child
+    protected: At | None
+
+    def may_share(self, asid: int, stored: Stored) -> bool:
+        """Say whether a store to private memory of an address space may reach the child."""
+        return self.parent == asid and (
+            self.protected is None or not stored.issued.knows(self.protected)
+        )
+
+
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """Pages of a line that a call may discard; `zeroes` if it is to leave zero there."""
+
+    line: int
+    low: int
+    high: int
+    zeroes: bool
+
+
+class InFlight(msgspec.Struct, frozen=True, gc=False):
+    """A call in flight: as it was made, the caller's clock, what it may discard."""
+
+    call: Call
+    called: Clock
+    spans: tuple[Span, ...]
+    #: the vm's event in which it arrived
+    at: At
+
+    def with_spans(self, spans: tuple[Span, ...]) -> "InFlight":
+        """Return it with other spans."""
+        return InFlight(self.call, self.called, spans, self.at)
+
+
+class Calls(Part):
+    """Calls by lane, and the forks among them."""
+
+    __slots__ = ("during", "forks", "in_flight")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        #: by lane
+        self.in_flight: dict[int, InFlight] = {}
+        self.forks: dict[int, Forking] = {}
+        #: by lane of a call that changes the map: calls in flight with it that discard there, and
+        #: the events in which they arrived
+        self.during: dict[int, tuple[tuple[Call, At], ...]] = {}
+
+    def children(self, asid: int) -> list[int]:
+        """List the processes that are being forked off another."""
+        return [fork.child for fork in self.forks.values() if fork.parent == asid]
+
+    def protected(self, lane: int, at: At | None) -> None:
+        """Note that a fork has taken from its parent the right to store; None: it gave it back."""
+        fork = self.forks.get(lane)
+        if fork is not None and (fork.protected is None or at is None):
+            self.forks[lane] = Forking(fork.parent, fork.child, fork.called, at)
+
+    # For exploring.
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = type(self)()
+        twin.in_flight = self.in_flight.copy()
+        twin.forks = self.forks.copy()
+        twin.during = self.during.copy()
+        return twin
+
+    def retained(self) -> Hashable:
+        """Return what a later verdict may depend on."""
+        return (
+            tuple(
+                (
+                    lane,
+                    flight.called,
+                    flight.at,
+                    tuple((s.line, *split(s.low), *split(s.high)) for s in flight.spans),
+                )
+                for lane, flight in sorted(self.in_flight.items())
+            ),
+            tuple(
+                (lane, f.parent, f.child, f.called, f.protected or ())
+                for lane, f in sorted(self.forks.items())
+            ),
+            tuple(
+                (lane, tuple((m.op, m.kind, m.va, m.length, at) for m, at in found))
+                for lane, found in sorted(self.during.items())
+                if found
+            ),
+        )

@@ -1,0 +1,118 @@
+"""Where each granule's contents come from, and stores on their way to memory."""
+
+from collections.abc import Hashable
+from typing import Self
+
+from cluster.properties.canonical import Part
+from cluster.properties.clock import At, Clock
+from cluster.properties.known.places import Places
+from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT, CELLS_PER_PAGE, VPN_MASK
+
+#: (line, key) that a stamp was stored for
+Origin = tuple[int, int]
+#: (granule, origin) of those granules of a page, or of a chunk of one, that have an origin
+Origins = tuple[tuple[int, Origin], ...]
+_LOW_SHIFT = 48
+_LOW = (1 << _LOW_SHIFT) - 1
+
+
+class Cells(Part):
+    """Origins by granule of a frame; stores that were executed and not performed; doubts."""
+
+    __slots__ = ("copied", "executed", "origin", "uncertain")
+
+    def __init__(self) -> None:
+        """Begin with memory that nobody has written."""
+        super().__init__()
+        #: by granule (`pfn << CELL_SHIFT | granule`): what was stored there last
+        self.origin: dict[int, Origin] = {}
+        #: by core: stores executed and not performed yet, (first stamp, clock)
+        self.executed: dict[int, tuple[tuple[int, Clock], ...]] = {}
+        #: by lane: origins on their way from one memory to another
+        self.copied: dict[int, Origins] = {}
+        #: pages (`asid << ASID_SHIFT | vpn`) that were stored to while a call was mapping them, and
+        #: the event in which that call arrived: what they hold is not certain
+        self.uncertain: dict[int, At] = {}
+
+    def execute(self, core: int, first: int, clock: Clock) -> None:
+        """Note that a core executed a stretch of stores, whose first stamp is given."""
+        self.executed[core] = (*self.executed.get(core, ()), (first, clock))
+
+    def perform(self, core: int, first: int) -> Clock:
+        """Take the oldest stretch of stores of a core; return the clock of its execution."""
+        (stamp, issued), *younger = self.executed[core]
+        assert stamp == first, "stores are performed in the order executed"
+        self.executed[core] = tuple(younger)
+        return issued
+
+    def page(self, pfn: int) -> Origins:
+        """Return the origins of a frame."""
+        return self.chunk(pfn, 0, CELLS_PER_PAGE)
+
+    def chunk(self, pfn: int, start: int, end: int) -> Origins:
+        """Return the origins of granules [start, end) of a frame."""
+        get, base = self.origin.get, pfn << CELL_SHIFT
+        found = ((granule, get(base | granule)) for granule in range(start, end))
+        return tuple((granule, one) for granule, one in found if one is not None)
+
+    def put(self, pfn: int, origins: Origins) -> None:
+        """Write origins into a frame; those of other granules stay."""
+        for granule, origin in origins:
+            self.origin[pfn << CELL_SHIFT | granule] = origin
+
+    def replace(self, pfn: int, origins: Origins) -> None:
+        """Make these the only origins of a frame."""
+        for granule in range(CELLS_PER_PAGE):
+            self.origin.pop(pfn << CELL_SHIFT | granule, None)
+        self.put(pfn, origins)
+
+    def fork(self, parent: int, child: int) -> None:
+        """A child doubts what its parent doubts."""
+        doubts = [one for one in self.uncertain.items() if one[0] >> ASID_SHIFT == parent]
+        for va, called in doubts:
+            self.uncertain[child << ASID_SHIFT | va & VPN_MASK] = called
+
+    def forget(self, places: Places) -> None:
+        """Forget doubts about what was mapped by other calls than what is mapped now."""
+        changing = {one.called for changes in places.changes.values() for one in changes}
+        kept = {}
+        for va, called in self.uncertain.items():
+            shown = places.maps[va >> ASID_SHIFT].value(va & VPN_MASK)
+            if called in changing or (shown is not None and shown.called == called):
+                kept[va] = called
+        self.uncertain = kept
+
+    # For exploring.
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = type(self)()
+        twin.origin = self.origin.copy()
+        twin.executed = self.executed.copy()
+        twin.copied = self.copied.copy()
+        twin.uncertain = self.uncertain.copy()
+        return twin
+
+    def retained(self) -> Hashable:
+        """Return what a later verdict may depend on."""
+        return (
+            tuple((at, *_row(origin)) for at, origin in sorted(self.origin.items())),
+            tuple((core, stores) for core, stores in sorted(self.executed.items()) if stores),
+            tuple((lane, rows(found)) for lane, found in sorted(self.copied.items())),
+            tuple(sorted(self.uncertain.items())),
+        )
+
+
+def rows(origins: Origins) -> Hashable:
+    """Return origins with no number of more than 64 bits."""
+    return tuple((granule, *_row(origin)) for granule, origin in origins)
+
+
+def _row(origin: Origin) -> tuple[int, int, int]:
+    line, key = origin
+    return line, key >> _LOW_SHIFT, key & _LOW
+
+
+def granule_of(pfn: int, cell: int) -> int:
+    """Return the granule of a frame that a virtual granule lies in."""
+    return pfn << CELL_SHIFT | cell & CELL_MASK

@@ -1,0 +1,67 @@
+"""What is given before a run: nothing of it changes."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from actors.operation import OpKind
+from cluster.scenario.setup import Setup
+from kernel.policy.keys import Invalidate
+from kernel.policy.promises import Property, promises
+
+#: kinds of calls that may discard contents
+_DISCARDS = frozenset(
+    {
+        OpKind.ADVISE_FREE,
+        OpKind.ADVISE_DONTNEED,
+        OpKind.ADVISE_REMOVE,
+        OpKind.HOLE,
+        OpKind.ZERO,
+    }
+)
+
+
+class Given(NamedTuple):
+    """Of the scenario, what verdicts depend on."""
+
+    #: by actor
+    names: tuple[str, ...]
+    is_vm: tuple[bool, ...]
+    #: whether a delivery is one step: then resident sets are recounted after each
+    fine: bool
+    lane_name: Callable[[int], str]
+    promised: frozenset[Property]
+    #: by thread and by address space: its address space, and its vm
+    process_of: tuple[int, ...]
+    vm_of: tuple[int, ...]
+    #: chunks of a page that is copied
+    chunks: int
+    #: kinds of calls that may discard contents
+    discards: frozenset[OpKind]
+    #: whether a guest forks while other threads store
+    forks: bool
+    #: frames that are zero for ever
+    zero_pages: frozenset[int]
+    #: whether a page that is being zeroed in the background may be mapped no more
+    watches_background: bool
+
+
+def given_by(setup: Setup) -> Given:
+    """Return what a scenario gives."""
+    settings = setup.settings
+    processes = len(settings.vm_of)
+    zero_pages = frozenset(settings.zero_page(core) for core in range(settings.cores)) - {-1}
+    kept = {OpKind.ADVISE_DONTNEED} if settings.keeps_dontneed else frozenset[OpKind]()
+    return Given(
+        names=setup.wiring.names,
+        is_vm=tuple(role == "vm" for role in setup.wiring.roles),
+        fine=settings.fine,
+        lane_name=setup.lane_name,
+        promised=promises(settings.policy) | setup.also_promised,
+        process_of=settings.process_of,
+        vm_of=settings.vm_of,
+        chunks=settings.chunks,
+        discards=_DISCARDS - kept,
+        forks=1 < processes < len(settings.process_of),
+        zero_pages=zero_pages,
+        watches_background=settings.policy.invalidate is not Invalidate.NONE,
+    )

@@ -1,0 +1,176 @@
+"""All that the checker knows of a run: machines, clocks, reports, and the parts."""
+
+from collections.abc import Hashable, Iterable
+from typing import NamedTuple
+
+from actors.machine import Machine
+from actors.vm.machine import Vm
+from cluster.properties.canonical import Canonical, Canonicals
+from cluster.properties.clock import Clock
+from cluster.properties.clocks import Clocks
+from cluster.properties.known.calls import Calls
+from cluster.properties.known.cells import Cells
+from cluster.properties.known.frames import Frames
+from cluster.properties.known.given import Given
+from cluster.properties.known.history import Histories
+from cluster.properties.known.lines import Lines
+from cluster.properties.known.places import Places
+from cluster.properties.known.swap_contents import SwapContents
+from cluster.properties.known.transfers import Transfers
+from cluster.properties.known.translations import Translations
+from cluster.properties.reports import Reports
+
+#: the parts, for masks of those that a delivery changes
+CALLS, CELLS, FRAMES, HISTORIES, LINES, PLACES, SWAP, TRANSFERS, TRANSLATIONS = (
+    1 << place for place in range(9)
+)
+EVERY_PART = (1 << 9) - 1
+
+
+class Parts(NamedTuple):
+    """What a later verdict may depend on, besides clocks."""
+
+    calls: Calls
+    cells: Cells
+    frames: Frames
+    histories: Histories
+    lines: Lines
+    places: Places
+    swap: SwapContents
+    transfers: Transfers
+    translations: Translations
+
+
+class Known:
+    """What is known, and what was given before the run."""
+
+    __slots__ = (
+        "_canonical", "_canonicals", "calls", "cells", "clocks", "frames", "given", "histories",
+        "lines", "machines", "places", "reports", "swap", "transfers", "translations",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        given: Given,
+        machines: list[Machine],
+        reports: Reports,
+        clocks: Clocks,
+        canonicals: Canonicals,
+        parts: Parts,
+    ) -> None:
+        """Begin with these; the machines are read, never changed."""
+        self.given = given
+        self.machines = machines
+        self.reports = reports
+        self.clocks = clocks
+        self._take(parts)
+        #: the canonical form of the parts, as long as they stay
+        self._canonical: Canonical | None = None
+        self._canonicals = canonicals
+
+    def _take(self, parts: Parts) -> None:
+        (
+            self.calls, self.cells, self.frames, self.histories, self.lines, self.places,
+            self.swap, self.transfers, self.translations,
+        ) = parts  # fmt: skip
+
+    def parts(self) -> Parts:
+        """Return all parts."""
+        return Parts(
+            self.calls, self.cells, self.frames, self.histories, self.lines, self.places,
+            self.swap, self.transfers, self.translations,
+        )  # fmt: skip
+
+    def vm(self, actor: int) -> Vm:
+        """Return a machine that is a vm."""
+        machine = self.machines[actor]
+        assert isinstance(machine, Vm)
+        return machine
+
+    # For exploring.
+
+    def copy(self, machines: list[Machine], changes: int) -> "Known":
+        """Copy what a delivery changes, for a continuation of the run with these machines.
+
+        changes: a mask of parts; the others are shared.
+        """
+        parts = self._changing(changes) if changes else self.parts()
+        reports, clocks = self.reports.copy(), self.clocks.copy()
+        twin = Known(self.given, machines, reports, clocks, self._canonicals, parts)
+        if not changes:
+            twin._canonical = self._canonical
+        return twin
+
+    def _changing(self, changes: int) -> Parts:
+        """Return the parts, copies of those in a mask."""
+        frames = self.frames.copy() if changes & FRAMES else self.frames
+        return Parts(
+            self.calls.copy() if changes & CALLS else self.calls,
+            self.cells.copy() if changes & CELLS else self.cells,
+            frames,
+            self.histories.copy() if changes & HISTORIES else self.histories,
+            self.lines.copy() if changes & LINES else self.lines,
+            self.places.copy() if changes & PLACES else self.places,
+            self.swap.copy() if changes & SWAP else self.swap,
+            # what is retained of transfers depends on the lives of frames
+            self.transfers.copy_with(frames) if changes & (TRANSFERS | FRAMES) else self.transfers,
+            self.translations.copy() if changes & TRANSLATIONS else self.translations,
+        )
+
+    def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
+        """Return, canonically, all that a later verdict may depend on.
+
+        in_flight: (src, dst, seq) of all messages in flight, in an order that the caller's own
+            state decides.
+        """
+        known = self._canonical
+        if known is None:
+            known = self._canonical = self._canonicals.of(self.parts())
+        clocks = known.clocks(self.clocks.retained(in_flight))
+        return known.digest, clocks, tuple(sorted(self.reports.counts))
+
+    # For long runs.
+
+    def size(self) -> int:
+        """Count what may have to be forgotten."""
+        return (
+            len(self.cells.uncertain)
+            + len(self.frames.fills)
+            + sum(len(one.pages) for one in self.histories.of.values())
+            + sum(line.size() for line in self.lines.of.values())
+            + sum(map(len, self.translations.fills.values()))
+        )
+
+    def forget(self) -> None:
+        """Forget what no verdict can depend on any more."""
+        # others may share the parts, at other clocks
+        parts = self._changing(FRAMES | TRANSLATIONS | HISTORIES | LINES | CELLS)
+        parts.frames.forget()
+        parts.translations.forget(self._clock_of)
+        shown = self.places.pages()
+        parts.histories.forget(shown)
+        parts.lines.forget(shown)
+        parts.cells.forget(self.places)
+        self._take(parts)
+
+    def _clock_of(self, asid: int) -> Clock:
+        return self.clocks.now[self.given.vm_of[asid]]
+
+
+def nothing_known(given: Given) -> Known:
+    """Return what is known before a run."""
+    frames = Frames(given.zero_pages)
+    processes = len(given.vm_of)
+    parts = Parts(
+        Calls(),
+        Cells(),
+        frames,
+        Histories(processes),
+        Lines(processes),
+        Places(processes),
+        SwapContents(),
+        Transfers(frames),
+        Translations(),
+    )
+    reports = Reports(given.promised, given.lane_name)
+    return Known(given, [], reports, Clocks(len(given.names)), Canonicals(), parts)
