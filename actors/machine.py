@@ -76,7 +76,7 @@ class Machine(ABC):
         return handler(self, src, message)
 
     def start(self) -> list[Effect]:
-        """Give the effects with which the run begins."""
+        """Return the effects with which the run begins."""
         return []
 
     @abstractmethod
@@ -85,7 +85,7 @@ class Machine(ABC):
 
     @abstractmethod
     def freeze(self) -> Hashable:
-        """Give the canonical, hashable state; equal states behave equally."""
+        """Return the canonical, hashable state; equal states behave equally."""
 
     def waiting(self) -> list[str]:
         """Name what the machine still waits for; a quiescent run has nothing here."""

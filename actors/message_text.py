@@ -19,7 +19,7 @@ Name = Callable[[int], str]
 
 
 def message_classes() -> tuple[type[Message], ...]:
-    """Give every message class, in the order of their tags."""
+    """Return every message class, in the order of their tags."""
     found = Message.__subclasses__()
     return tuple(sorted(found, key=lambda c: c.__struct_config__.tag))  # type: ignore[arg-type,return-value]
 

@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mapped_advice(self) -> AdviceKind | None:
-        """Give what releases and reuses become; None re-issues the recorded calls."""
+        """Return what releases and reuses become; None re-issues the recorded calls."""
         return None if self.recorded_calls else self.policy.advice
 
     @property
@@ -85,11 +85,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def chunks(self) -> int:
-        """Give the chunks in which a frame is zeroed."""
+        """Return the chunks in which a frame is zeroed."""
         return 2 if self.fine else 1
 
     def domain_of(self, initiator: int) -> int:
-        """Give the NUMA domain that a core or a kernel thread is in."""
+        """Return the NUMA domain that a core or a kernel thread is in."""
         domains = len(self.memories)
         if initiator < self.cores:
             return initiator * domains // self.cores
@@ -98,19 +98,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.zeroers.index(initiator) * domains // len(self.zeroers)
 
     def ipi_send_ns(self, initiator: int, core: int) -> int:
-        """Give what it costs to interrupt a core, by whether it is in the same socket."""
+        """Return what it costs to interrupt a core, by whether it is in the same socket."""
         domains = len(self.memories)
         here, there = (self.domain_of(one) * self.sockets // domains for one in (initiator, core))
         farther = self.costs.ipi_send_other_socket_ns if here != there else 0
         return self.costs.ipi_send_ns + farther
 
     def zeroer_of(self, pfn: int) -> int:
-        """Give the zeroing thread that serves a frame: one of its domain."""
+        """Return the zeroing thread that serves a frame: one of its domain."""
         each = len(self.zeroers) // len(self.memories)
         return self.zeroers[(pfn >> DOMAIN_SHIFT) * each + pfn % each]
 
     def memory_of(self, pfn: int) -> int:
-        """Give the memory that holds a frame."""
+        """Return the memory that holds a frame."""
         return self.memories[pfn >> DOMAIN_SHIFT]
 
     @property
@@ -120,7 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return policy.read_fill is ReadFill.ZERO_PAGE or policy.reclaim is Reclaim.ZERO_PAGE
 
     def zero_page(self, core: int) -> int:
-        """Give the frame near a core that is zero for ever: the one behind the last of its domain.
+        """Return the frame near a core that is zero for ever: the one after the last of its domain.
 
         -1 where the policy has none.
         """

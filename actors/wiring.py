@@ -36,7 +36,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     devices: int = 0
 
     def domain_of(self, core: int) -> int:
-        """Give the domain that a core is in."""
+        """Return the domain that a core is in."""
         return core * self.domains // self.cores
 
 

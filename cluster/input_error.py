@@ -1,4 +1,4 @@
-"""What the user handed in can not be used: a file, an option or a scenario."""
+"""What the user handed in cannot be used: a file, an option or a scenario."""
 
 
 class InputError(Exception):

@@ -176,7 +176,7 @@ _CALLS: dict[type, Callable[..., tuple[SystemCall, ...]]] = {
 def calls(
     instruction: Instruction, advice: AdviceKind | None, *, checks: bool = False
 ) -> tuple[SystemCall, ...]:
-    """Give the system calls of an instruction; `advice` None re-issues the recorded ones.
+    """Return the system calls of an instruction; `advice` None re-issues the recorded ones.
 
     checks: the allocator takes access away itself, too, between release and reuse.
     """

@@ -78,7 +78,7 @@ class Script(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> bytes:
-        """Give the digest of the whole program."""
+        """Return the digest of the whole program."""
         data = msgspec.msgpack.encode((self.threads, self.programs))
         return blake2b(data, digest_size=16).digest()
 
@@ -95,7 +95,7 @@ class Script(msgspec.Struct, frozen=True):
         return families(processes, related)
 
     def at(self, thread: int, index: int) -> Instruction | None:
-        """Give one instruction, or None behind the end."""
+        """Return one instruction, or None past the end."""
         program = self.programs[thread]
         return program[index] if index < len(program) else None
 

@@ -58,7 +58,7 @@ class Device(Machine):
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return tuple(self.queue), self.moved, self.moving, self.pinned, self.unpinning
 
     def waiting(self) -> list[str]:

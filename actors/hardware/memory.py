@@ -90,7 +90,7 @@ class Memory(Machine):
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return (
             tuple(
                 (pfn, c.bases, tuple(sorted(c.cells.items())))
@@ -197,7 +197,7 @@ class Memory(Machine):
         return out
 
     def _take_frame(self) -> tuple[int, bool]:
-        """Give a frame, and whether it is known to be zero."""
+        """Take a frame off the lists; say whether it is known to be zero."""
         if self.freed_zeroed:
             return self.freed_zeroed.popleft(), True
         if self.fresh < self.settings.frames:
@@ -230,7 +230,7 @@ class Memory(Machine):
         return Pressure(KERNEL_LANE + self.me, short, len(self.waiters), free)
 
     def _pass_ended(self, src: int, m: PassEnded) -> list[Effect]:
-        """Say how short frames are now; the page daemon sleeps if it can not or need not help."""
+        """Say how short frames are now; the page daemon sleeps if it cannot or need not help."""
         if m.gives_up:
             self.pressing = False
             return []

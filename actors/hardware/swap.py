@@ -42,7 +42,7 @@ class Swap(Machine):
         return twin
 
     def freeze(self) -> Hashable:
-        """Give the canonical state."""
+        """Return the canonical state."""
         return (
             tuple(
                 (slot, c.bases, tuple(sorted(c.cells.items())))

@@ -34,7 +34,7 @@ class PageZeroed(Message, frozen=True, tag=35):
 class Steal(Message, frozen=True, tag=36):
     """zeroer <- vm: give up these pages to operation `thief`, once your own chunks are done.
 
-    Sent on the zeroing thread's own lane, so that it can not overtake the Taken of these pages.
+    Sent on the zeroing thread's own lane, so that it cannot overtake the Taken of these pages.
     """
 
     thief: int
@@ -44,7 +44,7 @@ class Steal(Message, frozen=True, tag=36):
 class Ceded(Message, frozen=True, tag=37):
     """vm <- zeroer: they are yours, operation `thief`; (key, chunks done).
 
-    Sent on the zeroing thread's own lane, so that it can not overtake a PageZeroed of these pages.
+    Sent on the zeroing thread's own lane, so that it cannot overtake a PageZeroed of these pages.
     """
 
     thief: int

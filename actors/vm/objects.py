@@ -81,7 +81,7 @@ class Objects:
         return entries + len(self.by_oid[oid].shadows)
 
     def shadow(self, space: VmSpace, entry: MapEntry, lane: int) -> None:
-        """Give an entry that needs a copy an object of its own to write to.
+        """Let an entry that needs a copy write to an object of its own.
 
         Source: FreeBSD vm_map_lookup, vm_object_shadow: an object that nobody else refers to needs
         no shadow.

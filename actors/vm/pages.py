@@ -63,7 +63,7 @@ class Pages:
         return None if one is None else one.pages.get(key[1])
 
     def give_frame(self, key: PageKey, page: Page, pfn: int) -> Page:
-        """Give a page the frame that it waited for."""
+        """Enter the frame that a page waited for; return the page with it."""
         page = page.with_frame(pfn)
         self.put(key, page)
         self.frames[pfn] = key

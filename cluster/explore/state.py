@@ -11,7 +11,7 @@ class State(Protocol):
         """List what may come next, in a fixed order."""
 
     def deliver(self, choice: Any) -> Self:  # noqa: ANN401 - one of `enabled`
-        """Give the state after that, leaving this one as it is."""
+        """Return the state after that, leaving this one as it is."""
 
     def fingerprint(self) -> Hashable:
         """Name the state: equal states behave equally."""

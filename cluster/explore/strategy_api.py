@@ -85,10 +85,10 @@ class Run(Protocol):
     """One execution, changed in place."""
 
     def posted(self) -> Sequence[Hashable]:
-        """Give the channels of what is in flight at the start, in the order posted."""
+        """Return the channels of what is in flight at the start, in the order posted."""
 
     def receiver(self, channel: Any) -> int:  # noqa: ANN401 - a channel of the run
-        """Give the actor that a channel leads to."""
+        """Return the actor that a channel leads to."""
 
     def deliver(self, channel: Any) -> Delivered:  # noqa: ANN401 - a channel of the run
         """Deliver the oldest message of a channel."""

@@ -37,14 +37,14 @@ class Exchange(msgspec.Struct, frozen=True):
     threads: dict[int, int]
 
     def lane(self, lane: int) -> int:
-        """Give the lane that an operation's has become."""
+        """Return the lane that an operation's lane has become."""
         core = lane - KERNEL_LANE
         if core in self.cores:
             return KERNEL_LANE + self.cores[core]
         return self.threads.get(lane, lane)
 
     def channel(self, channel: Channel) -> Channel:
-        """Give what a channel has become."""
+        """Return what a channel has become."""
         dst, src, lane = channel
         cores = self.cores
         return cores.get(dst, dst), cores.get(src, src), self.lane(lane)
@@ -66,7 +66,7 @@ class Orbit:
         return self.worlds[0].enabled()
 
     def deliver(self, channel: Channel) -> Self:
-        """Give the state after the head of a channel was delivered.
+        """Return the state after the head of a channel was delivered.
 
         Raises:
             InputError: the machines tell the cores apart.
@@ -154,7 +154,7 @@ def exchanges_of(setup: Setup) -> tuple[Exchange, ...]:
 
 
 def _groups(setup: Setup) -> list[list[int]]:
-    """Give the cores that may be identical: their threads do the same, whomever they name."""
+    """Return the cores that may be identical: their threads do the same, whomever they name."""
     alike: dict[object, list[int]] = {}
     for core, threads in _bound(setup).items():
         does = tuple((setup.settings.process_of[t], _digest(setup.guest, t)) for t in threads)

@@ -21,7 +21,7 @@ class CodecError(Exception):
 
 
 def encode(message: Message) -> bytes:
-    """Give the bytes of a message; equal messages have equal bytes."""
+    """Return the bytes of a message; equal messages have equal bytes."""
     return ENCODER.encode(message)
 
 

@@ -11,7 +11,7 @@ RELEASES = {1: "0.1", 2: "0.2"}
 
 
 def release() -> str:
-    """Give the version of this holezero, as installed."""
+    """Return the version of this holezero, as installed."""
     try:
         return version("holezero")
     except PackageNotFoundError:

@@ -106,7 +106,7 @@ class Driver:
         return lasts
 
     def reset(self, jitter: int | None) -> None:
-        """Give all actors, stopped by `finish`, fresh machines for another run.
+        """Reset all actors, which `finish` has stopped, to fresh machines for another run.
 
         Raises:
             ActorLostError: an actor's process is gone.

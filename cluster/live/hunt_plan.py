@@ -19,5 +19,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
 
     def jitter_of(self, run: int) -> int | None:
-        """Give the seed of a run's jitter, another for each seed and run; None: no jitter."""
+        """Return the seed of a run's jitter, another for each seed and run; None: no jitter."""
         return self.seed * RUNS_MAX + run if self.jitter else None

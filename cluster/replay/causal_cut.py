@@ -35,7 +35,7 @@ def cut_to_causes(path: Path, verdict: str, workload: Path | None = None) -> Cut
     """Replace a live trace without its last record by its causally closed prefix.
 
     Raises:
-        InputError: the trace can not be used, or does not replay as far as its causes go.
+        InputError: the trace cannot be used, or does not replay as far as its causes go.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -21,7 +21,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     delivery: int
     #: actor at which it shows; "" if it is the run as a whole
     receiver: str = ""
-    #: operation in whose course it shows; "" if that can not be told
+    #: operation in whose course it shows; "" if that cannot be told
     lane: str = ""
     recorded: str
     replayed: str

@@ -157,7 +157,7 @@ class Directed:
                 receiver=dst,
             )
 
-    # What can not go on.
+    # What cannot go on.
 
     def stuck(self) -> list[int]:
         """List the receivers that have something left to take."""
@@ -168,7 +168,7 @@ class Directed:
         return sum(item.left for q in self._queues for item in q if isinstance(item, _Expected))
 
     def why_stuck(self) -> DiffersError:
-        """Tell why the log can not be followed to its end, at the receiver that it starts from."""
+        """Tell why the log cannot be followed to its end, at the receiver that it starts from."""
         circle = self._roots()
         dst = circle[0]
         item = self._expected(dst)

@@ -76,7 +76,7 @@ def replay(
     progress: told the number of deliveries so far, now and then.
 
     Raises:
-        InputError: the trace, or the workload, can not be used.
+        InputError: the trace, or the workload, cannot be used.
     """
     ears = _Ears(observers, listeners, record, progress)
     if isinstance(source, TraceReader):

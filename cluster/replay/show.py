@@ -91,7 +91,7 @@ def show(
     Gives the difference at which a replay, needed for a trace of orders, had to stop; else None.
 
     Raises:
-        InputError: the trace can not be used, or the filter names what it has not.
+        InputError: the trace cannot be used, or the filter names what it has not.
     """
     with TraceReader(path, allow_prefix=allow_prefix) as reader:
         printer = _Printer(reader.header, chosen or Filter(), out)

@@ -204,7 +204,7 @@ def _accesses(one: Access | Copy | Dma) -> bool:
 
 
 def _any_range(one: Unmap | Protect | Advise | Lock | Unlock | InCore) -> bool:
-    """Let a range be that can not: the simulated kernel has an answer to it."""
+    """Accept any range: the simulated kernel has an answer to an impossible one."""
     return 0 <= one.va <= VA_LIMIT and 0 <= one.length <= VA_LIMIT
 
 

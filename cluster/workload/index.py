@@ -1,7 +1,7 @@
 """Check a whole workload file (`.hzw`), and find where its blocks are.
 
 Every block is decompressed, compared with its checksum, decoded, and its instructions are checked:
-what reads a checked file later can not fail. One block at a time is decoded.
+what reads a checked file later cannot fail. One block at a time is decoded.
 """
 
 from array import array

@@ -69,7 +69,7 @@ class Workload:
         except IsADirectoryError as error:
             raise InputError(f"{path}: is a folder, not a workload file.") from error
         except OSError as error:
-            raise InputError(f"{path}: can not be read: {error.strerror}.") from error
+            raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
         return cls(content, str(path))
 
     @classmethod
@@ -135,7 +135,7 @@ class Workload:
                 self._cursors[thread] = _NO_CURSOR
 
     def _decode(self, thread: int, block: int) -> list[Instruction]:
-        """Decode a block: it was checked, so this can not fail."""
+        """Decode a block: it was checked, so this cannot fail."""
         offset = self._offsets[thread][block]
         _, _, _, _, raw_bytes, stored_bytes, _ = BLOCK_HEAD.unpack_from(self.content, offset)
         start = offset + BLOCK_HEAD.size

@@ -83,7 +83,7 @@ class Extension:
             effects = self.machines[dst].on(src, message)
             self.checker.delivered(0, dst, src, seq, message, effects)
             interpret(dst, 0, effects, self.sent[dst], self)
-        assert not any(self.todo), "the log can not be followed"
+        assert not any(self.todo), "the log cannot be followed"
         self.checker.finish(complete=True)
         return order
 

@@ -39,7 +39,7 @@ def make_small(
     watch: hears how far it is, and what is tried next; may raise StopShrinking.
 
     Raises:
-        InputError: the trace can not be used or breaks nothing, or the target can not be written.
+        InputError: the trace cannot be used or breaks nothing, or the target cannot be written.
     """
     recorded = read_order(trace, workload)
 

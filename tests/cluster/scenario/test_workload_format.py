@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file or directory"):
         WorkloadWriter(tmp_path / "no" / "w.hzw", "test")
-    with pytest.raises(InputError, match="can not be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         Workload.open(tmp_path / "none.hzw")
     with pytest.raises(InputError, match="folder"):
         Workload.open(tmp_path)
