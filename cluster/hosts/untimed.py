@@ -28,7 +28,7 @@ def failure_text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-class FreeRun:
+class UntimedRun:
     """Machines and their mailboxes; delivers what it is told to."""
 
     def __init__(

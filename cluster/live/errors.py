@@ -1,4 +1,4 @@
-"""What may go wrong with a live run. Imports nothing: `holezero --help` has these loaded."""
+"""What can go wrong with a live run. Imports nothing: `holezero --help` has these loaded."""
 
 from pathlib import Path
 from typing import Protocol
@@ -14,18 +14,18 @@ class Kept(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Return how many more are known."""
+        """Return how many more deliveries are known."""
         ...
 
 
 class LiveError(Exception):
-    """A live run could not be started, or had to end; the message says why and what is kept."""
+    """A live run could not start, or had to end; the message says why, and what is kept."""
 
 
 class WorkerDiedError(LiveError):
-    """An actor's process is gone, and with it what it had not told the driver yet.
+    """An actor's process is gone, and with it what it had not yet told the driver.
 
-    `cut` says what the trace kept: everything that has all its causes in the logs that arrived.
+    `cut` says what the trace kept: every delivery whose causes are all in the logs that arrived.
     """
 
     def __init__(self, name: str, trace: Path | None, cut: Kept | None) -> None:
@@ -42,7 +42,7 @@ class WorkerDiedError(LiveError):
 
 
 class MachineRaisedError(LiveError):
-    """A machine raised; the trace, if any, ends there and its replay raises it too."""
+    """A machine raised; the trace, if any, ends there, and its replay raises the same."""
 
     def __init__(self, failures: dict[str, str], trace: Path | None) -> None:
         self.failures = failures

@@ -20,7 +20,7 @@ from actors.guest.script import Script
 from actors.settings import Settings
 from actors.wiring import Wiring, build_one
 from cluster.hosts.untimed import failure_text
-from cluster.live.node import FreeNode
+from cluster.live.node import LiveNode
 from cluster.live.own_code import OwnCode, own_code, why_other_code
 from cluster.trace.receiver_log import ReceiverLog
 from cluster.workload.reader import Workload
@@ -99,7 +99,7 @@ class MachineHost:
         part = self._part
         machine = build_one(part.wiring, part.me, part.settings, self._guest)
         log = ReceiverLog(part.me, full=part.full)
-        self._node = FreeNode(part.me, machine, log, jitter=jitter)
+        self._node = LiveNode(part.me, machine, log, jitter=jitter)
         self._jitter = jitter is not None
         self._stopped = bool(self._broken)
         self._calls = 0

@@ -29,7 +29,7 @@ class TransportError(Exception):
     """The transport lost, repeated or reordered messages, or delivered bytes that are none."""
 
 
-class FreeNode:
+class LiveNode:
     """A machine with what a host keeps for it; no clock and no threads of its own."""
 
     def __init__(

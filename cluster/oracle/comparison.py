@@ -141,7 +141,7 @@ def compare_recording(
         out = Path(folder) / "w.hzw"
         options = ImportOptions(children=True)
         report = import_faults(source, out, options, progress, expected)
-        # one reader runs, another attributes: two places in each thread
+        # one reader runs, the other attributes: two positions in each thread
         runs = Workload.open(out)
         reads = Workload.from_bytes(runs.content)
         watches: list[FlushWatch] = []

@@ -12,7 +12,7 @@ import msgspec
 
 from actors.wiring import build
 from cluster.hosts.channel import Channel
-from cluster.hosts.untimed import FreeRun
+from cluster.hosts.untimed import UntimedRun
 from cluster.input_error import InputError
 from cluster.replay.difference import DiffersError, Story
 from cluster.replay.directed import Directed
@@ -67,7 +67,7 @@ def _copy_what_replays(
             writer.append(log.take())
 
     machines = build(setup.wiring, setup.settings, setup.guest)
-    run = FreeRun(machines, observers=(story,), record=keep)
+    run = UntimedRun(machines, observers=(story,), record=keep)
     directed = Directed(run, story, reader.path)
     run.start()
     try:

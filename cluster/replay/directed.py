@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cluster.hosts.channel import TIMER, Channel
-from cluster.hosts.untimed import FreeRun, MachineFailedError
+from cluster.hosts.untimed import MachineFailedError, UntimedRun
 from cluster.input_error import InputError
 from cluster.replay.difference import DiffersError, Story
 from cluster.trace.format import (
@@ -40,9 +40,9 @@ class _Expected:
 
 
 class Directed:
-    """Feeds a `FreeRun` from records; give it records with `expect`, then let it `advance`."""
+    """Feeds a `UntimedRun` from records; give it records with `expect`, then let it `advance`."""
 
-    def __init__(self, run: FreeRun, story: Story, where: Path) -> None:
+    def __init__(self, run: UntimedRun, story: Story, where: Path) -> None:
         """Take over a run that has started; `where` is for messages."""
         self.run = run
         self.story = story

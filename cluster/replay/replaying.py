@@ -17,7 +17,7 @@ from actors.machine import Machine
 from actors.wiring import build
 from cluster.hosts.channel import TIMER
 from cluster.hosts.host import Listener, Observer
-from cluster.hosts.untimed import FreeRun
+from cluster.hosts.untimed import UntimedRun
 from cluster.replay.difference import Difference, DiffersError, Story
 from cluster.replay.directed import Directed
 from cluster.replay.replay_inline import DeliveryHook, InlineReplay
@@ -129,7 +129,7 @@ def _replay_inline(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResu
 def _replay_live(reader: TraceReader, setup: Setup, ears: _Ears) -> ReplayResult:
     story, hook = Story(reader.header), ears.record
     machines = build(setup.wiring, setup.settings, setup.guest)
-    run = FreeRun(
+    run = UntimedRun(
         machines,
         observers=(story, *ears.observers),
         listeners=ears.listeners,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class RunFailedError(Exception):
-    """A run ended by an error of the program; what it left behind is in `directory`."""
+    """A run ended by an error of the program; what it left is in `directory`."""
 
     def __init__(self, directory: Path, log: Path, error: BaseException) -> None:
         """Say which error, and where its log is."""

@@ -178,10 +178,10 @@ def inflate(stored: bytes, raw_bytes: int, limit: int) -> bytes:
 
 
 def require_possible(instructions: list[Instruction]) -> Named | None:
-    """Check instructions of an untrusted file against the machine that they are to run on.
+    """Check that the machine could run the instructions of an untrusted file.
 
-    Return the one that names the thread with the highest number, if any names another thread:
-    whether there are so many is for the caller to check.
+    Return the one that names the thread with the highest number, if any names another thread; the
+    caller checks whether there are so many.
 
     Raises:
         FormatError: one names an impossible address, size or thread.
@@ -189,7 +189,7 @@ def require_possible(instructions: list[Instruction]) -> Named | None:
     for one in instructions:
         if not _POSSIBLE[one.__class__](one):
             raise FormatError(f"holds an impossible instruction, {one!r}")
-    # asked for by its class: isinstance of a union takes as long as all the rest
+    # by class: isinstance of a union takes as long as all the rest
     named: list[Any] = [one for one in instructions if one.__class__ in _NAMED]
     return max(named, key=lambda one: int(one.thread), default=None)
 
@@ -204,7 +204,7 @@ def _accesses(one: Access | Copy | Dma) -> bool:
 
 
 def _any_range(one: Unmap | Protect | Advise | Lock | Unlock | InCore) -> bool:
-    """Accept any range: the simulated kernel has an answer to an impossible one."""
+    """Allow an impossible range: the simulated kernel has an answer to it."""
     return 0 <= one.va <= VA_LIMIT and 0 <= one.length <= VA_LIMIT
 
 

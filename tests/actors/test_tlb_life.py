@@ -24,7 +24,7 @@ def setup(*threads: dict[str, object], **machine: int) -> Setup:
 
 
 def leaving(world: World) -> list[Channel]:
-    """Give the channels of entries that may leave next."""
+    """List the channels of entries that may leave next."""
     return [channel for channel in world.enabled() if channel[2] >= TLB_LANE]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from actors.wiring import build, build_one
 from cluster.hosts.digest import combine
 from cluster.hosts.inline import InlineHost
-from cluster.live.node import FreeNode
+from cluster.live.node import LiveNode
 from cluster.scenario.scenario import Scenario, ThreadTable
 from cluster.scenario.setup import Setup, prepare
 from cluster.trace.format import End, end_of, header_of
@@ -76,7 +76,7 @@ class Laboratory:
         setup = self.setup = contended()
         self.random = Random(seed)
         self.nodes = [
-            FreeNode(
+            LiveNode(
                 actor,
                 build_one(setup.wiring, actor, setup.settings, setup.guest),
                 ReceiverLog(actor, full=kind == "full", checkpoint_every=every),
@@ -90,7 +90,7 @@ class Laboratory:
             node.begin()
             self._send(node)
 
-    def _send(self, node: FreeNode) -> None:
+    def _send(self, node: LiveNode) -> None:
         for dst, batch in node.outgoing():
             self.wire.setdefault((node.me, dst), deque()).append(batch)
 

@@ -1,4 +1,4 @@
-"""How hard shrinking tries. Imports no machine: `holezero shrink --help` tells the defaults."""
+"""How hard shrinking tries. Imports no machine: `holezero shrink --help` shows the defaults."""
 
 import msgspec
 
@@ -6,9 +6,9 @@ import msgspec
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """How hard to try."""
 
-    #: orders drawn for a candidate that the order at hand does not show, by each of two strategies
+    #: orders drawn by each of two strategies where the order at hand breaks nothing in a candidate
     drawn: int = 60
-    #: and at most so many deliveries of them
+    #: and at most so many deliveries in them
     deliveries: int = 25_000
-    #: states to which the shortest order is looked for
+    #: most states searched for the shortest order
     states: int = 100_000

@@ -1,4 +1,4 @@
-"""A trace made small: what it breaks is shrunk, written beside it, and told as a story."""
+"""A trace made small: its order is shrunk, written as another trace, and told as a story."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from cluster.trace.format import SUFFIX
 
 
 class Small(msgspec.Struct, frozen=True):
-    """What is left, and where it is."""
+    """What is left, where it is, and its story."""
 
     trace: Path
     shrunk: Shrunk
@@ -22,7 +22,7 @@ class Small(msgspec.Struct, frozen=True):
 
 
 def small_name(trace: Path) -> Path:
-    """Name the small trace beside the other."""
+    """Return the path of the small trace, beside the other."""
     return trace.with_name(f"{trace.name.removesuffix(SUFFIX)}.small{SUFFIX}")
 
 
@@ -34,9 +34,9 @@ def make_small(
     effort: Effort | None = None,
     watch: Callable[[Shrunk, str], None],
 ) -> Small:
-    """Shrink what a trace breaks and write it to `target`.
+    """Shrink the order of a trace that breaks a promise, and write it to `target`.
 
-    watch: hears how far it is, and what is tried next; may raise StopShrinking.
+    watch: called with what is left and what is tried next; may raise StopShrinking.
 
     Raises:
         InputError: the trace cannot be used or breaks nothing, or the target cannot be written.

@@ -13,7 +13,7 @@ from actors.wiring import build
 from cluster.explore.walk import PROTOCOL, Walks, follow
 from cluster.hosts.channel import TIMER, Channel
 from cluster.hosts.effects import interpret
-from cluster.hosts.untimed import FreeRun, MachineFailedError
+from cluster.hosts.untimed import MachineFailedError, UntimedRun
 from cluster.scenario.setup import Setup
 from kernel.hazards.switches import Hazard
 
@@ -91,7 +91,7 @@ class _Machines:
         self.setup = setup
         self.effects: list[Effect] = []
         self.machines: list[Machine] = build(setup.wiring, setup.settings, setup.guest)
-        self.run = FreeRun(self.machines, observers=(self,))
+        self.run = UntimedRun(self.machines, observers=(self,))
         self.run.start()
         self.message = ""
         names = setup.wiring.names

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from actors.wiring import build
 from cluster.hosts.channel import TIMER, Channel
-from cluster.hosts.untimed import FreeRun, MachineFailedError
+from cluster.hosts.untimed import MachineFailedError, UntimedRun
 from cluster.scenario.setup import Setup
 from cluster.trace.format import Delivery, End, ReceiverCheckpoint, TimerDelivery, header_of
 from cluster.trace.writer import TraceWriter
@@ -30,7 +30,7 @@ def write_witness(path: Path, setup: Setup, channels: Iterable[Channel], verdict
             kind = TimerDelivery if channel[1] == TIMER else Delivery
             trace.add(kind(channel[0], data))
 
-        run = FreeRun(build(setup.wiring, setup.settings, setup.guest), record=record)
+        run = UntimedRun(build(setup.wiring, setup.settings, setup.guest), record=record)
         failures: dict[str, str] = {}
         run.start()
         for channel in channels:
