@@ -10,6 +10,7 @@ that meet in a delivery one mostly covers the other, and need not be compared wi
 actor. The clocks of large machines are rows of counts, and share those that are equal.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from typing import Self
 
@@ -30,29 +31,29 @@ class At(msgspec.Struct, frozen=True, gc=False, order=True):
     number: int
 
 
-class Clock:
+class Clock(ABC):
     """How many events of each actor are in the past. A value."""
 
     __slots__ = ()
 
+    @abstractmethod
     def knows(self, at: At) -> bool:
         """Say whether an event is in the past, or is the event of this clock."""
-        raise NotImplementedError
 
+    @abstractmethod
     def latest(self, actor: int) -> At:
         """Return the latest event of an actor that is in the past."""
-        raise NotImplementedError
 
+    @abstractmethod
     def received(self, dst: int, src: int, sent: Self) -> Self:
         """Return the clock of the next event of `dst`, whose latest is this: a delivery.
 
         src, sent: who sent the message, and the clock of the event that sent it.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def ranks(self, orders: list[tuple[int, list[int]]]) -> tuple[int, ...]:
         """Return how many of an actor's events, given in order, are in the past: for each actor."""
-        raise NotImplementedError
 
 
 class NarrowClock(tuple[int, ...], Clock):
