@@ -18,17 +18,22 @@ from cluster.properties.clock import At, Clock, NarrowClock, WideClock
 #: canonical forms that are remembered: many states have the same
 _KNOWN_MOST = 1 << 12
 _CLOCKS = frozenset({NarrowClock, WideClock})
+#: what a part retains: nested tuples of numbers, events and clocks
+Retained = tuple[Any, ...]
 _ENCODER = msgspec.msgpack.Encoder()
 
 
 class Frozen:
     """What a part retains. Equal ones are one object, so that they are compared only once."""
 
-    __slots__ = ("value",)
+    __slots__ = ("events", "value")
 
-    def __init__(self, value: Hashable) -> None:
-        """Hold a value of nested tuples."""
+    def __init__(self, value: Retained) -> None:
+        """Hold nested tuples."""
         self.value = value
+        #: by actor: the events in them
+        self.events: dict[int, set[int]] = {}
+        _collect(value, self.events)
 
 
 class Part(ABC):
@@ -46,7 +51,7 @@ class Part(ABC):
         """Copy the containers."""
 
     @abstractmethod
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
 
 
@@ -55,13 +60,16 @@ class Canonical:
 
     __slots__ = ("_clocks", "_orders", "digest")
 
-    def __init__(self, retained: tuple[Any, ...]) -> None:
-        """Rename the events in nested tuples."""
+    def __init__(self, parts: Iterable[Frozen]) -> None:
+        """Rename the events in what parts retain."""
         referred: dict[int, set[int]] = {}
-        _collect(retained, referred)
+        for part in parts:
+            for actor, found in part.events.items():
+                referred.setdefault(actor, set()).update(found)
         self._orders = sorted((actor, sorted(found)) for actor, found in referred.items())
         self._clocks: dict[Clock, tuple[int, ...]] = {}
-        renamed = self._renamed(retained, dict(self._orders))
+        of_actor = dict(self._orders)
+        renamed = [self._renamed(part.value, of_actor) for part in parts]
         self.digest = blake2b(_ENCODER.encode(renamed), digest_size=16).digest()
 
     def clocks(self, clocks: Iterable[Clock]) -> list[tuple[int, ...]]:
@@ -118,7 +126,7 @@ class Canonicals:
             if len(self._forms) >= _KNOWN_MOST:
                 self._forms.clear()
                 self._frozen.clear()
-            form = self._forms[every] = Canonical(tuple([one.value for one in every]))
+            form = self._forms[every] = Canonical(every)
         return form
 
     def _freeze(self, part: Part) -> Frozen:

@@ -22,8 +22,10 @@ from cluster.scenario.setup import Setup
 
 #: timed runs recount the resident sets once in so many deliveries to a vm
 _RECOUNT_EVERY = 1 << 14
-#: once in so many deliveries, what has doubled since is searched for what can be forgotten
+#: runs that nobody copies forget what no verdict can depend on: once in so many deliveries they ask
+#: whether there is as much as this, or much more than last time
 _FORGET_EVERY = 1 << 14
+_FORGET_FROM = 1 << 16
 _RECEIVED = {kind: judge for kind, (judge, _) in deliveries.JUDGES.items()}
 _SENT = {kind: judge for kind, (judge, _) in sends.JUDGES.items()}
 _STATED = {kind: judge for kind, (judge, _) in facts.JUDGES.items()}
@@ -36,7 +38,7 @@ _BY_STATED = {kind: changes for kind, (_, changes) in facts.JUDGES.items()}
 class Checker:
     """Judges one run; `violations` are broken promises, `broken_unpromised` the rest, counted."""
 
-    __slots__ = ("_idle", "_kept", "_vm_deliveries", "known", "setup")
+    __slots__ = ("_forget_at", "_idle", "_vm_deliveries", "known", "setup")
 
     def __init__(self, setup: Setup, known: Known | None = None) -> None:
         """Watch a run of `setup`, from its start or from where this much is known.
@@ -54,8 +56,8 @@ class Checker:
         #: deliveries since a thread got on, or a page was zeroed
         self._idle = 0
         self._vm_deliveries = 0
-        #: how much was left when last something was forgotten
-        self._kept = 0
+        #: how much there has to be until something is forgotten
+        self._forget_at = _FORGET_FROM
 
     @property
     def reports(self) -> Reports:
@@ -129,10 +131,14 @@ class Checker:
                     statement(known, actor, fact, clock)
 
     def _forget(self) -> None:
-        """Forget what no verdict can depend on, if that may be half of what is known."""
-        if self.known.size() >= 2 * self._kept:
-            self.known.forget()
-            self._kept = self.known.size()
+        """Forget what no verdict can depend on, if there may be enough of that."""
+        known = self.known
+        before = 0 if known.is_shared else known.size()
+        if before < self._forget_at:
+            return
+        known.forget()
+        left = known.size()
+        self._forget_at = max(_FORGET_FROM, 2 * left if 4 * left < 3 * before else 4 * left)
 
     def finish(self, *, complete: bool) -> None:
         """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
@@ -156,7 +162,6 @@ class Checker:
         twin = Checker(self.setup, self.known.copy(machines, changes))
         twin._idle = self._idle
         twin._vm_deliveries = self._vm_deliveries
-        twin._kept = self._kept
         return twin
 
     def copy_for(

@@ -10,18 +10,21 @@ that meet in a delivery one mostly covers the other, and need not be compared wi
 actor. The clocks of large machines are rows of counts, and share those that are equal.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from bisect import bisect_right
 from typing import Self
 
 import msgspec
 
-#: actors in a row of a wide clock, as a power of two: about the root of the most actors there are
-_ROW_SHIFT = 5
-_ROW = 1 << _ROW_SHIFT
-_ROW_MASK = _ROW - 1
+#: bits of an actor's count in a row; the top one is free
+_LANE = 40
+_COUNT_MASK = (1 << _LANE - 1) - 1
+#: actors in a row, as a power of two
+_ROW_SHIFT = 6
+_ROW_MASK = (1 << _ROW_SHIFT) - 1
+_TOPS = sum(1 << lane * _LANE + _LANE - 1 for lane in range(1 << _ROW_SHIFT))
 #: more actors than this have wide clocks: below, copying a clock costs less than finding its rows
-NARROW_MOST = 64
+NARROW_MOST = 48
 
 
 class At(msgspec.Struct, frozen=True, gc=False, order=True):
@@ -31,10 +34,8 @@ class At(msgspec.Struct, frozen=True, gc=False, order=True):
     number: int
 
 
-class Clock(ABC):
+class Clock(msgspec.Struct, frozen=True, gc=False):
     """How many events of each actor are in the past. A value."""
-
-    __slots__ = ()
 
     @abstractmethod
     def knows(self, at: At) -> bool:
@@ -56,72 +57,86 @@ class Clock(ABC):
         """Return how many of an actor's events, given in order, are in the past: for each actor."""
 
 
-class NarrowClock(tuple[int, ...], Clock):
+class NarrowClock(Clock, frozen=True, gc=False):
     """A clock of a few actors: a count for each."""
 
-    __slots__ = ()
+    counts: tuple[int, ...]
 
-    def knows(self, at: At) -> bool:  # noqa: D102 - as Clock says
-        return self[at.actor] >= at.number
+    def knows(self, at: At) -> bool:
+        """Say whether an event is in the past, or is the event of this clock."""
+        return self.counts[at.actor] >= at.number
 
-    def latest(self, actor: int) -> At:  # noqa: D102
-        return At(actor, self[actor])
+    def latest(self, actor: int) -> At:
+        """Return the latest event of an actor that is in the past."""
+        return At(actor, self.counts[actor])
 
-    def received(self, dst: int, src: int, sent: Self) -> Self:  # noqa: D102
-        mine = self[dst]
-        if self[src] >= sent[src]:
-            counts = [*self]
-        elif sent[dst] >= mine:
-            counts = [*sent]
+    def received(self, dst: int, src: int, sent: Self) -> "NarrowClock":
+        """Return the clock of the next event of `dst`, whose latest is this: a delivery."""
+        mine, others = self.counts, sent.counts
+        own = mine[dst]
+        if mine[src] >= others[src]:
+            counts = list(mine)
+        elif others[dst] >= own:
+            counts = list(others)
         else:
             counts = [
                 a if a > b else b  # noqa: FURB136 - max() takes ten times as long
-                for a, b in zip(self, sent, strict=True)
+                for a, b in zip(mine, others, strict=True)
             ]
-        counts[dst] = mine + 1
-        return type(self)(counts)
+        counts[dst] = own + 1
+        return NarrowClock(tuple(counts))
 
-    def ranks(self, orders: list[tuple[int, list[int]]]) -> tuple[int, ...]:  # noqa: D102
-        return tuple([bisect_right(order, self[actor]) for actor, order in orders])
-
-
-class WideClock(tuple[tuple[int, ...], ...], Clock):
-    """A clock of many actors: rows of counts."""
-
-    __slots__ = ()
-
-    def knows(self, at: At) -> bool:  # noqa: D102
-        actor = at.actor
-        return self[actor >> _ROW_SHIFT][actor & _ROW_MASK] >= at.number
-
-    def latest(self, actor: int) -> At:  # noqa: D102
-        return At(actor, self[actor >> _ROW_SHIFT][actor & _ROW_MASK])
-
-    def received(self, dst: int, src: int, sent: Self) -> Self:  # noqa: D102
-        place, column = dst >> _ROW_SHIFT, dst & _ROW_MASK
-        from_place, from_column = src >> _ROW_SHIFT, src & _ROW_MASK
-        mine = self[place][column]
-        if self[from_place][from_column] >= sent[from_place][from_column]:
-            rows = [*self]
-        elif sent[place][column] >= mine:
-            rows = [*sent]
-        else:
-            rows = [a if a is b else _joined(a, b) for a, b in zip(self, sent, strict=True)]
-        row = [*rows[place]]
-        row[column] = mine + 1
-        rows[place] = tuple(row)
-        return type(self)(rows)
-
-    def ranks(self, orders: list[tuple[int, list[int]]]) -> tuple[int, ...]:  # noqa: D102
-        counts = [count for row in self for count in row]
+    def ranks(self, orders: list[tuple[int, list[int]]]) -> tuple[int, ...]:
+        """Return how many of an actor's events, given in order, are in the past: for each actor."""
+        counts = self.counts
         return tuple([bisect_right(order, counts[actor]) for actor, order in orders])
 
 
-def _joined(mine: tuple[int, ...], sent: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the greater of two rows, actor by actor: one of the two themselves if it covers."""
-    row = tuple([a if a > b else b for a, b in zip(mine, sent, strict=True)])  # noqa: FURB136
-    if row == mine:
+class WideClock(Clock, frozen=True, gc=False):
+    """A clock of many actors: rows of counts, each one number that has a lane for each actor."""
+
+    rows: tuple[int, ...]
+
+    def knows(self, at: At) -> bool:
+        """Say whether an event is in the past, or is the event of this clock."""
+        actor = at.actor
+        row = self.rows[actor >> _ROW_SHIFT]
+        return row >> (actor & _ROW_MASK) * _LANE & _COUNT_MASK >= at.number
+
+    def latest(self, actor: int) -> At:
+        """Return the latest event of an actor that is in the past."""
+        row = self.rows[actor >> _ROW_SHIFT]
+        return At(actor, row >> (actor & _ROW_MASK) * _LANE & _COUNT_MASK)
+
+    def received(self, dst: int, src: int, sent: Self) -> "WideClock":
+        """Return the clock of the next event of `dst`, whose latest is this: a delivery."""
+        mine, others = self.rows, sent.rows
+        place, lane = dst >> _ROW_SHIFT, (dst & _ROW_MASK) * _LANE
+        from_place, from_lane = src >> _ROW_SHIFT, (src & _ROW_MASK) * _LANE
+        told = others[from_place] >> from_lane & _COUNT_MASK
+        if mine[from_place] >> from_lane & _COUNT_MASK >= told:
+            rows = list(mine)
+        elif others[place] >> lane & _COUNT_MASK >= mine[place] >> lane & _COUNT_MASK:
+            rows = list(others)
+        else:
+            rows = [a if a is b else _joined(a, b) for a, b in zip(mine, others, strict=True)]
+        rows[place] += 1 << lane
+        return WideClock(tuple(rows))
+
+    def ranks(self, orders: list[tuple[int, list[int]]]) -> tuple[int, ...]:
+        """Return how many of an actor's events, given in order, are in the past: for each actor."""
+        return tuple([bisect_right(order, self.latest(actor).number) for actor, order in orders])
+
+
+def _joined(mine: int, sent: int) -> int:
+    """Return the greater of two rows, lane by lane: one of the two themselves if it covers.
+
+    Each lane of `mine` is given its top bit, which `sent` takes away again where it has more.
+    """
+    covers = (mine | _TOPS) - sent & _TOPS
+    if covers == _TOPS:
         return mine
+    row = sent ^ (mine ^ sent) & (covers << 1) - (covers >> _LANE - 1)
     return sent if row == sent else row
 
 
@@ -129,5 +144,4 @@ def before_all(actors: int) -> Clock:
     """Return the clock that knows no event."""
     if actors <= NARROW_MOST:
         return NarrowClock((0,) * actors)
-    rows = (actors + _ROW_MASK) >> _ROW_SHIFT
-    return WideClock(((0,) * _ROW,) * rows)
+    return WideClock((0,) * (actors + _ROW_MASK >> _ROW_SHIFT))

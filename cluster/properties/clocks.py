@@ -10,17 +10,25 @@ from cluster.properties.clock import Clock, before_all
 class Clocks:
     """What is known where: by each actor now, and by each message that is under way."""
 
-    __slots__ = ("_sent", "in_flight", "now", "zero")
+    __slots__ = ("_own", "_sent", "in_flight", "now", "zero")
 
-    def __init__(self, actors: int) -> None:
-        """Begin before any event."""
-        self.zero = before_all(actors)
+    def __init__(
+        self,
+        zero: Clock,
+        now: list[Clock],
+        in_flight: dict[tuple[int, int, int], Clock],
+        sent: "list[array[int]]",
+    ) -> None:
+        """Begin with these; rows of `sent` may be another's, too."""
+        #: the clock before any event
+        self.zero = zero
         #: the clock of each actor's latest event
-        self.now = [self.zero] * actors
+        self.now = now
         #: (src, dst, seq) -> the clock of the event that sent the message
-        self.in_flight: dict[tuple[int, int, int], Clock] = {}
-        #: messages that each actor has sent to each other; rows are replaced, not changed
-        self._sent = [array("I", [0]) * actors] * actors
+        self.in_flight = in_flight
+        #: messages that each actor has sent to each other, and which of the rows are nobody else's
+        self._sent = sent
+        self._own = bytearray(len(sent))
 
     def receive(self, dst: int, src: int, seq: int) -> tuple[Clock, Clock]:
         """Make the event of a delivery; return its clock, and that of the sending."""
@@ -40,20 +48,28 @@ class Clocks:
             else:
                 continue
             if row is None:
-                row = self._sent[actor] = self._sent[actor][:]
+                row = self._row(actor)
             seq = row[dst]
             row[dst] = seq + 1
             self.in_flight[actor, dst, seq] = clock
 
+    def _row(self, actor: int) -> "array[int]":
+        if not self._own[actor]:
+            self._sent[actor] = self._sent[actor][:]
+            self._own[actor] = True
+        return self._sent[actor]
+
     def copy(self) -> "Clocks":
         """Copy the containers."""
-        twin = Clocks(0)
-        twin.zero = self.zero
-        twin.now = self.now.copy()
-        twin.in_flight = self.in_flight.copy()
-        twin._sent = self._sent.copy()
-        return twin
+        self._own = bytearray(len(self._own))
+        return Clocks(self.zero, self.now.copy(), self.in_flight.copy(), self._sent.copy())
 
     def retained(self, in_flight: Iterable[tuple[int, int, int]]) -> list[Clock]:
         """Return what a later verdict may depend on; `in_flight` orders the messages."""
         return [*self.now, *[self.in_flight[key] for key in in_flight]]
+
+
+def clocks_of(actors: int) -> Clocks:
+    """Return the clocks of actors before any event."""
+    zero = before_all(actors)
+    return Clocks(zero, [zero] * actors, {}, [array("I", [0]) * actors] * actors)

@@ -82,7 +82,8 @@ def load(
 
 def may_be_undone(history: PageHistory, issued: Clock) -> bool:
     """Say whether some discard, known or not, is not over for a store."""
-    return any(d.end is None or not issued.knows(d.end) for d in history.discards)
+    discards = history.discards  # mostly none
+    return bool(discards) and any(d.end is None or not issued.knows(d.end) for d in discards)
 
 
 def _bad_frame(known: Known, m: Load | Store, vpn: int, pfn: int) -> None:

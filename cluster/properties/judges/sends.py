@@ -58,8 +58,8 @@ def _switched(known: Known, vm: int, send: Send, clock: Clock) -> None:
 
 #: by message of a vm: the frames on which it tells a lane to work
 _ORDERS: dict[type, Callable[[Any], Iterable[int]]] = {
-    Taken: lambda m: (pfn for _, pfn in m.pages),
-    ZeroFrames: lambda m: (pfn for pfn, _ in m.frames),
+    Taken: lambda m: [pfn for _, pfn in m.pages],
+    ZeroFrames: lambda m: [pfn for pfn, _ in m.frames],
     CopyFrame: lambda m: (m.src, m.dst),
     PageOut: lambda m: m.pfns,
     PageIn: lambda m: (m.pfn,),

@@ -1,12 +1,11 @@
 """System calls in flight, as far as they concern contents."""
 
-from collections.abc import Hashable
 from typing import Self
 
 import msgspec
 
 from actors.messages import Call
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.lines import Stored
 from cluster.properties.known.shown import split
@@ -86,7 +85,7 @@ class Calls(Part):
         twin.during = self.during.copy()
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return (
             tuple(

@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from typing import Self
 
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.places import Places
 from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT, CELLS_PER_PAGE, VPN_MASK
@@ -40,9 +40,10 @@ class Cells(Part):
 
     def perform(self, core: int, first: int) -> Clock:
         """Take the oldest stretch of stores of a core; return the clock of its execution."""
-        (stamp, issued), *younger = self.executed[core]
+        stores = self.executed[core]
+        stamp, issued = stores[0]
         assert stamp == first, "stores are performed in the order executed"
-        self.executed[core] = tuple(younger)
+        self.executed[core] = stores[1:]
         return issued
 
     def page(self, pfn: int) -> Origins:
@@ -93,7 +94,7 @@ class Cells(Part):
         twin.uncertain = self.uncertain.copy()
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return (
             tuple((at, *_row(origin)) for at, origin in sorted(self.origin.items())),

@@ -4,10 +4,10 @@ An access goes by a translation, kernel work (zeroing, say) by an order of the v
 the life that the frame had when the vm gave them, and for no later one.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Self
 
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 
 #: a page of an address space at a core: `core << _CORE_SHIFT | asid << ASID_SHIFT | vpn`
 _CORE_SHIFT = 64
@@ -102,8 +102,14 @@ class Frames(Part):
 
     def forget(self) -> None:
         """Forget translations of lives that are over: such a life never comes again."""
-        living = ((at, self._living(fills)) for at, fills in self.fills.items())
-        self.fills = {at: tuple(n for one in found for n in one) for at, found in living if found}
+        alive, begun = self.alive, self.begun
+        over = [
+            at
+            for at, fills in self.fills.items()
+            if (fills[0] not in alive or fills[1] != begun[fills[0]]) and not self._living(fills)
+        ]
+        for at in over:
+            del self.fills[at]
 
     # For exploring.
 
@@ -118,7 +124,7 @@ class Frames(Part):
         twin.fills = self.fills.copy()
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on: a life that is over never comes again."""
         is_of = self.is_of
         return (

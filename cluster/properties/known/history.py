@@ -5,12 +5,12 @@ latest few: where an older window would excuse a loss, so does a younger one tha
 the store.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Self
 
 import msgspec
 
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import SHARED, split
@@ -171,6 +171,8 @@ class History:
 
     def forget(self, shown: PageRanges) -> None:
         """Forget all pages but these."""
+        if not len(self.pages):
+            return
         old, self.pages = self.pages, IntervalMap()
         for start, end in shown.all():
             for low, high, value in old.pieces(start, end):
@@ -182,7 +184,7 @@ class History:
         twin.pages = self.pages.copy()
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return tuple(
             (
@@ -218,6 +220,6 @@ class Histories(Part):
         twin.of = {line: one.copy() for line, one in self.of.items()}
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return tuple((line, one.retained()) for line, one in sorted(self.of.items()))

@@ -7,7 +7,7 @@ from actors.machine import Machine
 from actors.vm.machine import Vm
 from cluster.properties.canonical import Canonical, Canonicals
 from cluster.properties.clock import Clock
-from cluster.properties.clocks import Clocks
+from cluster.properties.clocks import Clocks, clocks_of
 from cluster.properties.known.calls import Calls
 from cluster.properties.known.cells import Cells
 from cluster.properties.known.frames import Frames
@@ -46,7 +46,8 @@ class Known:
 
     __slots__ = (
         "_canonical", "_canonicals", "calls", "cells", "clocks", "frames", "given", "histories",
-        "lines", "machines", "places", "reports", "swap", "transfers", "translations",
+        "is_shared", "lines", "machines", "parts", "places", "reports", "swap", "transfers",
+        "translations",
     )  # fmt: skip
 
     def __init__(
@@ -63,23 +64,16 @@ class Known:
         self.machines = machines
         self.reports = reports
         self.clocks = clocks
-        self._take(parts)
-        #: the canonical form of the parts, as long as they stay
-        self._canonical: Canonical | None = None
-        self._canonicals = canonicals
-
-    def _take(self, parts: Parts) -> None:
+        self.parts = parts
         (
             self.calls, self.cells, self.frames, self.histories, self.lines, self.places,
             self.swap, self.transfers, self.translations,
         ) = parts  # fmt: skip
-
-    def parts(self) -> Parts:
-        """Return all parts."""
-        return Parts(
-            self.calls, self.cells, self.frames, self.histories, self.lines, self.places,
-            self.swap, self.transfers, self.translations,
-        )  # fmt: skip
+        #: the canonical form of the parts, as long as they stay
+        self._canonical: Canonical | None = None
+        self._canonicals = canonicals
+        #: whether it was copied, or is a copy
+        self.is_shared = False
 
     def vm(self, actor: int) -> Vm:
         """Return a machine that is a vm."""
@@ -94,11 +88,12 @@ class Known:
 
         changes: a mask of parts; the others are shared.
         """
-        parts = self._changing(changes) if changes else self.parts()
+        parts = self._changing(changes) if changes else self.parts
         reports, clocks = self.reports.copy(), self.clocks.copy()
         twin = Known(self.given, machines, reports, clocks, self._canonicals, parts)
         if not changes:
             twin._canonical = self._canonical
+        self.is_shared = twin.is_shared = True
         return twin
 
     def _changing(self, changes: int) -> Parts:
@@ -125,9 +120,10 @@ class Known:
         """
         known = self._canonical
         if known is None:
-            known = self._canonical = self._canonicals.of(self.parts())
+            known = self._canonical = self._canonicals.of(self.parts)
         clocks = known.clocks(self.clocks.retained(in_flight))
-        return known.digest, clocks, tuple(sorted(self.reports.counts))
+        counts = self.reports.counts
+        return known.digest, clocks, tuple(sorted(counts)) if counts else ()
 
     # For long runs.
 
@@ -143,15 +139,13 @@ class Known:
 
     def forget(self) -> None:
         """Forget what no verdict can depend on any more."""
-        # others may share the parts, at other clocks
-        parts = self._changing(FRAMES | TRANSLATIONS | HISTORIES | LINES | CELLS)
-        parts.frames.forget()
-        parts.translations.forget(self._clock_of)
+        assert not self.is_shared, "others know the same, at other clocks"
+        self.frames.forget()
+        self.translations.forget(self._clock_of)
         shown = self.places.pages()
-        parts.histories.forget(shown)
-        parts.lines.forget(shown)
-        parts.cells.forget(self.places)
-        self._take(parts)
+        self.histories.forget(shown)
+        self.lines.forget(shown)
+        self.cells.forget(self.places)
 
     def _clock_of(self, asid: int) -> Clock:
         return self.clocks.now[self.given.vm_of[asid]]
@@ -173,4 +167,4 @@ def nothing_known(given: Given) -> Known:
         Translations(),
     )
     reports = Reports(given.promised, given.lane_name)
-    return Known(given, [], reports, Clocks(len(given.names)), Canonicals(), parts)
+    return Known(given, [], reports, clocks_of(len(given.names)), Canonicals(), parts)

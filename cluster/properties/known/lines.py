@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import SHARED
@@ -125,7 +125,7 @@ class Line:
         twin.maybe = self.maybe.copy()
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return (
             tuple(sorted(self.ancestors)),
@@ -152,18 +152,17 @@ class Lines(Part):
 
         A layer, which several lines may have, keeps what any of them shows.
         """
-        left: dict[int, dict[int, Stored]] = {}
+        layers: dict[int, dict[int, Stored]] = {}
         for number, line in self.of.items():
             mine = shown[number]
-            line.own = {k: one for k, one in line.own.items() if k >> CELL_SHIFT in mine}
-            line.maybe = {k: some for k, some in line.maybe.items() if k >> CELL_SHIFT in mine}
+            for stores in (line.own, line.maybe):
+                for key in [key for key in stores if key >> CELL_SHIFT not in mine]:
+                    del stores[key]
             for layer in line.layers:
-                found = left.setdefault(id(layer.stores), {})
-                for key, one in layer.stores.items():
-                    if key >> CELL_SHIFT in mine:
-                        found[key] = one
+                left = layers.setdefault(id(layer.stores), {})
+                left.update((k, s) for k, s in layer.stores.items() if k >> CELL_SHIFT in mine)
         for line in self.of.values():
-            kept = (Layer(left[id(one.stores)], one.called) for one in line.layers)
+            kept = (Layer(layers[id(one.stores)], one.called) for one in line.layers)
             line.layers = tuple(one for one in kept if one.stores)
 
     def copy(self) -> Self:
@@ -172,7 +171,7 @@ class Lines(Part):
         twin.of = {number: line.copy() for number, line in self.of.items()}
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return tuple(line.retained() for _, line in sorted(self.of.items()))
 

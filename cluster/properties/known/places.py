@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import EVERY_FILE, NO_FILE, SHARED, Change, Shown
@@ -182,7 +182,7 @@ class Places(Part):
         twin.made = self.made.copy()
         return twin
 
-    def retained(self) -> tuple[object, ...]:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return (
             tuple(

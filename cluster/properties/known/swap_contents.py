@@ -1,9 +1,9 @@
 """Where what lies in swap was stored: it follows a page out of its frame and into another."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Self
 
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.known.cells import Origins, rows
 
 
@@ -52,7 +52,7 @@ class SwapContents(Part):
         twin.coming = self.coming.copy()
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return (
             tuple((slot, rows(page)) for slot, page in sorted(self.slots.items())),

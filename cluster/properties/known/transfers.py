@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.frames import Frames
 
@@ -87,7 +87,7 @@ class Transfers(Part):
         twin.ends = {pfn: ends.copy() for pfn, ends in self.ends.items()}
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on: a life that is over never comes again."""
         return (
             tuple((lane, self._rows(pages)) for lane, pages in sorted(self.pinning.items())),

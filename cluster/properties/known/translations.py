@@ -5,12 +5,12 @@ it until it has flushed, unless its address space is not current there and its g
 (it must flush before it uses anything). Flushes count only if they happened before what is judged.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Self
 
 from actors.operation import OpKind
 from actors.vm.machine import Vm
-from cluster.properties.canonical import Part
+from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.fill import Fill, fill_of
 from kernel.units import ASID_SHIFT, VPN_MASK
@@ -148,34 +148,35 @@ class Translations(Part):
 
         clock_of: gives the clock of an address space's vm.
         """
-        clocks: dict[int, Clock] = {}
-        kept: dict[int, dict[int, Fill]] = {}
-        cores: dict[int, int] = {}
-        mapped: set[tuple[int, int]] = set()
         for core, fills in self.fills.items():
-            mine = kept[core] = {}
-            for va, fill in fills.items():
-                asid = va >> ASID_SHIFT
-                if asid not in clocks:
-                    clocks[asid] = clock_of(asid)
-                if not fill.is_over(clocks[asid]):
-                    mine[va] = fill
-                    cores[va] = cores.get(va, 0) | 1 << core
-                    mapped.add((fill.pfn, va))
-        self.fills, self.cores = kept, cores
-        self._forget_places(mapped)
+            over = [
+                va
+                for va, fill in fills.items()
+                if (fill.flushed or fill.ordered) and fill.is_over(clock_of(va >> ASID_SHIFT))
+            ]
+            for va in over:
+                del fills[va]
+                left = self.cores.pop(va) & ~(1 << core)
+                if left:
+                    self.cores[va] = left
+        mapped = [(pfn, va) for pfn, va in self.first.items() if self._is_given(va, pfn)]
+        self.first = dict(mapped)
+        for pfn, pages in list(self.others.items()):
+            left_there = {va: None for va in pages if self._is_given(va, pfn)}
+            if pfn not in self.first and left_there:
+                self.first[pfn] = next(iter(left_there))
+                del left_there[self.first[pfn]]
+            if left_there:
+                self.others[pfn] = left_there
+            else:
+                del self.others[pfn]
 
-    def _forget_places(self, mapped: set[tuple[int, int]]) -> None:
-        """Forget for which pages frames were given, but for (frame, page) that some core holds."""
-        first: dict[int, int] = {}
-        others: dict[int, dict[int, None]] = {}
-        for pfn, va in self.first.items():
-            pages = [p for p in (va, *self.others.get(pfn, ())) if (pfn, p) in mapped]
-            if pages:
-                first[pfn] = pages[0]
-            if len(pages) > 1:
-                others[pfn] = dict.fromkeys(pages[1:])
-        self.first, self.others = first, others
+    def _is_given(self, va: int, pfn: int) -> bool:
+        """Say whether some core has a fill of a page with a frame."""
+        cores = self.cores.get(va)
+        if cores is None:
+            return False
+        return any(self.fills[core][va].pfn == pfn for core in _members(cores))
 
     # For exploring.
 
@@ -189,7 +190,7 @@ class Translations(Part):
         twin.removed = self.removed.copy()
         return twin
 
-    def retained(self) -> Hashable:
+    def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return (
             tuple(

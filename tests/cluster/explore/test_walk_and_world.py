@@ -1,6 +1,5 @@
 """Walks and worlds are two hosts of one order: they agree, even where a machine fails."""
 
-from collections.abc import Hashable
 from random import Random
 
 import pytest
@@ -10,7 +9,7 @@ from cluster.explore.strategies.stateful import search
 from cluster.explore.strategy_api import never
 from cluster.explore.walk import PROTOCOL, Walk, Walks, follow
 from cluster.explore.world import World
-from cluster.properties.canonical import Canonical
+from cluster.properties.canonical import Canonical, Frozen, Retained
 from cluster.scenario.setup import Setup
 from tests.cluster.explore.test_explored import SMALL, tiny
 from tests.support.contended_guests import contended_setup
@@ -61,11 +60,12 @@ def test_a_delivery_leaves_what_was_known_before(name: str) -> None:
         before = known(world)
         states += [world.deliver(channel) for channel in world.enabled()]
         assert known(world) == before
-        assert world.checker.freeze(())[0] == Canonical(retained(world)).digest
+        facts = Canonical([Frozen(one) for one in retained(world)])
+        assert world.checker.freeze(())[0] == facts.digest
 
 
-def retained(world: World) -> tuple[Hashable, ...]:
-    return tuple(part.retained() for part in world.checker.known.parts())
+def retained(world: World) -> tuple[Retained, ...]:
+    return tuple(part.retained() for part in world.checker.known.parts)
 
 
 def known(world: World) -> object:
