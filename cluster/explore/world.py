@@ -24,6 +24,33 @@ from cluster.properties.violation import Violation
 from cluster.scenario.setup import Setup
 
 
+class Posts:
+    """A sink that keeps what a machine posts, numbered from 0; the checker hears the facts."""
+
+    __slots__ = ("posted", "sent")
+
+    def __init__(self, actor: int, effects: list[Effect]) -> None:
+        """Take the effects of one delivery."""
+        #: in their order, each with its channel
+        self.posted: list[tuple[Channel, int, Message]] = []
+        #: how many, by receiver
+        self.sent: Sent = {}
+        interpret(actor, 0, effects, self.sent, self)
+
+    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
+        """Keep a message."""
+        message = effect.message
+        self.posted.append(((effect.dst, src, message.op), seq, message))
+
+    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
+        """Keep the message of a timer: it may come at any time."""
+        message = effect.message
+        self.posted.append(((actor, TIMER, message.op), seq, message))
+
+    def note(self, when: int, actor: int, fact: Fact) -> None:
+        """Leave a fact to the checker."""
+
+
 class Step(NamedTuple):
     """What a machine makes of a message."""
 
@@ -32,6 +59,7 @@ class Step(NamedTuple):
     message: Message
     after: Machine
     effects: list[Effect]
+    posts: Posts
     #: the canonical state of `after`, coded
     frozen: bytes
 
@@ -56,7 +84,8 @@ class KnownSteps:
             effects = after.on(src, message)
             frozen = _coded(after.freeze())
             after = self._equal.setdefault((after.me, frozen), after)
-            step = Step(machine, message, after, effects, frozen)
+            posts = Posts(machine.me, effects)
+            step = Step(machine, message, after, effects, posts, frozen)
             self._steps[key] = step
         return step
 
@@ -81,7 +110,7 @@ class World:
         for machine in self.machines:
             effects = machine.start()
             self.checker.started(machine.me, machine, effects)
-            interpret(machine.me, 0, effects, self.sent[machine.me], self)
+            self._post(machine.me, Posts(machine.me, effects))
         #: canonical states of the machines, coded; kept as they change one at a time
         self.frozen = [_coded(m.freeze()) for m in self.machines]
         self.known = KnownSteps()
@@ -115,28 +144,20 @@ class World:
         twin.machines[dst], twin.frozen[dst] = step.after, step.frozen
         twin.checker = self.checker.copy_for(twin.machines, message, effects)
         twin.checker.delivered(0, dst, src, seq, message, effects)
-        if effects:
-            sent = twin.sent[dst] = self.sent[dst].copy()
-            interpret(dst, 0, effects, sent, twin)
+        if step.posts.posted:
+            twin._post(dst, step.posts)
         return twin
 
-    # What `interpret` does with the effects.
-
-    def send(self, when: int, src: int, seq: int, effect: Send) -> None:  # noqa: ARG002 - as Sink
-        """Put a message on its channel."""
-        message = effect.message
-        self._put((effect.dst, src, message.op), seq, message)
-
-    def timer(self, when: int, actor: int, seq: int, effect: Timer) -> None:  # noqa: ARG002 - as Sink
-        """Put a timer's message on its channel: it may come at any time."""
-        message = effect.message
-        self._put((actor, TIMER, message.op), seq, message)
-
-    def note(self, when: int, actor: int, fact: Fact) -> None:
-        """Leave facts to the checker, which hears them with the delivery."""
-
-    def _put(self, channel: Channel, seq: int, message: Message) -> None:
-        self.channels[channel] = (*self.channels.get(channel, ()), (seq, message))
+    def _post(self, actor: int, posts: Posts) -> None:
+        """Put what a machine posts after what it has sent before."""
+        channels, before = self.channels, self.sent[actor]
+        sent = self.sent[actor] = before.copy()
+        for channel, number, message in posts.posted:
+            one = (before.get(channel[0], 0) + number, message)
+            held = channels.get(channel)
+            channels[channel] = (one,) if held is None else (*held, one)
+        for dst, count in posts.sent.items():
+            sent[dst] = before.get(dst, 0) + count
 
     def broken(self) -> str:
         """Name the promise that is broken by now, or nothing."""
@@ -152,7 +173,8 @@ class World:
         """Return the first broken promise."""
         if self.error:
             return crash(self.error)
-        return next((v for v in self.checker.reports.found if v.promised), None)
+        found = self.checker.reports.found
+        return next((v for v in found if v.promised), None) if found else None
 
     def follow(self, path: Iterable[Channel]) -> "World":
         """Return the state after these deliveries; the run is ended if nothing is left."""
@@ -169,8 +191,12 @@ class World:
         128 bits: a cache of millions of states stays small.
         """
         channels = sorted(self.channels.items())
-        in_flight = [(sender(c), c[0], seq) for c, held in channels for seq, _ in held]
-        messages = tuple((c, tuple(m for _, m in held)) for c, held in channels)
+        in_flight = [
+            (dst if src == TIMER else src, dst, seq)
+            for (dst, src, _), held in channels
+            for seq, _ in held
+        ]
+        messages = [(channel, [m for _, m in held]) for channel, held in channels]
         whole = blake2b(b"".join(self.frozen), digest_size=16)
         whole.update(_coded((messages, self.checker.freeze(in_flight))))
         return whole.digest()

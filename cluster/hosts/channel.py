@@ -6,6 +6,7 @@ and a message to oneself on the same lane are never taken for one another.
 """
 
 from collections.abc import Iterable
+from functools import cache
 
 #: in place of the sender where a receiver's own timer comes
 TIMER = -1
@@ -29,6 +30,7 @@ def in_fixed_order(channels: Iterable[Channel]) -> list[Channel]:
     return sorted(channels, key=_place)
 
 
+@cache
 def _place(channel: Channel) -> tuple[int, int, int, bool]:
     dst, src, lane = channel
     return (dst, lane, dst, True) if src == TIMER else (src, lane, dst, False)
