@@ -8,7 +8,6 @@ Source: FreeBSD vm_page.h (PQ_INACTIVE, PQ_ACTIVE, PQ_LAUNDRY; act_count), vm_pa
 from collections.abc import Hashable
 from enum import IntEnum
 from itertools import islice
-from typing import Self
 
 
 class Queue(IntEnum):
@@ -73,9 +72,9 @@ class PageQueues:
         """Count the pages in a queue."""
         return len(self.lists.get(number, ()))
 
-    def copy(self) -> Self:
+    def copy(self) -> "PageQueues":
         """Copy the containers."""
-        twin = object.__new__(type(self))
+        twin = PageQueues()
         twin.lists = {number: found.copy() for number, found in self.lists.items()}
         twin.where = self.where.copy()
         return twin

@@ -8,7 +8,6 @@ state: pseudo-random as in hardware, and repeatable.
 
 from collections.abc import Hashable, Iterable
 from itertools import islice
-from typing import Self
 
 from kernel import pte as pte_bits
 from kernel.units import ASID_SHIFT, VPN_MASK
@@ -68,10 +67,9 @@ class Tlb:
         """List (asid, vpn, pte), sorted."""
         return sorted((k >> ASID_SHIFT, k & VPN_MASK, v) for k, v in self.entries.items())
 
-    def copy(self) -> Self:
+    def copy(self) -> "Tlb":
         """Copy the containers."""
-        twin = object.__new__(type(self))
-        twin.capacity = self.capacity
+        twin = Tlb(self.capacity)
         twin.entries = self.entries.copy()
         twin.draw = self.draw
         return twin

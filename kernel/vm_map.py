@@ -6,7 +6,6 @@ Source: FreeBSD vm_map.c (vm_map_clip_start/_end, vm_map_try_merge_entries).
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator
-from typing import Self
 
 import msgspec
 
@@ -179,9 +178,9 @@ class VmMap:
         assert found is not None
         return found
 
-    def copy(self) -> Self:
+    def copy(self) -> "VmMap":
         """Copy the containers."""
-        twin = object.__new__(type(self))
+        twin = VmMap()
         twin.starts = self.starts.copy()
         twin.entries = self.entries.copy()
         twin.refs = self.refs.copy()

@@ -6,7 +6,6 @@ mutated, the values in them replaced. Source: FreeBSD vm_object.h (OBJ_ANON, OBJ
 """
 
 from collections.abc import Hashable
-from typing import Self
 
 from kernel.hole_ranges import HoleRanges
 from kernel.page import Page
@@ -63,11 +62,9 @@ class VmObject:
         """Say whether no file backs it (OBJ_ANON)."""
         return self.file == ANONYMOUS
 
-    def copy(self) -> Self:
+    def copy(self) -> "VmObject":
         """Copy the containers."""
-        twin = object.__new__(type(self))
-        twin.size = self.size
-        twin.file = self.file
+        twin = VmObject(self.size, self.file)
         twin.punched = self.punched.copy()
         twin.pages = self.pages.copy()
         twin.swap = self.swap.copy()

@@ -1,7 +1,6 @@
 """An address space: its map, its pmap and the map lock (FreeBSD's vmspace)."""
 
 from collections.abc import Hashable
-from typing import Self
 
 from kernel.hole_ranges import HoleRanges
 from kernel.locks import SxLock
@@ -33,9 +32,9 @@ class Pmap:
             return [v for v in range(start, end) if v in self.ptes]
         return sorted(v for v in self.ptes if start <= v < end)
 
-    def copy(self) -> Self:
+    def copy(self) -> "Pmap":
         """Copy the containers."""
-        twin = object.__new__(type(self))
+        twin = Pmap()
         twin.ptes = self.ptes.copy()
         twin.active = self.active
         twin.gens = self.gens
@@ -63,9 +62,9 @@ class VmSpace:
         #: the process was killed: nothing more is mapped for it
         self.killed = False
 
-    def copy(self) -> Self:
+    def copy(self) -> "VmSpace":
         """Copy the containers."""
-        twin = object.__new__(type(self))
+        twin = VmSpace()
         twin.map = self.map.copy()
         twin.pmap = self.pmap.copy()
         twin.lock = self.lock.copy()
