@@ -213,3 +213,12 @@ class Resident(Fact, frozen=True):
 
     asid: int
     pages: int
+
+
+#: all facts
+FACTS: tuple[type[Fact], ...] = (
+    CallStarted, CallEnded, Touched, FaultStarted, Faulted, Segv, Residency, Flushed,
+    Shooting, Shot, EntriesGone, HoleSettled, CoresCaughtUp, Granted, ZeroCase, Outstanding,
+    BackgroundZeroed, Reclaimed, SwapWritten, SwapRead, Killed, Stalled, FramesInUse,
+    PagePinned, PinMet, TransferEnded, Resident,
+)  # fmt: skip

@@ -151,3 +151,10 @@ class WordsLoaded(Message, frozen=True, tag=86):
 
 class Poll(Message, frozen=True, tag=87):
     """core <- core (timer): read the zeroing thread's word again."""
+
+
+#: all messages of the family
+DAEMONS: tuple[type[Message], ...] = (
+    ZeroJob, Take, Taken, PageZeroed, Steal, Ceded, Scan, Scanned, PassEnded, Census, Sizes,
+    Kill, Rescan, Claim, Claimed, StoreWords, WordsStored, LoadWords, WordsLoaded, Poll,
+)  # fmt: skip

@@ -60,3 +60,10 @@ class TransferDone(Message, frozen=True, tag=95):
     """core <- device: interrupt: transfer `name` of the thread is complete."""
 
     name: int
+
+
+#: all messages of the family
+DEVICES: tuple[type[Message], ...] = (
+    StartTransfer, Transfer, BeginTransfer, DmaStore, DmaLoad, Unpin, Unpinned,
+    TransferDone,
+)  # fmt: skip

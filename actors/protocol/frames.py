@@ -127,3 +127,11 @@ class Pressure(Message, frozen=True, tag=31):
     shortage: int
     waiting: int
     free: int
+
+
+#: all messages of the family
+FRAMES: tuple[type[Message], ...] = (
+    Allocate, NoFrame, AwaitFrames, FramesFree, GaveUp, Frame, Free, ZeroFrames, ZeroChunk,
+    ChunkZeroed, CopyFrame, CopyChunk, ChunkData, ChunkCopied, ReadPage, PageRead,
+    FillFrame, FrameFilled, Pressure,
+)  # fmt: skip

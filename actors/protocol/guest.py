@@ -126,3 +126,10 @@ class Evict(Message, frozen=True, tag=96):
 
 class Tick(Message, frozen=True, tag=67):
     """core <- core (timer): the running thread's time slice is over."""
+
+
+#: all messages of the family
+GUEST: tuple[type[Message], ...] = (
+    Go, Walk, Translation, PageFault, SetDirty, Load, Loaded, Store, Stored, Drain,
+    SwitchIn, Switched, SwitchOut, Spawn, AwaitIndex, Reached, Wake, Evict, Tick,
+)  # fmt: skip

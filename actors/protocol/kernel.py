@@ -160,3 +160,10 @@ class TlbiDone(Message, frozen=True, tag=65):
 
 class Die(Message, frozen=True, tag=66):
     """core <- vm: the process was killed: the thread ends at its next instruction boundary."""
+
+
+#: all messages of the family
+KERNEL: tuple[type[Message], ...] = (
+    Fault, Resolved, Signal, Call, Return, Step, Work, Sleep, Wakeup, Shoot, Ipi, IpiAck,
+    Flush, Invalidated, CatchUp, CaughtUp, Watch, Deadline, Overdue, Tlbi, TlbiDone, Die,
+)  # fmt: skip

@@ -55,3 +55,9 @@ class FreeSlots(Message, frozen=True, tag=80):
     """swap <- vm: nothing refers to these slots any more."""
 
     slots: tuple[int, ...]
+
+
+#: all messages of the family
+SWAP: tuple[type[Message], ...] = (
+    PageOut, SwapWrite, PagedOut, PageIn, ReadSlot, SwapData, PagedIn, FreeSlots,
+)  # fmt: skip

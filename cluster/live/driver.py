@@ -14,7 +14,7 @@ import msgspec
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
-from actors.facts import Fact
+from actors.facts import FACTS
 from cluster.hosts.host import Listener
 from cluster.live.errors import LiveError
 from cluster.live.host import Last, Status
@@ -23,7 +23,7 @@ from cluster.trace.writer import TraceWriter
 
 _STATUS = msgspec.msgpack.Decoder(Status)
 _LAST = msgspec.msgpack.Decoder(Last)
-_FACTS = msgspec.msgpack.Decoder(list[reduce(or_, Fact.__subclasses__())])  # type: ignore[misc]
+_FACTS = msgspec.msgpack.Decoder(list[reduce(or_, FACTS)])  # type: ignore[misc]
 _T = TypeVar("_T")
 #: an actor that does not answer for so long is taken to be stuck
 _ANSWER_S = 60.0

@@ -5,6 +5,7 @@ from types import UnionType
 
 import pytest
 
+from actors.facts import FACTS, Fact
 from actors.machine import Machine, ProtocolError
 from actors.message import Message
 from actors.message_text import message_classes
@@ -63,3 +64,10 @@ def test_every_message_has_a_receiver_and_its_document_names_it() -> None:
 def test_tags_are_dense_and_stable() -> None:
     tags = [kind.__struct_config__.tag for kind in message_classes()]
     assert tags == list(range(1, len(tags) + 1))
+
+
+def test_no_message_and_no_fact_is_missing_from_its_list() -> None:
+    assert set(message_classes()) == set(Message.__subclasses__()), (
+        "the end of actors/protocol/*.py"
+    )
+    assert set(FACTS) == set(Fact.__subclasses__()), "the end of actors/facts.py"
