@@ -1,1 +1,1 @@
-"""What must be true of a run."""
+"""What must be true of a run, and the checker that judges it."""

@@ -1,4 +1,4 @@
-"""ACCOUNT and PROGRESS: full recounts of state, and nothing left behind at the end."""
+"""ACCOUNT and PROGRESS: full recounts of state, and nothing left over at the end."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ LIVELOCK = 1_000_000
 
 
 def recount(vm: Vm, reports: Reports) -> None:
-    """Each resident set is what a full count gives: entries that map a page which is in no hole."""
+    """Check the resident sets by a full count of entries that map a page which is in no hole."""
     for asid, space in vm.state.spaces.items():
         counted = 0
         for pte in space.pmap.ptes.values():
@@ -53,7 +53,7 @@ def _pages(machines: list[Machine]) -> Iterator[int]:
 
 
 def zero_as_believed(memory: Machine, m: Free, reports: Reports) -> None:
-    """Frames that are freed as known to be zero are zero."""
+    """Check that frames that are freed as known to be zero are zero."""
     assert isinstance(memory, Memory)
     for pfn in m.pfns:
         found = memory.contents.get(pfn, memory.junk)
@@ -63,7 +63,7 @@ def zero_as_believed(memory: Machine, m: Free, reports: Reports) -> None:
 
 
 def every_frame_once(machines: list[Machine], reports: Reports) -> None:
-    """At quiescence every frame that was handed out is in exactly one page, or free once."""
+    """Check at quiescence that each frame that was handed out is in one page, or free once."""
     memories = [m for m in machines if isinstance(m, Memory)]
     held = Counter(_pages(machines))
     for memory in memories:
@@ -78,7 +78,7 @@ def every_frame_once(machines: list[Machine], reports: Reports) -> None:
 
 
 def every_slot_once(machines: list[Machine], reports: Reports) -> None:
-    """At quiescence every slot of swap that is in use is one page's copy, and no other is."""
+    """Check at quiescence that the slots of swap in use are each one page's copy."""
     held = Counter(
         slot
         for machine in machines
@@ -95,7 +95,7 @@ def every_slot_once(machines: list[Machine], reports: Reports) -> None:
 
 
 def no_hole_goes_out(vm: Vm, m: PageOut, reports: Reports) -> None:
-    """No page of a hole is written to swap."""
+    """Check that no page of a hole is written to swap."""
     for pfn in m.pfns:
         key = vm.state.pages.frames.get(pfn)
         page = None if key is None else vm.state.pages.get(key)
@@ -105,7 +105,7 @@ def no_hole_goes_out(vm: Vm, m: PageOut, reports: Reports) -> None:
 
 
 def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Reports) -> None:
-    """A run that is quiet has no operation, lock, busy page, interrupt or request left."""
+    """Check that a quiet run has no operation, lock, busy page, interrupt or request left."""
     starved = len({one for m in machines if isinstance(m, Memory) for one in m.waiters})
     if starved:
         text = (

@@ -42,7 +42,7 @@ class Part(ABC):
     __slots__ = ("frozen",)
 
     def __init__(self) -> None:
-        """Begin as one that was not frozen."""
+        """Begin unfrozen."""
         #: kept until the part is copied: who freezes a part, and changes it, has to copy it first
         self.frozen: Frozen | None = None
 

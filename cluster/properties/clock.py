@@ -6,8 +6,9 @@ Every delivery is an event of its receiver; what its handler sends carries the e
 order, so any order of deliveries that respects happens-before gives the same verdicts.
 
 A clock that counts an event of its sender knows all that the sender knew then. So of the clocks
-that meet in a delivery one mostly covers the other, and need not be compared with it actor by
-actor. The clocks of large machines are rows of counts, and share those that are equal.
+that meet in a delivery one mostly covers the other, and they need not be compared actor by actor.
+The clocks of large machines are rows of counts: a row is compared as a whole, and clocks share the
+rows in which they are equal.
 """
 
 from abc import abstractmethod
@@ -17,17 +18,17 @@ from typing import Self
 import msgspec
 
 #: bits of an actor's count in a row; the top one is free
-_LANE = 40
-_COUNT_MASK = (1 << _LANE - 1) - 1
+_WIDTH = 40
+_COUNT_MASK = (1 << _WIDTH - 1) - 1
 #: actors in a row, as a power of two
 _ROW_SHIFT = 6
 _ROW_MASK = (1 << _ROW_SHIFT) - 1
-_TOPS = sum(1 << lane * _LANE + _LANE - 1 for lane in range(1 << _ROW_SHIFT))
+_TOPS = sum(1 << field * _WIDTH + _WIDTH - 1 for field in range(1 << _ROW_SHIFT))
 #: more actors than this have wide clocks: below, copying a clock costs less than finding its rows
 NARROW_MOST = 48
 
 
-class At(msgspec.Struct, frozen=True, gc=False, order=True):
+class At(msgspec.Struct, frozen=True, gc=False):
     """The `number`-th event (from 1) of an actor."""
 
     actor: int
@@ -93,7 +94,7 @@ class NarrowClock(Clock, frozen=True, gc=False):
 
 
 class WideClock(Clock, frozen=True, gc=False):
-    """A clock of many actors: rows of counts, each one number that has a lane for each actor."""
+    """A clock of many actors: rows of counts, each row one number with a field for each actor."""
 
     rows: tuple[int, ...]
 
@@ -101,26 +102,26 @@ class WideClock(Clock, frozen=True, gc=False):
         """Say whether an event is in the past, or is the event of this clock."""
         actor = at.actor
         row = self.rows[actor >> _ROW_SHIFT]
-        return row >> (actor & _ROW_MASK) * _LANE & _COUNT_MASK >= at.number
+        return row >> (actor & _ROW_MASK) * _WIDTH & _COUNT_MASK >= at.number
 
     def latest(self, actor: int) -> At:
         """Return the latest event of an actor that is in the past."""
         row = self.rows[actor >> _ROW_SHIFT]
-        return At(actor, row >> (actor & _ROW_MASK) * _LANE & _COUNT_MASK)
+        return At(actor, row >> (actor & _ROW_MASK) * _WIDTH & _COUNT_MASK)
 
     def received(self, dst: int, src: int, sent: Self) -> "WideClock":
         """Return the clock of the next event of `dst`, whose latest is this: a delivery."""
         mine, others = self.rows, sent.rows
-        place, lane = dst >> _ROW_SHIFT, (dst & _ROW_MASK) * _LANE
-        from_place, from_lane = src >> _ROW_SHIFT, (src & _ROW_MASK) * _LANE
-        told = others[from_place] >> from_lane & _COUNT_MASK
-        if mine[from_place] >> from_lane & _COUNT_MASK >= told:
+        place, shift = dst >> _ROW_SHIFT, (dst & _ROW_MASK) * _WIDTH
+        from_place, from_shift = src >> _ROW_SHIFT, (src & _ROW_MASK) * _WIDTH
+        told = others[from_place] >> from_shift & _COUNT_MASK
+        if mine[from_place] >> from_shift & _COUNT_MASK >= told:
             rows = list(mine)
-        elif others[place] >> lane & _COUNT_MASK >= mine[place] >> lane & _COUNT_MASK:
+        elif others[place] >> shift & _COUNT_MASK >= mine[place] >> shift & _COUNT_MASK:
             rows = list(others)
         else:
             rows = [a if a is b else _joined(a, b) for a, b in zip(mine, others, strict=True)]
-        rows[place] += 1 << lane
+        rows[place] += 1 << shift
         return WideClock(tuple(rows))
 
     def ranks(self, orders: list[tuple[int, list[int]]]) -> tuple[int, ...]:
@@ -129,14 +130,14 @@ class WideClock(Clock, frozen=True, gc=False):
 
 
 def _joined(mine: int, sent: int) -> int:
-    """Return the greater of two rows, lane by lane: one of the two themselves if it covers.
+    """Return the greater of two rows, field by field: one of the two themselves if it covers.
 
-    Each lane of `mine` is given its top bit, which `sent` takes away again where it has more.
+    Each field of `mine` is given its top bit, and loses it again where `sent` has more.
     """
     covers = (mine | _TOPS) - sent & _TOPS
     if covers == _TOPS:
         return mine
-    row = sent ^ (mine ^ sent) & (covers << 1) - (covers >> _LANE - 1)
+    row = sent ^ (mine ^ sent) & (covers << 1) - (covers >> _WIDTH - 1)
     return sent if row == sent else row
 
 

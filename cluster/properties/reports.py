@@ -21,7 +21,7 @@ class Reports:
     )  # fmt: skip
 
     def __init__(self, promised: frozenset[Property], lane_name: Callable[[int], str]) -> None:
-        """Start with no finding; `lane_name` names threads and kernel threads."""
+        """Begin with no finding; `lane_name` names threads and kernel threads."""
         self.promised = promised
         self.lane_name = lane_name
         self.delivery = 0
@@ -56,7 +56,7 @@ class Reports:
         ]
 
     def called(self, m: Call) -> None:
-        """Take down the latest system call of a lane."""
+        """Note the latest system call of a lane."""
         self.calls[m.op] = m
 
     def _operation(self, lane: int) -> str:

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding; `promised` says whether the policy had promised otherwise."""
+    """One finding; `promised`: whether the policy had promised that it would not happen."""
 
     property: str
     promised: bool

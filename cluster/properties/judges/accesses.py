@@ -107,7 +107,7 @@ def _fatal(
 
 
 def _inherit(known: Known, asid: int, key: int, stored: Stored) -> None:
-    """Let what is being forked off have a store to private memory, or not."""
+    """Note that a process that is being forked off may have a store to private memory."""
     for fork in known.calls.forks.values():
         if fork.may_share(asid, stored):
             maybe = known.lines.of[fork.child].maybe

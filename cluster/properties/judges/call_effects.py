@@ -25,7 +25,7 @@ _DONE = frozenset({Errno.OK, Errno.ENOMEM})
 
 
 def called(known: Known, m: Call, at: At, sent: Clock) -> None:
-    """Take in that a call arrived at its vm, in event `at`."""
+    """Note that a call arrived at its vm, in event `at`."""
     start, end = page_span(m.va, m.length)
     spans: tuple[Span, ...] = ()
     if m.kind in _MAPS:
@@ -50,7 +50,7 @@ def called(known: Known, m: Call, at: At, sent: Clock) -> None:
 
 
 def _begins(known: Known, lane: int, changes: tuple[Change, ...]) -> None:
-    """Take in a call that begins to change the map; calls in flight may discard what it makes."""
+    """Note that a call begins to change the map; calls in flight may discard what it makes."""
     asid, calls = changes[0].asid, known.calls
     known.places.begins(lane, changes, calls.children(asid))
     discards = known.given.discards
@@ -62,7 +62,7 @@ def _begins(known: Known, lane: int, changes: tuple[Change, ...]) -> None:
 
 
 def _discard(known: Known, m: Call, start: int, end: int, at: At) -> tuple[Span, ...]:
-    """Open a window in which contents may go; in children that are being forked off, too."""
+    """Open a window in which contents may be lost, also in children that are being forked off."""
     children = known.calls.children(m.asid)
     zeroes = m.kind in _ZEROES
     found = []
@@ -81,7 +81,7 @@ def _discard(known: Known, m: Call, start: int, end: int, at: At) -> tuple[Span,
 
 
 def _fork(known: Known, m: Call, sent: Clock) -> None:
-    """Take in a fork: the child has its parent's map, contents and windows, as they are now."""
+    """Note a fork: the child has its parent's map, contents and windows, as they are now."""
     child = known.given.process_of[m.args[0]]
     parent, calls = m.asid, known.calls
     known.places.fork(m.op, parent, child)
@@ -101,7 +101,7 @@ def _fork(known: Known, m: Call, sent: Clock) -> None:
 
 
 def returned(known: Known, lane: int, error: int, at: At) -> None:
-    """Take in that the vm has answered a call, in event `at`."""
+    """Note that the vm has answered a call, in event `at`."""
     flight = known.calls.in_flight.pop(lane, None)
     if flight is None:
         return  # of a page daemon
@@ -148,7 +148,7 @@ def _mapped(known: Known, m: Call, at: At, *, failed: bool) -> None:
 
 
 def _met(known: Known, lane: int, ranges: tuple[tuple[int, int], ...], at: At) -> None:
-    """Say that calls in flight may have discarded what ranges show now, when `lane` mapped that.
+    """Note that calls in flight may have discarded what `lane` has just mapped in these ranges.
 
     Whether they meant that, or what was there before, is not known: so neither need be zero.
     """
@@ -167,7 +167,7 @@ def _met(known: Known, lane: int, ranges: tuple[tuple[int, int], ...], at: At) -
 
 
 def _inherited(known: Known, m: Call, error: int) -> None:
-    """Take in what children see from now on; an error means that it ended at shared memory."""
+    """Note what children see from now on; an error means that it ended at shared memory."""
     on, off = m.args
     if not (on | off) & INHERITED_ZERO:
         return
@@ -182,7 +182,7 @@ def _inherited(known: Known, m: Call, error: int) -> None:
 
 
 def settled(known: Known, asid: int, start: int, end: int, at: At) -> None:
-    """Take in that HOLE's invalidation of a range is complete."""
+    """Note that HOLE's invalidation of a range is complete."""
     if known.places.is_changing(asid, start, end):
         return  # the map may have changed already, or not
     for history, low, high in _pages(known, asid, start, end):
@@ -190,7 +190,7 @@ def settled(known: Known, asid: int, start: int, end: int, at: At) -> None:
 
 
 def granted(known: Known, lane: int, asid: int, pages: tuple[int, int], at: At) -> None:
-    """Take in that ZERO gives pages [start, end) back."""
+    """Note that ZERO gives pages [start, end) back."""
     zero = Zeroed(lane, known.calls.in_flight[lane].called, at, None)
     for history, low, high in _pages(known, asid, *pages):
         history.granted(low, high, zero)

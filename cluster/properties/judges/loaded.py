@@ -116,7 +116,7 @@ def _wrong(known: Known, a: Access, found: list[Stored | None]) -> None:
 
 
 def _is_uncertain(a: Access, origin: Origin) -> bool:
-    """Say whether a store meant the page perhaps: its thread's map was being changed there."""
+    """Say whether a store may have meant the page: its thread's map was being changed there."""
     line, key = origin
     return not key >> CELL_SHIFT + MAPPING_SHIFT and (
         a.number == SHARED or line in a.line.ancestors

@@ -68,7 +68,7 @@ class Cells(Part):
         self.put(pfn, origins)
 
     def fork(self, parent: int, child: int) -> None:
-        """A child doubts what its parent doubts."""
+        """Let a child doubt what its parent doubts."""
         doubts = [one for one in self.uncertain.items() if one[0] >> ASID_SHIFT == parent]
         for va, called in doubts:
             self.uncertain[child << ASID_SHIFT | va & VPN_MASK] = called

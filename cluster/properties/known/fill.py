@@ -7,7 +7,7 @@ from kernel import pte as pte_bits
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
-    """A translation sent to a core: it may be cached there until a flush of which is known."""
+    """A translation sent to a core: it may be cached there until a flush of it is known."""
 
     pfn: int
     writable: bool

@@ -1,4 +1,4 @@
-"""What the system calls did to each page: windows in which contents may go, ZEROs, fatal holes.
+"""What system calls did to each page: windows in which contents may be lost, ZEROs, fatal holes.
 
 Kept by range of the pages of mappings (`Shown.page`), never by page. Of each kind a page keeps the
 latest few: where an older window would excuse a loss, so does a younger one that is not over for
@@ -114,7 +114,7 @@ class History:
         self._change(start, end, change)
 
     def reopened(self, start: int, end: int, op: int, at: At) -> None:
-        """Note that `op` granted the range, or mapped it anew: it is no hole, windows are over.
+        """Note that `op` granted the range, or mapped it anew: no hole is left, windows are over.
 
         Those of other calls in flight are not: they may yet do what they were called for.
         """

@@ -29,7 +29,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     stamp: int
     issued: Clock
     performed: At
-    #: what it replaced, where it may be that it does not count
+    #: the store that it replaced, kept if this one may turn out not to count
     before: "Stored | None" = None
 
 
@@ -55,7 +55,7 @@ class Line:
         self.maybe: dict[int, tuple[Stored, ...]] = {}
 
     def put(self, key: int, stored: Stored, *, keeps: bool) -> None:
-        """Note the latest store; `keeps` if it may be that it does not count."""
+        """Note the latest store; `keeps` what it replaces, as it may turn out not to count."""
         if keeps:
             before = self._latest(key)
             if before is not None:
@@ -187,7 +187,7 @@ def _shortened(stored: Stored, most: int) -> Stored | None:
 
 
 def _compact(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """Merge the two youngest while they are of a size: there are few, and each is copied seldom."""
+    """Merge the two youngest while they are of similar size: few are left, and few are copied."""
     while len(layers) > 1:
         young, old = layers[0], layers[1]
         if young.called is not old.called or 2 * len(young.stores) < len(old.stores):

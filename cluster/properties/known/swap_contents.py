@@ -24,7 +24,7 @@ class SwapContents(Part):
         self.out[lane] = pages
 
     def written(self, lane: int, slots: Iterable[int]) -> None:
-        """Note the slots that the pages of a lane came to lie in; negative if swap is full."""
+        """Note the slots to which a lane's pages were written; negative if swap is full."""
         for slot, page in zip(slots, self.out.pop(lane), strict=True):
             if slot >= 0:
                 self.slots[slot] = page

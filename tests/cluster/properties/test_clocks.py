@@ -1,0 +1,73 @@
+"""Clocks say what happened before what, however they are stored."""
+
+from random import Random
+
+import pytest
+
+from actors.machine import Effect, Send, Spend, Timer
+from actors.messages import Go
+from cluster.properties.clock import NARROW_MOST, At, NarrowClock, WideClock, before_all
+from cluster.properties.clocks import clocks_of
+
+#: one row and several, full and not
+ACTORS = [2, 7, NARROW_MOST, NARROW_MOST + 1, 64, 65, 200]
+
+
+@pytest.mark.parametrize("actors", ACTORS)
+def test_a_clock_counts_what_happened_before(actors: int) -> None:
+    """As a plain comparison of all counts does, which clocks do without."""
+    random, clocks = Random(actors), clocks_of(actors)
+    plain = [[0] * actors for _ in range(actors)]
+    in_flight: list[tuple[int, int, int, list[int]]] = []
+    sent: dict[tuple[int, int], int] = {}
+
+    def send(src: int) -> None:
+        effects: list[Effect] = [Spend(5)]
+        for _ in range(random.choice((0, 1, 2, 5))):
+            dst = random.choice((src, random.randrange(actors), random.randrange(min(4, actors))))
+            effects.append(Timer(1, Go(0)) if dst == src else Send(dst, Go(0)))
+            seq = sent.get((src, dst), 0)
+            sent[src, dst] = seq + 1
+            in_flight.append((src, dst, seq, plain[src].copy()))
+        clocks.send(src, effects, clocks.now[src])
+
+    for actor in range(actors):
+        send(actor)
+    for _ in range(1_000):
+        if not in_flight:
+            break
+        src, dst, seq, told = in_flight.pop(random.randrange(len(in_flight)))
+        clock, sending = clocks.receive(dst, src, seq)
+        assert [sending.latest(actor).number for actor in range(actors)] == told
+        plain[dst] = list(map(max, plain[dst], told))
+        plain[dst][dst] += 1
+        assert [clock.latest(actor).number for actor in range(actors)] == plain[dst]
+        for actor in (src, dst, random.randrange(actors)):
+            assert clock.knows(At(actor, plain[dst][actor]))
+            assert not clock.knows(At(actor, plain[dst][actor] + 1))
+        send(dst)
+
+
+def test_many_actors_have_wide_clocks() -> None:
+    assert isinstance(before_all(NARROW_MOST), NarrowClock)
+    assert isinstance(before_all(NARROW_MOST + 1), WideClock)
+
+
+@pytest.mark.parametrize("actors", ACTORS)
+def test_ranks_of_events(actors: int) -> None:
+    clocks = clocks_of(actors)
+    for seq in range(5):
+        clocks.send(0, [Send(1, Go(0))], clocks.now[0])
+        clocks.receive(1, 0, seq)
+    assert clocks.now[1].ranks([(0, [1]), (1, [2, 5, 9])]) == (0, 2)
+
+
+def test_a_copy_goes_on_by_itself() -> None:
+    clocks = clocks_of(3)
+    clocks.send(0, [Send(1, Go(0))], clocks.zero)
+    twin = clocks.copy()
+    for one in (clocks, twin):
+        one.send(0, [Send(1, Go(0)), Send(2, Go(0))], one.now[0])
+        assert sorted(one.in_flight) == [(0, 1, 0), (0, 1, 1), (0, 2, 0)]
+        one.receive(1, 0, 0)
+        assert [one.now[1].latest(actor).number for actor in range(3)] == [0, 1, 0]
