@@ -37,7 +37,7 @@ _OF_ENTRIES = (Walk, SetDirty)
 
 
 class Footprints:
-    """Gives footprints; resources are numbered as they are met."""
+    """Tells footprints; resources are numbered as they are met."""
 
     def __init__(self) -> None:
         """Start with no resource known."""

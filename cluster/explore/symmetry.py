@@ -51,7 +51,7 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class Orbit:
-    """A world and its images; `deliver` gives the next, leaving this one as it is."""
+    """A world and its images; `deliver` returns the next, leaving this one as it is."""
 
     __slots__ = ("_exchanges", "worlds")
 

@@ -2,7 +2,7 @@
 
 `deliver` takes a batch in, handles it and answers with one batch to each receiver: one Ray call
 costs a millisecond whatever it carries. What it leaves (timers, a mailbox above the bound) is done
-by `pump`, a call that the actor makes to itself: it waits its turn behind the calls that are there
+by `pump`, a call that the actor makes to itself: it waits its turn after the calls that are there
 already, so a timer goes after all that has arrived. With jitter `deliver` only takes in: `pump`
 then has several messages to choose from.
 
@@ -112,7 +112,7 @@ class MachineHost:
         self._take_machine(jitter)
 
     def connect(self, peers: list[Any]) -> str:
-        """Learn the other actors, in order of their ids; gives what is wrong here, or nothing."""
+        """Learn the other actors, in order of their ids; return what is wrong here, or nothing."""
         self._peers = peers
         return self._broken
 

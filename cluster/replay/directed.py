@@ -147,7 +147,7 @@ class Directed:
         if count != checkpoint.deliveries:
             raise InputError(
                 f"{self.where}: damaged: a checkpoint after {checkpoint.deliveries:,} deliveries "
-                f"to {self.names[dst]} stands behind {count:,}."
+                f"to {self.names[dst]} stands after {count:,}."
             )
         digest = self.run.digest.receiver(dst)
         if digest != checkpoint.digest:
@@ -203,7 +203,7 @@ class Directed:
     def _roots(self) -> list[int]:
         """Go from receiver to awaited sender while that is stuck itself.
 
-        Of a circle of waits it gives all, first who leaves untaken most of what it was sent: that
+        Of a circle of waits return all, first who leaves untaken most of what it was sent: that
         one should have gone on.
         """
         stuck = self.stuck()
