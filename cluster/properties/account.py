@@ -19,18 +19,22 @@ from kernel.policy.promises import Property
 GETS_ON: frozenset[type] = frozenset({Touched, CallEnded, Segv, BackgroundZeroed})
 #: deliveries without anything done: far beyond what the largest operation takes
 LIVELOCK = 1_000_000
+_LIVE = HoleState.LIVE
 
 
 def recount(vm: Vm, reports: Reports) -> None:
     """Check the resident sets by a full count of entries that map a page which is in no hole."""
+    pfn_of, is_zero_page = pte_bits.pfn_of, vm.settings.is_zero_page
+    key_of, page_of = vm.state.pages.frames.get, vm.state.pages.get
     for asid, space in vm.state.spaces.items():
         counted = 0
         for pte in space.pmap.ptes.values():
-            if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
+            pfn = pfn_of(pte)
+            if is_zero_page(pfn):
                 continue
-            key = vm.state.pages.frames.get(pte_bits.pfn_of(pte))
-            page = None if key is None else vm.state.pages.get(key)
-            counted += page is None or page.hole is HoleState.LIVE
+            key = key_of(pfn)
+            page = None if key is None else page_of(key)
+            counted += page is None or page.hole is _LIVE
         if space.resident != counted:
             text = f"the resident set of p{asid} is {space.resident} pages, counted are {counted}"
             reports.add(Property.ACCOUNT, text, asid, -1, tuple(sorted(vm.state.in_flight.ops)))

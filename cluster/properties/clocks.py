@@ -48,16 +48,16 @@ class Clocks:
             else:
                 continue
             if row is None:
-                row = self._row(actor)
+                row = self._sent[actor] if self._own[actor] else self._own_row(actor)
             seq = row[dst]
             row[dst] = seq + 1
             self.in_flight[actor, dst, seq] = clock
 
-    def _row(self, actor: int) -> "array[int]":
-        if not self._own[actor]:
-            self._sent[actor] = self._sent[actor][:]
-            self._own[actor] = True
-        return self._sent[actor]
+    def _own_row(self, actor: int) -> "array[int]":
+        """Copy what an actor has sent, which another has as well."""
+        row = self._sent[actor] = self._sent[actor][:]
+        self._own[actor] = True
+        return row
 
     def copy(self) -> "Clocks":
         """Copy the containers."""

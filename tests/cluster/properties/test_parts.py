@@ -24,6 +24,9 @@ SETUPS = {
     "swap": lambda seed: contended_setup(seed, "madv-free", others=True, **_SWAP),
     "devices": lambda seed: contended_setup(seed, "fatal-hole", transfers=True),
     "forks": lambda seed: forking_setup(seed, "fork-child-zero", grain="fine", transfers=True),
+    "few frames": lambda seed: forking_setup(
+        seed, "fatal-hole", transfers=True, **{**_SWAP, "frames": 3}
+    ),
     "domains": lambda seed: forking_setup(seed, "fork-cow-share", domains=2, frames=32, zeroers=2),
 }
 
@@ -39,12 +42,12 @@ def known(checker: Checker) -> object:
     )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", SETUPS)
 def test_a_delivery_leaves_what_was_known_before(name: str, seed: int) -> None:
     setup: Setup = SETUPS[name](seed)
     random, world = Random(seed), World(setup)
-    for _ in range(1_000):
+    for _ in range(1_200):
         if not world.channels or world.error:
             break
         world.fingerprint()
