@@ -67,7 +67,12 @@ def test_tags_are_dense_and_stable() -> None:
 
 
 def test_no_message_and_no_fact_is_missing_from_its_list() -> None:
-    assert set(message_classes()) == set(Message.__subclasses__()), (
-        "the end of actors/protocol/*.py"
-    )
-    assert set(FACTS) == set(Fact.__subclasses__()), "the end of actors/facts.py"
+    messages = {one for one in Message.__subclasses__() if is_ours(one)}
+    facts = {one for one in Fact.__subclasses__() if is_ours(one)}
+    assert set(message_classes()) == messages, "see the end of its file in actors/protocol"
+    assert set(FACTS) == facts, "see the end of actors/facts.py"
+
+
+def is_ours(kind: type) -> bool:
+    """Say whether a class is not one that a test has made."""
+    return kind.__module__.startswith("actors.")
