@@ -6,8 +6,15 @@ import pytest
 
 from actors.machine import Effect, Send, Spend, Timer
 from actors.messages import Go
+from cluster.explore.strategies.stateful import search
+from cluster.explore.strategy_api import never
+from cluster.explore.world import World
+from cluster.properties import clock
 from cluster.properties.clock import NARROW_MOST, At, NarrowClock, WideClock, before_all
 from cluster.properties.clocks import clocks_of
+from tests.cluster.explore.test_explored import SMALL, tiny
+from tests.cluster.properties.test_properties_linear import HAZARDS, setup_of
+from tests.support.linear_extensions import record
 
 #: one row and several, full and not
 ACTORS = [2, 7, NARROW_MOST, NARROW_MOST + 1, 64, 65, 200]
@@ -37,14 +44,14 @@ def test_a_clock_counts_what_happened_before(actors: int) -> None:
         if not in_flight:
             break
         src, dst, seq, told = in_flight.pop(random.randrange(len(in_flight)))
-        clock, sending = clocks.receive(dst, src, seq)
+        now, sending = clocks.receive(dst, src, seq)
         assert [sending.latest(actor).number for actor in range(actors)] == told
         plain[dst] = list(map(max, plain[dst], told))
         plain[dst][dst] += 1
-        assert [clock.latest(actor).number for actor in range(actors)] == plain[dst]
+        assert [now.latest(actor).number for actor in range(actors)] == plain[dst]
         for actor in (src, dst, random.randrange(actors)):
-            assert clock.knows(At(actor, plain[dst][actor]))
-            assert not clock.knows(At(actor, plain[dst][actor] + 1))
+            assert now.knows(At(actor, plain[dst][actor]))
+            assert not now.knows(At(actor, plain[dst][actor] + 1))
         send(dst)
 
 
@@ -71,3 +78,20 @@ def test_a_copy_goes_on_by_itself() -> None:
         assert sorted(one.in_flight) == [(0, 1, 0), (0, 1, 1), (0, 2, 0)]
         one.receive(1, 0, 0)
         assert [one.now[1].latest(actor).number for actor in range(3)] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("name", HAZARDS)
+def test_verdicts_do_not_depend_on_the_width(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = setup_of(name, correct=False)
+    narrow = record(setup)[1:]
+    monkeypatch.setattr(clock, "NARROW_MOST", 0)
+    assert record(setup)[1:] == narrow
+
+
+def test_nor_do_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy, threads, machine = SMALL["foreign-frame"]
+    setup = tiny(policy, threads, **machine)
+    narrow = search(World(setup), budget=2_000, stop_at=never)
+    monkeypatch.setattr(clock, "NARROW_MOST", 0)
+    wide = search(World(setup), budget=2_000, stop_at=never)
+    assert (wide.states, wide.transitions) == (narrow.states, narrow.transitions)
