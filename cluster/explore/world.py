@@ -142,7 +142,7 @@ class World:
             return twin
         effects = step.effects
         twin.machines[dst], twin.frozen[dst] = step.after, step.frozen
-        twin.checker = self.checker.copy_for(twin.machines, message, effects)
+        twin.checker = self.checker.copy_for(twin.machines, dst, message, effects)
         twin.checker.delivered(0, dst, src, seq, message, effects)
         if step.posts.posted:
             twin._post(dst, step.posts)

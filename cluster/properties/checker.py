@@ -6,16 +6,15 @@ not depend on which. It reads a machine's state only right after that machine's 
 
 from collections.abc import Hashable, Iterable
 
-from actors.facts import Fact
-from actors.machine import Effect, Machine, Note, Send
+from actors.machine import Effect, Machine, Send
 from actors.message import Message
-from actors.vm.machine import Vm
 from cluster.properties import account
 from cluster.properties.checkable import require_checkable
 from cluster.properties.clock import Clock
-from cluster.properties.judges import deliveries, facts, sends
+from cluster.properties.judges import deliveries, sends, shown
 from cluster.properties.known.given import given_by
-from cluster.properties.known.known import EVERY_PART, Known, nothing_known
+from cluster.properties.known.known import EVERY_PART, ROOTS, Known, nothing_known
+from cluster.properties.observed import Observed
 from cluster.properties.reports import Reports
 from cluster.properties.violation import Violation
 from cluster.scenario.setup import Setup
@@ -28,11 +27,9 @@ _FORGET_EVERY = 1 << 14
 _FORGET_FROM = 1 << 16
 _RECEIVED = {kind: judge for kind, (judge, _) in deliveries.JUDGES.items()}
 _SENT = {kind: judge for kind, (judge, _) in sends.JUDGES.items()}
-_STATED = {kind: judge for kind, (judge, _) in facts.JUDGES.items()}
-#: parts of what is known that are changed by a message received, by one sent, by a fact
+#: parts of what is known that are changed by a message received, by one sent
 _BY_RECEIVED = {kind: changes for kind, (_, changes) in deliveries.JUDGES.items()}
 _BY_SENT = {kind: changes for kind, (_, changes) in sends.JUDGES.items()}
-_BY_STATED = {kind: changes for kind, (_, changes) in facts.JUDGES.items()}
 
 
 class Checker:
@@ -77,8 +74,8 @@ class Checker:
 
     # What hosts tell an observer.
 
-    def noted(self, when: int, actor: int, fact: Fact) -> None:
-        """Do nothing: facts are taken from the effects of the delivery that states them."""
+    def noted(self, when: int, actor: int, fact: object) -> None:
+        """Do nothing: what a machine says of itself is no evidence."""
 
     def started(self, actor: int, machine: Machine, effects: list[Effect]) -> None:
         """Get to know a machine, and what it sends before any delivery."""
@@ -96,39 +93,47 @@ class Checker:
         reports.when = when
         reports.actor = dst
         clock, sent = known.clocks.receive(dst, src, seq)
-        judge = _RECEIVED.get(message.__class__)
+        kind = message.__class__
+        judge = _RECEIVED.get(kind)
         if judge is not None:
             judge(known, dst, src, message, effects, clock, sent)
+        if dst < known.given.cores:
+            shown.look(known, dst, src, message, clock, sent)
         if effects:
             self._answered(dst, effects, clock)
         self._idle += 1
-        if self._idle == account.LIVELOCK:
+        if kind in account.GETS_ON:
+            self._idle = 0
+        elif self._idle == account.LIVELOCK:
             account.report_livelock(reports)
         if known.given.is_vm[dst]:
-            self._vm_deliveries += 1
-            if known.given.fine or not self._vm_deliveries % _RECOUNT_EVERY:
-                account.recount(known.vm(dst), reports)
+            self._after_vm(dst)
         if not reports.delivery % _FORGET_EVERY:
             self._forget()
 
+    def _after_vm(self, vm: int) -> None:
+        """Recount its resident sets, and forget what it has heard of."""
+        known = self.known
+        self._vm_deliveries += 1
+        if known.given.fine or not self._vm_deliveries % _RECOUNT_EVERY:
+            account.recount(known.observed, vm, known.reports, self._lanes())
+        if known.roots.unheard:
+            now, vms = known.clocks.now, known.given.vms
+            for core in tuple(known.roots.unheard):
+                known.roots.heard(core, [now[vm].latest(core).number for vm in vms])
+
+    def _lanes(self) -> tuple[int, ...]:
+        return tuple(sorted(self.known.calls.in_flight))
+
     def _answered(self, actor: int, effects: list[Effect], clock: Clock) -> None:
-        """Judge what a machine sends and states in an event; time does not matter here."""
+        """Judge what a machine sends in an event; time does not matter here."""
         known = self.known
         known.clocks.send(actor, effects, clock)
         for effect in effects:
-            kind = effect.__class__
-            if kind is Send:
+            if effect.__class__ is Send:
                 consequence = _SENT.get(effect.message.__class__)  # type: ignore[union-attr]
                 if consequence is not None:
                     consequence(known, actor, effect, clock)  # type: ignore[arg-type]
-            elif kind is Note:
-                fact = effect.fact  # type: ignore[union-attr]
-                stated = fact.__class__
-                if stated in account.GETS_ON:
-                    self._idle = 0
-                statement = _STATED.get(stated)
-                if statement is not None:
-                    statement(known, actor, fact, clock)
 
     def _forget(self) -> None:
         """Forget what no verdict can depend on, if there may be enough of that."""
@@ -142,15 +147,13 @@ class Checker:
 
     def finish(self, *, complete: bool) -> None:
         """Judge the end of a run; PROGRESS and the frames only if it is quiet."""
-        machines, reports = self.known.machines, self.known.reports
-        for machine in machines:
-            if isinstance(machine, Vm):
-                reports.actor = machine.me
-                account.recount(machine, reports)
-        if complete:
-            account.every_frame_once(machines, reports)
-            account.every_slot_once(machines, reports)
-            account.nothing_waits(machines, self.known.given.names, reports)
+        observed, reports = self.known.observed, self.known.reports
+        for vm in observed.vms():
+            reports.actor = vm
+            account.recount(observed, vm, reports, self._lanes())
+        if complete and account.nothing_waits(observed, self.known.given.names, reports):
+            account.every_frame_once(observed, reports)
+            account.every_slot_once(observed, reports)
 
     # For exploring.
 
@@ -165,16 +168,18 @@ class Checker:
         return twin
 
     def copy_for(
-        self, machines: list[Machine], message: Message, effects: list[Effect]
+        self, machines: list[Machine], dst: int, message: Message, effects: list[Effect]
     ) -> "Checker":
-        """Copy what a delivery changes; the machines are those after it."""
+        """Copy what a delivery to a machine changes; the machines are those after it."""
+        known = self.known
         changes = _BY_RECEIVED.get(message.__class__, 0)
         for effect in effects:
-            kind = effect.__class__
-            if kind is Send:
+            if effect.__class__ is Send:
                 changes |= _BY_SENT.get(effect.message.__class__, 0)  # type: ignore[union-attr]
-            elif kind is Note:
-                changes |= _BY_STATED.get(effect.fact.__class__, 0)  # type: ignore[union-attr]
+        if dst < known.given.cores:
+            changes |= shown.changes(known, Observed(machines), dst, message)
+        elif known.roots.unheard and known.given.is_vm[dst]:
+            changes |= ROOTS
         return self.copy(machines, changes)
 
     def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:

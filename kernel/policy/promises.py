@@ -38,6 +38,16 @@ class Property(StrEnum):
     FORK = "fork"
     #: no page of a hole is written to swap
     PAGE_OUT = "page-out"
+    #: access ends when the call that takes it away returns
+    ACCESS = "access"
+    #: memory is usable after a ZERO, an mmap or an mprotect that succeeded
+    USABLE = "usable"
+    #: a call that failed changed nothing that it must not
+    UNCHANGED = "unchanged"
+    #: locked memory stays, whatever is advised
+    LOCKED = "locked"
+    #: exit_group and execve end every thread of the process
+    ENDED = "ended"
 
 
 ALWAYS = frozenset(
@@ -50,6 +60,11 @@ ALWAYS = frozenset(
         Property.PROGRESS,
         Property.FORK,
         Property.PAGE_OUT,
+        Property.ACCESS,
+        Property.USABLE,
+        Property.UNCHANGED,
+        Property.LOCKED,
+        Property.ENDED,
     }
 )
 

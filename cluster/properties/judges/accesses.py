@@ -1,16 +1,19 @@
 """Stores and loads where memory performs them, of cores and devices: FATAL, and what loads gave.
 
-Of TRANSLATION and ISOLATE: whether an access may touch the frame that it touches.
+Of TRANSLATION and ISOLATE: whether an access may touch the frame that it touches. ACCESS: whether
+the process may make it at all.
 """
 
 from actors.messages import DmaLoad, DmaStore, Load, Store
 from cluster.properties.clock import At, Clock
+from cluster.properties.judges import ended
 from cluster.properties.judges.loaded import Access, judge
 from cluster.properties.known.cells import granule_of
 from cluster.properties.known.history import PageHistory
 from cluster.properties.known.known import Known
-from cluster.properties.known.lines import Stored
+from cluster.properties.known.lines import Keeps, Stored
 from cluster.properties.known.transfers import Pinned
+from cluster.properties.known.under_way import By
 from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT
 
@@ -19,27 +22,30 @@ def store(known: Known, core: int, m: Store, at: At, clock: Clock) -> None:
     """Perform a stretch of stores of a core, in memory's event `at`."""
     cells, asid, page = known.cells, m.asid, -1
     origin, may_access = cells.origin, known.frames.may_access
-    issued = cells.perform(core, m.items[0][2])
+    issued, by = cells.perform(core, m.items[0][2])
+    ended.acts(known, asid, m.op, issued, "stored")
     for cell, pfn, version in m.items:
         vpn = cell >> CELL_SHIFT
         if not may_access(core, asid << ASID_SHIFT | vpn, pfn):
             _bad_frame(known, m, vpn, pfn)
         if vpn != page:
             page = vpn
+            used = _used(by, vpn)
+            _allowed(known, m, vpn, issued, write=True)
             shown = known.places.at(asid, vpn, issued, cells.uncertain, write=True)
             if shown is not None:
                 number, key_of_page = shown.line(asid), shown.page(vpn)
                 line, base = known.lines.of[number], key_of_page << CELL_SHIFT
                 history = known.histories.of[number].at(key_of_page)
-                keeps = known.given.forks or may_be_undone(history, issued)
-                _fatal(known, m, vpn, history, issued, clock)
+                keeps = keeping(known, history, issued, used)
+                _fatal(known, m, vpn, history, issued, used, clock)
         if shown is None:
             origin[granule_of(pfn, cell)] = asid, cell
             continue
         key = base | cell & CELL_MASK
         origin[granule_of(pfn, cell)] = number, key
-        stored = Stored(version, issued, at)
-        line.put(key, stored, keeps=keeps)
+        stored = Stored(version, issued, at, used)
+        line.put(key, stored, keeps)
         if known.calls.forks and number == asid:
             _inherit(known, asid, key, stored)
 
@@ -59,6 +65,8 @@ def load(
     asid, page = m.asid, -1
     at, clock = performed
     may_access = known.frames.may_access
+    by = known.under_way.loads.pop(core, ())
+    ended.acts(known, asid, m.op, issued, "loaded")
     for (cell, pfn), value in zip(m.items, stamps, strict=True):
         vpn = cell >> CELL_SHIFT
         if not may_access(core, asid << ASID_SHIFT | vpn, pfn):
@@ -66,12 +74,13 @@ def load(
             continue
         if vpn != page:
             page = vpn
+            _allowed(known, m, vpn, issued, write=False)
             shown = known.places.at(asid, vpn, issued, known.cells.uncertain, write=False)
             if shown is not None:
                 number, key_of_page = shown.line(asid), shown.page(vpn)
                 line, base = known.lines.of[number], key_of_page << CELL_SHIFT
                 history = known.histories.of[number].at(key_of_page)
-                _fatal(known, m, vpn, history, issued, clock)
+                _fatal(known, m, vpn, history, issued, _used(by, vpn), clock)
         if shown is not None:
             access = Access(
                 m.op, asid, vpn, shown, line, number, base | cell & CELL_MASK,
@@ -80,10 +89,40 @@ def load(
             judge(known, access, history)
 
 
-def may_be_undone(history: PageHistory, issued: Clock) -> bool:
-    """Say whether some discard, known or not, is not over for a store."""
+def _used(by: By, vpn: int) -> At | None:
+    for page, used in by:
+        if page == vpn:
+            return used
+    return None
+
+
+def keeping(known: Known, history: PageHistory, issued: Clock, used: At | None) -> Keeps | None:
+    """Return what says whether an earlier store may be seen after one that was issued then.
+
+    It may if a discard is not over for the later store, which may have gone to a frame that the
+    page has left, and the earlier one knows of the discard: so it may have gone to the new frame.
+    """
+    if known.given.forks:
+        return _always
     discards = history.discards  # mostly none
-    return bool(discards) and any(d.end is None or not issued.knows(d.end) for d in discards)
+    open_ones = [d for d in discards if d.undoes(issued, used)] if discards else None
+    if not open_ones:
+        return None
+    return lambda before: any(before.issued.knows(d.call) for d in open_ones)
+
+
+def _always(_before: Stored) -> bool:
+    return True
+
+
+def _allowed(known: Known, m: Load | Store, vpn: int, issued: Clock, *, write: bool) -> None:
+    """Report an access that a call which has returned took away."""
+    asid = m.asid
+    heard = issued.latest(known.given.vm_of[asid]).number
+    if known.rights.allows(asid, vpn, write, heard, heard) is False:
+        what = "store to" if write else "load from"
+        text = f"a {what} page {vpn:#x} succeeded after a call that forbids it had returned"
+        known.reports.add(Property.ACCESS, text, asid, vpn, (m.op,))
 
 
 def _bad_frame(known: Known, m: Load | Store, vpn: int, pfn: int) -> None:
@@ -96,10 +135,21 @@ def _bad_frame(known: Known, m: Load | Store, vpn: int, pfn: int) -> None:
 
 
 def _fatal(
-    known: Known, m: Load | Store, vpn: int, history: PageHistory, issued: Clock, clock: Clock
+    known: Known,
+    m: Load | Store,
+    vpn: int,
+    history: PageHistory,
+    issued: Clock,
+    used: At | None,
+    clock: Clock,
 ) -> None:
+    """Judge an access by the holes that the page was in; used: what sent the entry it goes by.
+
+    Where invalidations are left to others, an old entry may serve until they have had an occasion.
+    """
     for hole in history.holes:
-        if not issued.knows(hole.settled):
+        late = used is not None and used.number > hole.settled.number
+        if not issued.knows(hole.settled) or (known.given.defers and not late):
             continue
         if hole.reopened is None or not clock.knows(hole.reopened):
             text = f"an access to page {vpn:#x} of a settled hole got data instead of SIGSEGV"
@@ -109,7 +159,7 @@ def _fatal(
 def _inherit(known: Known, asid: int, key: int, stored: Stored) -> None:
     """Note that a process that is being forked off may have a store to private memory."""
     for fork in known.calls.forks.values():
-        if fork.may_share(asid, stored):
+        if fork.parent == asid:
             maybe = known.lines.of[fork.child].maybe
             maybe[key] = (stored, *maybe.get(key, ()))
 
@@ -133,10 +183,10 @@ def device_stores(known: Known, m: DmaStore, at: At) -> None:
         history = known.histories.of[number].at(shown.page(vpn))
         known.cells.origin[place] = number, key
         stored = Stored(version, issued, at)
-        keeps = known.given.forks or may_be_undone(history, issued)
-        known.lines.of[number].put(key, stored, keeps=keeps)
+        known.lines.of[number].put(key, stored, keeping(known, history, issued, None))
         if known.calls.forks and number == asid:
             _inherit(known, asid, key, stored)
+    known.transfers.performed(m.name, len(m.items), at)
 
 
 def device_loads(known: Known, m: DmaLoad, stamps: tuple[int, ...], at: At, clock: Clock) -> None:
@@ -154,12 +204,13 @@ def device_loads(known: Known, m: DmaLoad, stamps: tuple[int, ...], at: At, cloc
             continue
         number, key = shown.line(asid), shown.page(vpn) << CELL_SHIFT | granule
         history = known.histories.of[number].at(shown.page(vpn))
-        if not may_be_undone(history, issued):
+        if not any(d.undoes(issued, None) for d in history.discards):
             access = Access(
                 m.op, asid, vpn, shown, known.lines.of[number], number, key,
                 pfn << CELL_SHIFT | granule, value, issued, at, clock,
             )  # fmt: skip
             judge(known, access, history)
+    known.transfers.performed(m.name, len(m.items), at)
 
 
 def _pinned(known: Known, m: DmaStore | DmaLoad, pfn: int, what: str) -> Pinned | None:

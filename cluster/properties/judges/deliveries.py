@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from actors.facts import EntriesGone
-from actors.machine import Effect, Note, Send
+from actors.machine import Effect, Send
 from actors.messages import (
     Call,
     ChunkCopied,
@@ -11,11 +10,11 @@ from actors.messages import (
     CopyChunk,
     DmaLoad,
     DmaStore,
+    Fault,
     FillFrame,
     Frame,
     Free,
     FreeSlots,
-    Invalidated,
     Load,
     Loaded,
     PagedOut,
@@ -24,12 +23,13 @@ from actors.messages import (
     Store,
     SwapData,
     SwapWrite,
+    Unpin,
     ZeroChunk,
 )
+from actors.operation import OpKind
 from cluster.properties import account
 from cluster.properties.clock import Clock
-from cluster.properties.judges import accesses, call_effects
-from cluster.properties.judges.stale import stale_entry
+from cluster.properties.judges import accesses, call_effects, ended
 from cluster.properties.known.known import (
     CALLS,
     CELLS,
@@ -37,8 +37,10 @@ from cluster.properties.known.known import (
     HISTORIES,
     LINES,
     PLACES,
+    RIGHTS,
     SWAP,
-    TRANSLATIONS,
+    TRANSFERS,
+    UNDER_WAY,
     Known,
 )
 from kernel.policy.promises import Property
@@ -158,7 +160,7 @@ def _check_work(known: Known, lane: int, pfns: Iterable[int], what: str) -> None
 
 def _free(known: Known, dst: int, _src: int, m: Free, _e: list[Effect], *_: Clock) -> None:
     if m.zeroed:
-        account.zero_as_believed(known.machines[dst], m, known.reports)
+        account.zero_as_believed(known.observed, dst, m, known.reports)
     for pfn in m.pfns:
         if not known.frames.freed(pfn):
             text = f"frame {pfn:#x} is freed twice"
@@ -173,33 +175,26 @@ def _call(
     known: Known, dst: int, _src: int, m: Call, _e: list[Effect], clock: Clock, sent: Clock
 ) -> None:
     known.reports.called(m)
+    ended.acts(known, m.asid, m.op, sent, f"made call {OpKind(m.kind).name}")
     call_effects.called(known, m, clock.latest(dst), sent)
 
 
-def _invalidated(
-    known: Known, dst: int, _src: int, m: Invalidated, e: list[Effect], clock: Clock, _sent: Clock
+def _unpin(known: Known, _dst: int, _src: int, m: Unpin, _e: list[Effect], *_: Clock) -> None:
+    known.transfers.given_back(m.name, m.pfns)
+
+
+def _fault(
+    known: Known, dst: int, _src: int, m: Fault, _e: list[Effect], clock: Clock, _sent: Clock
 ) -> None:
-    vm = known.vm(dst)
-    known.calls.protected(m.op, clock.latest(dst))
-    asid = known.translations.removed.get(m.op, (0, ()))[0]
-    if asid in vm.state.spaces:
-        # taken away once more, here or by another operation: the shootdown of that follows
-        again = {
-            vpn
-            for effect in e
-            if isinstance(effect, Note) and isinstance(effect.fact, EntriesGone)
-            for vpn in effect.fact.vpns
-        }
-        for holder in known.translations.completed(m.op, vm, clock, again):
-            stale_entry(known, m.op, holder)
+    known.under_way.faults[m.op] = clock.latest(dst), m.write
 
 
 #: by message: who judges it, and a mask of the parts of what is known that he changes
 JUDGES: dict[type, tuple[Judge, int]] = {
-    Load: (_load, LINES),
+    Load: (_load, LINES | UNDER_WAY),
     Store: (_store, CELLS | LINES),
-    DmaStore: (_dma_store, CELLS | LINES),
-    DmaLoad: (_dma_load, LINES),
+    DmaStore: (_dma_store, CELLS | LINES | TRANSFERS),
+    DmaLoad: (_dma_load, LINES | TRANSFERS),
     ZeroChunk: (_zero_chunk, 0),
     FillFrame: (_fill_frame, 0),
     CopyChunk: (_copy_chunk, CELLS),
@@ -211,6 +206,7 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     FreeSlots: (_free_slots, SWAP),
     Free: (_free, FRAMES),
     Frame: (_frame, FRAMES),
-    Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES),
-    Invalidated: (_invalidated, CALLS | TRANSLATIONS),
+    Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS),
+    Fault: (_fault, UNDER_WAY),
+    Unpin: (_unpin, TRANSFERS),
 }

@@ -9,7 +9,7 @@ import msgspec
 
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.cells import Origin
-from cluster.properties.known.history import PageHistory
+from cluster.properties.known.history import PageHistory, Zeroed
 from cluster.properties.known.known import Known
 from cluster.properties.known.lines import INITIAL, Line, Stored
 from cluster.properties.known.shown import MAPPING_SHIFT, NO_FILE, SHARED, Shown, page_text
@@ -46,7 +46,7 @@ def judge(known: Known, a: Access, history: PageHistory) -> None:
         return
 
     def excused(stored: Stored) -> bool:
-        return _undone(history, stored, a.clock)
+        return _undone(history, stored, a.clock) is None
 
     found = list(a.line.candidates(a.key, a.clock, excused))
     match = next((s for s in found if s is not None and s.stamp == value), None)
@@ -57,21 +57,32 @@ def judge(known: Known, a: Access, history: PageHistory) -> None:
     elif _is_initial(known, a, history):
         if None not in found:
             assert found[0] is not None
-            _broken(known, Property.KEEP, a, f"lost: {_instead(a, found[0])}")
+            broken = _undone(history, found[0], a.clock)
+            _broken(known, broken or Property.KEEP, a, f"lost: {_instead(a, found[0])}")
         elif found[0] is not None:
-            a.line.put(a.key, Stored(INITIAL, a.clock, a.performed), keeps=True)
+            a.line.put(a.key, Stored(INITIAL, a.clock, a.performed), _always)
         if value != ZERO:
             _zero(known, a, history, None)
     else:
         _wrong(known, a, found)
 
 
-def _undone(history: PageHistory, stored: Stored, clock: Clock) -> bool:
-    """Say whether some discard was called before the load and not over for the store."""
-    return any(
-        clock.knows(d.call) and not (d.end is not None and stored.issued.knows(d.end))
-        for d in history.discards
-    )
+def _always(_before: Stored) -> bool:
+    return True
+
+
+def _undone(history: PageHistory, stored: Stored, clock: Clock) -> Property | None:
+    """Return the promise that is broken if a store is lost; None: a discard may have undone it.
+
+    A discard that was called before the load, and is not over for the store.
+    """
+    broken: Property | None = Property.KEEP
+    for d in history.discards:
+        if clock.knows(d.call) and d.undoes(stored.issued, stored.used):
+            if d.void is None:
+                return None
+            broken = d.void
+    return broken
 
 
 def _is_initial(known: Known, a: Access, history: PageHistory) -> bool:
@@ -90,9 +101,9 @@ def _is_initial(known: Known, a: Access, history: PageHistory) -> bool:
 def _reads_as_zero(known: Known, a: Access, history: PageHistory) -> bool:
     """Say whether a page over a file may be zero: it was zeroed, or the file has a hole there.
 
-    The latter by MADV_REMOVE, of any mapping of the file.
+    By a HOLE that put anonymous memory over the file, a ZERO, or MADV_REMOVE of any mapping of it.
     """
-    if history.zeros:
+    if history.zeros or any(d.hole and d.void is None for d in history.discards):
         return True
     of_file = known.histories.of[SHARED].at(a.shown.file_page(a.vpn))
     return bool(of_file.zeros or of_file.discards)
@@ -128,9 +139,16 @@ def _instead(a: Access, latest: Stored | None) -> str:
     return f"a load gave {stamp_text(a.value)}, the latest store was {was}"
 
 
+#: what is said besides, by property
+_WHY = {
+    Property.KEEP: " and no call had released it since",
+    Property.LOCKED: ", and the memory was locked",
+    Property.UNCHANGED: ", and the call that was to release it had failed",
+}
+
+
 def _broken(known: Known, broken: Property, a: Access, text: str) -> None:
-    if broken is Property.KEEP:
-        text += " and no call had released it since"
+    text += _WHY.get(broken, "")
     known.reports.add(broken, f"page {a.vpn:#x} {text}", a.asid, a.vpn, (a.op,))
 
 
@@ -146,14 +164,23 @@ def _foreign(known: Known, a: Access, origin: Origin | None) -> None:
 def _zero(known: Known, a: Access, history: PageHistory, stored: Stored | None) -> None:
     """Judge a value that is not zero by the calls that left zero; None: no store made it."""
     for zero in reversed(history.zeros):
-        if zero.returned is None or not a.issued.knows(zero.returned):
+        if not a.issued.knows(zero.returned):
             continue
-        call = "the discard" if zero.grant is None else "ZERO"
+        call = "ZERO" if zero.zero else "the discard"
         told = f"a load of page {a.vpn:#x} after {call} gave {stamp_text(a.value)}, "
         ops = (a.op, zero.op)
-        if zero.grant is not None and not (stored is not None and stored.issued.knows(zero.grant)):
-            text = told + "stored before the grant"
+        if zero.zero and not _is_later(stored, zero):
+            text = told + "stored through an entry from before ZERO was called"
             known.reports.add(Property.ZERO_STRONG, text, a.asid, a.vpn, ops)
         if stored is None or zero.called.knows(stored.performed):
             text = told + f"stored before {call} was called"
             known.reports.add(Property.ZERO_WEAK, text, a.asid, a.vpn, ops)
+
+
+def _is_later(stored: Stored | None, zero: Zeroed) -> bool:
+    """Say whether a store may survive a ZERO: it used a translation sent after ZERO arrived."""
+    if stored is None:
+        return False
+    if stored.used is None:  # a device's, or one whose entry is not known
+        return stored.issued.knows(zero.arrived)
+    return stored.used.number > zero.arrived.number

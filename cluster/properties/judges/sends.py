@@ -5,37 +5,43 @@ from typing import Any
 
 from actors.machine import Send
 from actors.messages import (
+    CaughtUp,
     CopyFrame,
     Frame,
     Free,
+    Load,
     PageIn,
     PageOut,
     ReadPage,
     Return,
-    Sleep,
+    SetDirty,
+    Signal,
     StartTransfer,
-    Switched,
     Taken,
+    Transfer,
     Translation,
+    Walk,
     ZeroFrames,
 )
-from actors.operation import OpState
-from cluster.properties import account
 from cluster.properties.clock import Clock
-from cluster.properties.judges import call_effects
+from cluster.properties.deadlines import COPIED, FREED, PAGED_OUT, ZEROED
+from cluster.properties.judges import call_effects, due, holes, usable
 from cluster.properties.known.known import (
     CALLS,
     FRAMES,
     HISTORIES,
+    LINES,
     PLACES,
+    RIGHTS,
     TRANSFERS,
     TRANSLATIONS,
+    UNDER_WAY,
     Known,
 )
 from kernel import pte as pte_bits
 from kernel.policy.promises import Property
 from kernel.stamp import stamp
-from kernel.units import ASID_SHIFT
+from kernel.units import ASID_SHIFT, CELL_SHIFT
 
 #: (what is known, sender, what it sends, clock of the event)
 Judge = Callable[[Known, int, Send, Clock], None]
@@ -44,16 +50,40 @@ Judge = Callable[[Known, int, Send, Clock], None]
 def _translation(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, Translation)
+    core, pte, pfn = send.dst, m.pte, pte_bits.pfn_of(m.pte)
     va = known.given.process_of[m.op] << ASID_SHIFT | m.vpn
-    known.translations.filled(send.dst, va, m.pte, clock.latest(vm))
-    known.frames.filled(send.dst, va, pte_bits.pfn_of(m.pte))
+    translations = known.translations
+    if pte & pte_bits.W and translations.cores.get(va, 0) & ~(1 << core):
+        due.replaced(known, core, va, pfn, m.op, clock)
+    translations.filled(core, va, pte, clock.latest(vm), known.under_way.dead.get(m.op), clock)
+    known.frames.filled(core, va, pfn)
 
 
-def _switched(known: Known, vm: int, send: Send, clock: Clock) -> None:
+def _walk(known: Known, _core: int, send: Send, _clock: Clock) -> None:
     m = send.message
-    assert isinstance(m, Switched)
-    if not m.keep:
-        known.translations.must_flush(send.dst, m.asid, clock.latest(vm))
+    assert isinstance(m, Walk | SetDirty)
+    known.under_way.begins(m.op, m.asid << ASID_SHIFT | m.vpn)
+
+
+def _load(known: Known, core: int, send: Send, _clock: Clock) -> None:
+    """Note by which entries a load goes."""
+    m = send.message
+    assert isinstance(m, Load)
+    base, used = m.asid << ASID_SHIFT, known.translations.used
+    pages = dict.fromkeys([cell >> CELL_SHIFT for cell, _ in m.items])
+    known.under_way.loads[core] = tuple([(vpn, used(core, base | vpn)) for vpn in pages])
+
+
+def _caught_up(known: Known, core: int, send: Send, clock: Clock) -> None:
+    m = send.message
+    assert isinstance(m, CaughtUp)
+    due.report(known, known.translations.called_in(core, m.asid, clock, load=False))
+
+
+def _signal(known: Known, vm: int, send: Send, clock: Clock) -> None:
+    m = send.message
+    assert isinstance(m, Signal)
+    usable.signalled(known, m, clock.latest(vm))
 
 
 #: by message of a vm: the frames on which it tells a lane to work
@@ -76,40 +106,41 @@ def _taken(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, Taken)
     _ordered(known, vm, send, clock)
-    if not known.given.watches_background:
-        return
     for _, pfn in m.pages:
-        for holder in known.translations.mapping(pfn, known.vm(vm), clock):
-            if holder.writable:
-                text = (
-                    f"page {holder.vpn:#x} goes to the zeroing thread while "
-                    f"{known.given.names[holder.core]} may map it writable"
-                )
-                known.reports.add(Property.TRANSLATION, text, holder.asid, holder.vpn, (m.op,))
+        due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
+
+
+def _zero_frames(known: Known, vm: int, send: Send, clock: Clock) -> None:
+    m = send.message
+    assert isinstance(m, ZeroFrames)
+    _ordered(known, vm, send, clock)
+    if ZEROED.under(known.given.policy):
+        for pfn, _ in m.frames:
+            due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
+
+
+def _copy_frame(known: Known, vm: int, send: Send, clock: Clock) -> None:
+    m = send.message
+    assert isinstance(m, CopyFrame)
+    _ordered(known, vm, send, clock)
+    due.of_frame(known, vm, COPIED, m.src, m.op, clock)
 
 
 def _page_out(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, PageOut)
     _ordered(known, vm, send, clock)
-    account.no_hole_goes_out(known.vm(vm), m, known.reports)
-
-
-def _sleep(known: Known, _vm: int, send: Send, _clock: Clock) -> None:
-    m = send.message
-    assert isinstance(m, Sleep)
-    if m.why == OpState.LOW_MEMORY:  # it gives up what it holds, and starts over
-        known.calls.protected(m.op, None)
+    for pfn in m.pfns:
+        due.of_frame(known, vm, PAGED_OUT, pfn, m.op, clock)
+        holes.no_hole_goes_out(known, pfn, m.op)
 
 
 def _free(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, Free)
     for pfn in m.pfns:
-        for holder in known.translations.freed(pfn, known.vm(vm), clock):
-            name = known.given.names[holder.core]
-            text = f"frame {pfn:#x} is freed while {name} may map it as page {holder.vpn:#x}"
-            known.reports.add(Property.TRANSLATION, text, holder.asid, holder.vpn, (m.op,))
+        due.of_frame(known, vm, FREED, pfn, m.op, clock)
+        known.translations.freed(pfn)
         if not known.transfers.freed(pfn, clock):
             text = f"frame {pfn:#x} is freed while a device may use it"
             known.reports.add(Property.TRANSLATION, text, 0, -1, (m.op,))
@@ -126,32 +157,43 @@ def _frame(known: Known, _memory: int, send: Send, _clock: Clock) -> None:
 def _return(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, Return)
-    known.transfers.given_back(m.op)
-    call_effects.returned(known, m.op, m.error, clock.latest(vm))
+    call_effects.returned(known, vm, m.op, m.error, clock)
 
 
 def _start_transfer(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, StartTransfer)
-    known.transfers.begins(m.op, stamp(m.op, known.reports.calls[m.op].index, 0))
-    call_effects.returned(known, m.op, 0, clock.latest(vm))
+    flight = known.calls.in_flight[m.op]
+    name = stamp(m.op, known.reports.calls[m.op].index, 0)
+    known.transfers.begins(name, flight, m.pfns)
+    call_effects.returned(known, vm, m.op, 0, clock)
 
 
-_ANSWERED = CALLS | HISTORIES | PLACES | TRANSFERS
+def _transfer(known: Known, _core: int, send: Send, _clock: Clock) -> None:
+    m = send.message
+    assert isinstance(m, Transfer)
+    known.transfers.asked(m.name, m.count)
+
+
+_ANSWERED = CALLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS | TRANSLATIONS
 
 #: by message: who judges that it is sent, and a mask of the parts of what is known that he changes
 JUDGES: dict[type, tuple[Judge, int]] = {
     Translation: (_translation, FRAMES | TRANSLATIONS),
-    Switched: (_switched, TRANSLATIONS),
-    Taken: (_taken, FRAMES),
-    ZeroFrames: (_ordered, FRAMES),
-    CopyFrame: (_ordered, FRAMES),
-    PageOut: (_page_out, FRAMES),
+    Walk: (_walk, UNDER_WAY),
+    SetDirty: (_walk, UNDER_WAY),
+    Load: (_load, UNDER_WAY),
+    CaughtUp: (_caught_up, TRANSLATIONS),
+    Signal: (_signal, UNDER_WAY),
+    Taken: (_taken, FRAMES | TRANSLATIONS),
+    ZeroFrames: (_zero_frames, FRAMES | TRANSLATIONS),
+    CopyFrame: (_copy_frame, FRAMES | TRANSLATIONS),
+    PageOut: (_page_out, FRAMES | TRANSLATIONS),
     PageIn: (_ordered, FRAMES),
     ReadPage: (_ordered, FRAMES),
-    Sleep: (_sleep, CALLS),
     Free: (_free, TRANSFERS | TRANSLATIONS),
     Frame: (_frame, FRAMES),
     Return: (_return, _ANSWERED),
     StartTransfer: (_start_transfer, _ANSWERED),
+    Transfer: (_transfer, TRANSFERS),
 }

@@ -7,33 +7,27 @@ import msgspec
 from actors.messages import Call
 from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
-from cluster.properties.known.lines import Stored
 from cluster.properties.known.shown import split
 
 
 class Forking(msgspec.Struct, frozen=True, gc=False):
-    """A fork under way."""
+    """A fork under way: what the parent stores may reach the child."""
 
     parent: int
     child: int
     called: Clock
-    #: the vm's event from which on no store of the parent reaches the child
-    protected: At | None
-
-    def may_share(self, asid: int, stored: Stored) -> bool:
-        """Say whether a store to private memory of an address space may reach the child."""
-        return self.parent == asid and (
-            self.protected is None or not stored.issued.knows(self.protected)
-        )
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
-    """Pages of a line that a call may discard; `zeroes` if it is to leave zero there."""
+    """Pages of a line that a call may discard.
+
+    `sure`: when it has returned it has: they are zero then, or in a hole.
+    """
 
     line: int
     low: int
     high: int
-    zeroes: bool
+    sure: bool
 
 
 class InFlight(msgspec.Struct, frozen=True, gc=False):
@@ -69,12 +63,6 @@ class Calls(Part):
         """List the processes that are being forked off another."""
         return [fork.child for fork in self.forks.values() if fork.parent == asid]
 
-    def protected(self, lane: int, at: At | None) -> None:
-        """Note that a fork has taken from its parent the right to store; None: it gave it back."""
-        fork = self.forks.get(lane)
-        if fork is not None and (fork.protected is None or at is None):
-            self.forks[lane] = Forking(fork.parent, fork.child, fork.called, at)
-
     # For exploring.
 
     def copy(self) -> Self:
@@ -93,14 +81,11 @@ class Calls(Part):
                     lane,
                     flight.called,
                     flight.at,
-                    tuple((s.line, *split(s.low), *split(s.high)) for s in flight.spans),
+                    tuple((s.line, *split(s.low), *split(s.high), s.sure) for s in flight.spans),
                 )
                 for lane, flight in sorted(self.in_flight.items())
             ),
-            tuple(
-                (lane, f.parent, f.child, f.called, f.protected or ())
-                for lane, f in sorted(self.forks.items())
-            ),
+            tuple((lane, f.parent, f.child, f.called) for lane, f in sorted(self.forks.items())),
             tuple(
                 (lane, tuple((m.op, m.kind, m.va, m.length, at) for m, at in found))
                 for lane, found in sorted(self.during.items())

@@ -3,9 +3,11 @@
 from collections.abc import Hashable
 from typing import Self
 
+from actors.core.values import Buffered
 from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.places import Places
+from cluster.properties.known.under_way import By
 from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT, CELLS_PER_PAGE, VPN_MASK
 
 #: (line, key) that a stamp was stored for
@@ -19,32 +21,45 @@ _LOW = (1 << _LOW_SHIFT) - 1
 class Cells(Part):
     """Origins by granule of a frame; stores that were executed and not performed; doubts."""
 
-    __slots__ = ("copied", "executed", "origin", "uncertain")
+    __slots__ = ("copied", "executed", "latest", "origin", "uncertain")
 
     def __init__(self) -> None:
         """Begin with memory that nobody has written."""
         super().__init__()
         #: by granule (`pfn << CELL_SHIFT | granule`): what was stored there last
         self.origin: dict[int, Origin] = {}
-        #: by core: stores executed and not performed yet, (first stamp, clock)
-        self.executed: dict[int, tuple[tuple[int, Clock], ...]] = {}
+        #: by core: stores executed and not performed yet, (first stamp, clock, what they go by)
+        self.executed: dict[int, tuple[tuple[int, Clock, By], ...]] = {}
+        #: by core: the first stamp of the youngest of its stores
+        self.latest: dict[int, int] = {}
         #: by lane: origins on their way from one memory to another
         self.copied: dict[int, Origins] = {}
         #: pages (`asid << ASID_SHIFT | vpn`) that were stored to while a call was mapping them, and
         #: the event in which that call arrived: what they hold is not certain
         self.uncertain: dict[int, At] = {}
 
-    def execute(self, core: int, first: int, clock: Clock) -> None:
-        """Note that a core executed a stretch of stores, whose first stamp is given."""
-        self.executed[core] = (*self.executed.get(core, ()), (first, clock))
+    def is_new(self, core: int, entry: Buffered) -> bool:
+        """Say whether an entry of a core's store buffer has not been seen yet.
 
-    def perform(self, core: int, first: int) -> Clock:
-        """Take the oldest stretch of stores of a core; return the clock of its execution."""
+        A stamp names one store of one instruction of a thread.
+        """
+        return bool(entry.items) and self.latest.get(core) != entry.items[0][2]
+
+    def execute(self, core: int, first: int, clock: Clock, by: By) -> None:
+        """Note that a core executed a stretch of stores, whose first stamp is given."""
+        self.executed[core] = (*self.executed.get(core, ()), (first, clock, by))
+        self.latest[core] = first
+
+    def perform(self, core: int, first: int) -> tuple[Clock, By]:
+        """Take the oldest stretch of stores of a core.
+
+        Return the clock of its execution, and what it goes by.
+        """
         stores = self.executed[core]
-        stamp, issued = stores[0]
+        stamp, issued, by = stores[0]
         assert stamp == first, "stores are performed in the order executed"
         self.executed[core] = stores[1:]
-        return issued
+        return issued, by
 
     def page(self, pfn: int) -> Origins:
         """Return the origins of a frame."""
@@ -90,6 +105,7 @@ class Cells(Part):
         twin = type(self)()
         twin.origin = self.origin.copy()
         twin.executed = self.executed.copy()
+        twin.latest = self.latest.copy()
         twin.copied = self.copied.copy()
         twin.uncertain = self.uncertain.copy()
         return twin
@@ -98,7 +114,11 @@ class Cells(Part):
         """Return what a later verdict may depend on."""
         return (
             tuple((at, *_row(origin)) for at, origin in sorted(self.origin.items())),
-            tuple((core, stores) for core, stores in sorted(self.executed.items()) if stores),
+            tuple(
+                (core, tuple((*one[:2], _by_rows(one[2])) for one in stores))
+                for core, stores in sorted(self.executed.items())
+                if stores
+            ),
             tuple((lane, rows(found)) for lane, found in sorted(self.copied.items())),
             tuple(sorted(self.uncertain.items())),
         )
@@ -107,6 +127,10 @@ class Cells(Part):
 def rows(origins: Origins) -> Hashable:
     """Return origins with no number of more than 64 bits."""
     return tuple((granule, *_row(origin)) for granule, origin in origins)
+
+
+def _by_rows(by: By) -> Hashable:
+    return tuple((vpn, at or ()) for vpn, at in by)
 
 
 def _row(origin: Origin) -> tuple[int, int, int]:

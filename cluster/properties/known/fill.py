@@ -7,45 +7,48 @@ from kernel import pte as pte_bits
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
-    """A translation sent to a core: it may be cached there until a flush of it is known."""
+    """A translation sent to a core: it may be cached there until the core shows that it is not."""
 
     pfn: int
     writable: bool
-    #: the vm's event that sent it
-    sent: At
-    #: the core's first flush that happened after that
-    flushed: At | None
-    #: the vm's word, later, that the core must flush before it uses anything
-    ordered: At | None
     dirty: bool
     #: user code may use it, not only the kernel
     user: bool
+    #: the vm's event that sent it
+    sent: At
+    #: the core's first event after the walk that shows neither this entry nor a live walk for it
+    absent: At | None = None
+    #: the core has loaded it
+    loaded: bool = False
 
-    def is_good(self, pte: int) -> bool:
-        """Say whether the page table, as it is now, gives all that the fill gives."""
+    def is_within(self, pte: int, *, dirty: bool) -> bool:
+        """Say whether the page table's entry gives all that the fill gives.
+
+        dirty: the dirty bit counts as well, as a store through the fill would not set it again.
+        """
         return (
             pte_bits.permits(pte, write=self.writable, kernel=not self.user)
             and pte_bits.pfn_of(pte) == self.pfn
-            and not (self.dirty and not pte & pte_bits.D)
+            and not (dirty and self.dirty and not pte & pte_bits.D)
         )
 
     def is_over(self, clock: Clock) -> bool:
-        """Say whether it is known, at an event of this clock, that no core uses it any more."""
-        return (self.flushed is not None and clock.knows(self.flushed)) or (
-            self.ordered is not None and clock.knows(self.ordered)
+        """Say whether it is known, at an event of this clock, that its core does not use it."""
+        return self.absent is not None and clock.knows(self.absent)
+
+    def was_absent(self, at: At | None) -> "Fill":
+        """Return it with its core's first event that shows it no more."""
+        return Fill(self.pfn, self.writable, self.dirty, self.user, self.sent, at, loaded=False)
+
+    def was_loaded(self) -> "Fill":
+        """Return it as its core has it in its TLB."""
+        return Fill(
+            self.pfn, self.writable, self.dirty, self.user, self.sent, self.absent, loaded=True
         )
 
-    def was_flushed(self, at: At) -> "Fill":
-        """Return it with its core's first flush."""
-        return Fill(self.pfn, self.writable, self.sent, at, self.ordered, self.dirty, self.user)
 
-    def was_ordered(self, at: At) -> "Fill":
-        """Return it with the vm's word that its core must flush."""
-        return Fill(self.pfn, self.writable, self.sent, self.flushed, at, self.dirty, self.user)
-
-
-def fill_of(pte: int, sent: At) -> Fill:
+def fill_of(pte: int, sent: At, absent: At | None) -> Fill:
     """Return the fill that a page table's entry makes."""
     writable = pte_bits.permits(pte, write=True, kernel=True)
     dirty, user = bool(pte & pte_bits.D), bool(pte & pte_bits.U)
-    return Fill(pte_bits.pfn_of(pte), writable, sent, None, None, dirty, user)
+    return Fill(pte_bits.pfn_of(pte), writable, dirty, user, sent, absent)

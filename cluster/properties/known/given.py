@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from actors.operation import OpKind
 from cluster.scenario.setup import Setup
-from kernel.policy.keys import Invalidate
+from kernel.policy.keys import AdviceKind, HoleAccess, NoAccess, Policy, defers
 from kernel.policy.promises import Property, promises
 
 #: kinds of calls that may discard contents
@@ -26,6 +26,9 @@ class Given(NamedTuple):
     #: by actor
     names: tuple[str, ...]
     is_vm: tuple[bool, ...]
+    cores: int
+    #: the actors that are vms
+    vms: tuple[int, ...]
     #: whether a delivery is one step: then resident sets are recounted after each
     fine: bool
     lane_name: Callable[[int], str]
@@ -41,8 +44,19 @@ class Given(NamedTuple):
     forks: bool
     #: frames that are zero for ever
     zero_pages: frozenset[int]
-    #: whether a page that is being zeroed in the background may be mapped no more
-    watches_background: bool
+    policy: Policy
+    #: nobody can use memory in a hole: what is granted is told by a new translation
+    closed: bool
+    #: invalidations are left to each core's next occasion
+    defers: bool
+
+
+def _is_closed(policy: Policy) -> bool:
+    return (
+        policy.advice is AdviceKind.HOLE_ZERO
+        and policy.hole_access is HoleAccess.FATAL
+        and policy.no_access is not NoAccess.NONE
+    )
 
 
 def given_by(setup: Setup) -> Given:
@@ -54,6 +68,8 @@ def given_by(setup: Setup) -> Given:
     return Given(
         names=setup.wiring.names,
         is_vm=tuple(role == "vm" for role in setup.wiring.roles),
+        cores=settings.cores,
+        vms=setup.wiring.vms,
         fine=settings.fine,
         lane_name=setup.lane_name,
         promised=promises(settings.policy) | setup.also_promised,
@@ -63,5 +79,7 @@ def given_by(setup: Setup) -> Given:
         discards=_DISCARDS - kept,
         forks=1 < processes < len(settings.process_of),
         zero_pages=zero_pages,
-        watches_background=settings.policy.invalidate is not Invalidate.NONE,
+        policy=settings.policy,
+        closed=_is_closed(settings.policy),
+        defers=defers(settings.policy),
     )

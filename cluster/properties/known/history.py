@@ -15,6 +15,7 @@ from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import SHARED, split
 from kernel.intervals import IntervalMap
+from kernel.policy.promises import Property
 
 _KEEP = 4
 
@@ -26,21 +27,32 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     call: At
     #: None while the range is still in a hole or the call has not returned
     end: At | None
-    #: HOLE stays open until a grant or a new mapping
+    #: HOLE stays open until a ZERO has returned, or a new mapping has
     hole: bool
+    #: it is a ZERO, which ends the holes before it
+    zero: bool = False
     returned: bool = False
+    #: stores by translations sent after this event came after the grant: they are safe
+    spares: At | None = None
+    #: the call must not discard here: the promise that is broken if it did
+    void: Property | None = None
+
+    def undoes(self, issued: Clock, used: At | None) -> bool:
+        """Say whether the window is not over for a store: when it was issued, by what entry."""
+        if self.end is not None and issued.knows(self.end):
+            return False
+        return self.spares is None or used is None or used.number < self.spares.number
 
 
 class Zeroed(msgspec.Struct, frozen=True, gc=False):
-    """One call that zeroes a page: when it was called (clock of the caller), granted, returned.
-
-    MADV_DONTNEED that discards has no grant: it zeroes when it returns.
-    """
+    """One call that zeroes a page: when it was called (clock of the caller), arrived, returned."""
 
     op: int
     called: Clock
-    grant: At | None
-    returned: At | None
+    arrived: At
+    returned: At
+    #: ZERO, which is strong where the policy says so; else an advice that discards
+    zero: bool
 
 
 class FatalHole(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +68,11 @@ class PageHistory(msgspec.Struct, frozen=True, gc=False):
     discards: tuple[Discard, ...] = ()
     zeros: tuple[Zeroed, ...] = ()
     holes: tuple[FatalHole, ...] = ()
+
+    @property
+    def is_hole(self) -> bool:
+        """Say whether the pages are certainly in a hole, and no ZERO of it was called."""
+        return any(hole.reopened is None for hole in self.holes)
 
 
 _EMPTY = PageHistory()
@@ -82,30 +99,34 @@ class History:
         for low, high in self.pages.gaps(start, end):
             self.pages.assign(low, high, _EMPTY)
 
-    def called(self, start: int, end: int, discard: Discard, *, reopens: bool) -> None:
-        """Note the arrival of a call that may discard contents; ZERO ends a fatal hole, too."""
+    def called(self, start: int, end: int, discard: Discard, *, closed: bool) -> None:
+        """Note the arrival of a call that may discard contents; ZERO ends a fatal hole, too.
+
+        closed: nobody can store in a hole: what is stored after its ZERO went by a translation
+        that came after the grant.
+        """
 
         def change(old: PageHistory) -> PageHistory:
-            holes = old.holes
-            if reopens:
-                holes = tuple(
-                    FatalHole(h.settled, discard.call) if h.reopened is None else h for h in holes
-                )
             # a call in flight may yet discard, however many younger ones have come and gone
             older = tuple(d for d in old.discards[: 1 - _KEEP] if d.end is None and not d.returned)
             discards = (*older, *old.discards[1 - _KEEP :], discard)
-            return PageHistory(discards, old.zeros, holes)
+            changed = PageHistory(discards, old.zeros, old.holes)
+            return _reopening(changed, discard.call, closed=closed) if discard.zero else changed
 
         self._fill(start, end)
         self._change(start, end, change)
+
+    def reopens(self, start: int, end: int, at: At) -> None:
+        """Note the arrival of a call that ends holes, and discards nothing."""
+        self._change(start, end, lambda old: _reopening(old, at, closed=False))
 
     def ended(self, start: int, end: int, op: int, at: At) -> None:
         """Note the return of lane `op`'s call: stores that know of it are safe, but in a hole."""
 
         def change(old: PageHistory) -> PageHistory:
             discards = tuple(
-                Discard(d.op, d.call, None if d.hole else at, d.hole, returned=True)
-                if d.end is None and d.op == op
+                msgspec.structs.replace(d, end=None if d.hole else at, returned=True)
+                if d.end is None and d.op == op and not d.returned
                 else d
                 for d in old.discards
             )
@@ -113,33 +134,51 @@ class History:
 
         self._change(start, end, change)
 
-    def reopened(self, start: int, end: int, op: int, at: At) -> None:
-        """Note that `op` granted the range, or mapped it anew: no hole is left, windows are over.
+    def voided(self, start: int, end: int, call: At, void: Property) -> None:
+        """Note that a call in flight must not have discarded anything."""
 
-        Those of other calls in flight are not: they may yet do what they were called for.
+        def change(old: PageHistory) -> PageHistory:
+            discards = tuple(
+                msgspec.structs.replace(d, void=void) if d.call == call else d for d in old.discards
+            )
+            return PageHistory(discards, old.zeros, old.holes)
+
+        self._change(start, end, change)
+
+    def may_discard(self, start: int, end: int) -> None:
+        """Note that memory may not be locked any more: calls in flight may discard it after all."""
+
+        def change(old: PageHistory) -> PageHistory:
+            discards = tuple(
+                msgspec.structs.replace(d, void=None) if not d.returned and d.void else d
+                for d in old.discards
+            )
+            return PageHistory(discards, old.zeros, old.holes)
+
+        self._change(start, end, change)
+
+    def reopened(self, start: int, end: int, op: int, at: At) -> None:
+        """Note that `op` has given back the range, or mapped it anew: no hole is left.
+
+        The windows of other calls in flight are not over: they may yet do what they were called
+        for.
         """
 
         def change(old: PageHistory) -> PageHistory:
             discards = tuple(
-                Discard(d.op, d.call, at, hole=False)
+                msgspec.structs.replace(d, end=at, hole=False)
                 if d.end is None and d.hole and (d.returned or d.op == op)
                 else d
                 for d in old.discards
             )
-            # a ZERO that was called before the HOLE had settled, and waited for it, ends it here
+            # a ZERO that was called before the HOLE had returned, and waited for it, ends it here
             holes = tuple(FatalHole(h.settled, at) if h.reopened is None else h for h in old.holes)
             return PageHistory(discards, old.zeros, holes)
 
         self._change(start, end, change)
 
-    def granted(self, start: int, end: int, zero: Zeroed) -> None:
-        """Note that ZERO granted the range."""
-        self.zeroed(start, end, zero)
-        assert zero.grant is not None
-        self.reopened(start, end, zero.op, zero.grant)
-
     def zeroed(self, start: int, end: int, zero: Zeroed) -> None:
-        """Note a call that leaves zero: ZERO at its grant, another discard at its return."""
+        """Note that a call which leaves zero has returned."""
 
         def change(old: PageHistory) -> PageHistory:
             return PageHistory(old.discards, (*old.zeros, zero)[-_KEEP:], old.holes)
@@ -147,27 +186,21 @@ class History:
         self._fill(start, end)
         self._change(start, end, change)
 
-    def returned(self, start: int, end: int, op: int, at: At) -> None:
-        """Note that ZERO of lane `op` returned."""
-
-        def change(old: PageHistory) -> PageHistory:
-            zeros = tuple(
-                Zeroed(z.op, z.called, z.grant, at) if z.op == op and z.returned is None else z
-                for z in old.zeros
-            )
-            return PageHistory(old.discards, zeros, old.holes)
-
-        self._change(start, end, change)
-
-    def settled(self, start: int, end: int, at: At) -> None:
-        """Note that HOLE's invalidation of the range is complete."""
+    def settled(self, start: int, end: int, op: int, call: At, at: At) -> None:
+        """Note that HOLE has returned: access is fatal, unless a ZERO was called meanwhile."""
         hole = FatalHole(at, None)
 
         def change(old: PageHistory) -> PageHistory:
+            if any(_meets(d, op, call) for d in old.discards):
+                return old
             return PageHistory(old.discards, old.zeros, (*old.holes, hole)[-_KEEP:])
 
         self._fill(start, end)
         self._change(start, end, change)
+
+    def doubted(self, start: int, end: int) -> None:
+        """Note that the pages may leave their hole otherwise than by a ZERO."""
+        self._change(start, end, lambda old: PageHistory(old.discards, old.zeros, ()))
 
     def forget(self, shown: PageRanges) -> None:
         """Forget all pages but these."""
@@ -190,12 +223,39 @@ class History:
             (
                 *split(low),
                 *split(high),
-                tuple((d.op, d.call, d.end or (), d.hole, d.returned) for d in h.discards),
-                tuple((z.op, z.called, z.grant or (), z.returned or ()) for z in h.zeros),
+                tuple(
+                    (
+                        d.op, d.call, d.end or (), d.hole, d.zero, d.returned, d.spares or (),
+                        d.void or "",
+                    )
+                    for d in h.discards
+                ),
+                tuple((z.op, z.called, z.arrived, z.returned, z.zero) for z in h.zeros),
                 tuple((f.settled, f.reopened or ()) for f in h.holes),
             )
             for low, high, h in self.pages.all()
+        )  # fmt: skip
+
+
+def _reopening(old: PageHistory, at: At, *, closed: bool) -> PageHistory:
+    """Return a history after a call arrived that ends holes."""
+    discards = old.discards
+    if closed and old.is_hole:
+        discards = tuple(
+            msgspec.structs.replace(d, spares=at)
+            if d.spares is None and d.end is None and d.hole
+            else d
+            for d in discards
         )
+    holes = tuple(FatalHole(h.settled, at) if h.reopened is None else h for h in old.holes)
+    return PageHistory(discards, old.zeros, holes)
+
+
+def _meets(other: Discard, op: int, call: At) -> bool:
+    """Say whether a ZERO overlaps in time with HOLE `op`, which was called then."""
+    if not other.zero or other.op == op:
+        return False
+    return other.end is None or other.end.number > call.number
 
 
 class Histories(Part):

@@ -4,7 +4,6 @@ from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from actors.machine import Machine
-from actors.vm.machine import Vm
 from cluster.properties.canonical import Canonical, Canonicals
 from cluster.properties.clock import Clock
 from cluster.properties.clocks import Clocks, clocks_of
@@ -15,16 +14,21 @@ from cluster.properties.known.given import Given
 from cluster.properties.known.history import Histories
 from cluster.properties.known.lines import Lines
 from cluster.properties.known.places import Places
+from cluster.properties.known.rights import Rights
+from cluster.properties.known.roots import Roots
 from cluster.properties.known.swap_contents import SwapContents
 from cluster.properties.known.transfers import Transfers
 from cluster.properties.known.translations import Translations
+from cluster.properties.known.under_way import UnderWay
+from cluster.properties.observed import Observed
 from cluster.properties.reports import Reports
 
 #: the parts, for masks of those that a delivery changes
-CALLS, CELLS, FRAMES, HISTORIES, LINES, PLACES, SWAP, TRANSFERS, TRANSLATIONS = (
-    1 << place for place in range(9)
-)
-EVERY_PART = (1 << 9) - 1
+(
+    CALLS, CELLS, FRAMES, HISTORIES, LINES, PLACES, RIGHTS, ROOTS, SWAP, TRANSFERS, TRANSLATIONS,
+    UNDER_WAY,
+) = (1 << place for place in range(12))  # fmt: skip
+EVERY_PART = (1 << 12) - 1
 
 
 class Parts(NamedTuple):
@@ -36,9 +40,12 @@ class Parts(NamedTuple):
     histories: Histories
     lines: Lines
     places: Places
+    rights: Rights
+    roots: Roots
     swap: SwapContents
     transfers: Transfers
     translations: Translations
+    under_way: UnderWay
 
 
 class Known:
@@ -46,8 +53,8 @@ class Known:
 
     __slots__ = (
         "_canonical", "_canonicals", "calls", "cells", "clocks", "frames", "given", "histories",
-        "is_shared", "lines", "machines", "parts", "places", "reports", "swap", "transfers",
-        "translations",
+        "is_shared", "lines", "machines", "observed", "parts", "places", "reports", "rights",
+        "roots", "swap", "transfers", "translations", "under_way",
     )  # fmt: skip
 
     def __init__(
@@ -62,24 +69,19 @@ class Known:
         """Begin with these; the machines are read, never changed."""
         self.given = given
         self.machines = machines
+        self.observed = Observed(machines)
         self.reports = reports
         self.clocks = clocks
         self.parts = parts
         (
             self.calls, self.cells, self.frames, self.histories, self.lines, self.places,
-            self.swap, self.transfers, self.translations,
+            self.rights, self.roots, self.swap, self.transfers, self.translations, self.under_way,
         ) = parts  # fmt: skip
         #: the canonical form of the parts, as long as they stay
         self._canonical: Canonical | None = None
         self._canonicals = canonicals
         #: whether it was copied, or is a copy
         self.is_shared = False
-
-    def vm(self, actor: int) -> Vm:
-        """Return a machine that is a vm."""
-        machine = self.machines[actor]
-        assert isinstance(machine, Vm)
-        return machine
 
     # For exploring.
 
@@ -106,10 +108,13 @@ class Known:
             self.histories.copy() if changes & HISTORIES else self.histories,
             self.lines.copy() if changes & LINES else self.lines,
             self.places.copy() if changes & PLACES else self.places,
+            self.rights.copy() if changes & RIGHTS else self.rights,
+            self.roots.copy() if changes & ROOTS else self.roots,
             self.swap.copy() if changes & SWAP else self.swap,
             # what is retained of transfers depends on the lives of frames
             self.transfers.copy_with(frames) if changes & (TRANSFERS | FRAMES) else self.transfers,
             self.translations.copy() if changes & TRANSLATIONS else self.translations,
+            self.under_way.copy() if changes & UNDER_WAY else self.under_way,
         )
 
     def freeze(self, in_flight: Iterable[tuple[int, int, int]]) -> Hashable:
@@ -134,6 +139,7 @@ class Known:
             + len(self.frames.fills)
             + sum(len(one.pages) for one in self.histories.of.values())
             + sum(line.size() for line in self.lines.of.values())
+            + sum(map(len, self.rights.timelines))
             + sum(map(len, self.translations.fills.values()))
         )
 
@@ -146,6 +152,13 @@ class Known:
         self.histories.forget(shown)
         self.lines.forget(shown)
         self.cells.forget(self.places)
+        self.rights.forget(self._known_to_all)
+
+    def _known_to_all(self, asid: int) -> int:
+        """Return the number of the latest event of an address space's vm that everybody knows."""
+        vm = self.given.vm_of[asid]
+        clocks = (*self.clocks.now, *self.clocks.in_flight.values())
+        return min(one.latest(vm).number for one in clocks)
 
     def _clock_of(self, asid: int) -> Clock:
         return self.clocks.now[self.given.vm_of[asid]]
@@ -162,9 +175,12 @@ def nothing_known(given: Given) -> Known:
         Histories(processes),
         Lines(processes),
         Places(processes),
+        Rights(processes),
+        Roots(given.cores),
         SwapContents(),
         Transfers(frames),
         Translations(),
+        UnderWay(),
     )
     reports = Reports(given.promised, given.lane_name)
     return Known(given, [], reports, clocks_of(len(given.names)), Canonicals(), parts)

@@ -29,8 +29,13 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     stamp: int
     issued: Clock
     performed: At
+    #: the vm's event that sent the translation which it went by, if that is known
+    used: At | None = None
     #: the store that it replaced, kept if this one may turn out not to count
     before: "Stored | None" = None
+
+
+Keeps = Callable[[Stored], bool]
 
 
 class Layer(msgspec.Struct, frozen=True, gc=False):
@@ -54,13 +59,17 @@ class Line:
         #: stores of the parent while the fork was under way
         self.maybe: dict[int, tuple[Stored, ...]] = {}
 
-    def put(self, key: int, stored: Stored, *, keeps: bool) -> None:
-        """Note the latest store; `keeps` what it replaces, as it may turn out not to count."""
-        if keeps:
+    def put(self, key: int, stored: Stored, keeps: "Keeps | None") -> None:
+        """Note the latest store.
+
+        keeps: says of the store that it replaces whether that may be seen after it, as this one
+            may turn out not to count; None: it cannot.
+        """
+        if keeps is not None:
             before = self._latest(key)
-            if before is not None:
+            if before is not None and keeps(before):
                 before = _shortened(before, _BEFORE_MAX)
-                stored = Stored(stored.stamp, stored.issued, stored.performed, before)
+                stored = msgspec.structs.replace(stored, before=before)
         self.own[key] = stored
 
     def _latest(self, key: int) -> Stored | None:
@@ -112,6 +121,15 @@ class Line:
         )
         twin.maybe = self.maybe.copy()
         return twin
+
+    def is_forked(self, clock: Clock) -> None:
+        """Note that the fork which made it is complete: later stores have not come with it."""
+        for key, stores in list(self.maybe.items()):
+            left = tuple([one for one in stores if clock.knows(one.performed)])
+            if left:
+                self.maybe[key] = left
+            else:
+                del self.maybe[key]
 
     def size(self) -> int:
         """Count the stores."""
@@ -181,9 +199,7 @@ def _shortened(stored: Stored, most: int) -> Stored | None:
         return None
     if stored.before is None:
         return stored
-    return Stored(
-        stored.stamp, stored.issued, stored.performed, _shortened(stored.before, most - 1)
-    )
+    return msgspec.structs.replace(stored, before=_shortened(stored.before, most - 1))
 
 
 def _compact(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
@@ -202,7 +218,7 @@ def _split(key: int) -> tuple[int, int]:
 
 def _plain(stored: Stored) -> Hashable:
     before = () if stored.before is None else _plain(stored.before)
-    return stored.stamp, stored.issued, stored.performed, before
+    return stored.stamp, stored.issued, stored.performed, stored.used or (), before
 
 
 def _rows(stores: dict[int, Stored]) -> Hashable:

@@ -27,3 +27,14 @@ class PageRanges:
     def all(self) -> Iterable[tuple[int, int]]:
         """Return the ranges, disjoint and in order."""
         return zip(self._starts, self._ends, strict=True)
+
+    def gaps(self, start: int, end: int) -> list[tuple[int, int]]:
+        """List the parts of [start, end) that are in none of the ranges."""
+        found, at = [], start
+        for low, high in self.all():
+            if high <= at or low >= end:
+                continue
+            if low > at:
+                found.append((at, low))
+            at = high
+        return [*found, (at, end)] if at < end else found

@@ -14,20 +14,28 @@ import msgspec
 from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
-from cluster.properties.known.shown import EVERY_FILE, NO_FILE, SHARED, Change, Shown
+from cluster.properties.known.shown import EVERY_FILE, NO_FILE, SHARED, UNSURE, Change, Shown
+from cluster.properties.outcomes import Outcome
 from kernel.intervals import IntervalMap
 from kernel.units import ASID_SHIFT
+from kernel.vm_map import INHERITED_ZERO, NOT_INHERITED
 
 
 class Places(Part):
     """The maps of all address spaces, and the calls that are changing them."""
 
-    __slots__ = ("changes", "made", "maps")
+    __slots__ = ("changes", "doubters", "made", "maps", "perhaps")
 
     def __init__(self, processes: int) -> None:
         """Begin with nothing mapped."""
         super().__init__()
         self.maps: list[IntervalMap[Shown]] = [IntervalMap() for _ in range(processes)]
+        #: shared memory that a process may show where its map is not certain
+        self.perhaps: list[IntervalMap[tuple[Shown, ...]]] = [
+            IntervalMap() for _ in range(processes)
+        ]
+        #: by lane of a change: processes forked off meanwhile, which may have what it makes or not
+        self.doubters: dict[int, tuple[int, ...]] = {}
         #: by lane
         self.changes: dict[int, tuple[Change, ...]] = {}
         #: mappings that each lane has made: they are named after it
@@ -70,9 +78,16 @@ class Places(Part):
                     return change
         return None
 
-    def pieces(self, asid: int, start: int, end: int) -> Iterable[tuple[Shown, int, int]]:
+    def pieces(self, asid: int, start: int, end: int) -> list[tuple[Shown, int, int]]:
         """Return (shown, first page, end) of the parts of a range that are mapped."""
         return [(shown, low, high) for low, high, shown in self.maps[asid].pieces(start, end)]
+
+    def maybe(self, asid: int, start: int, end: int) -> list[tuple[Shown, int, int, bool]]:
+        """Return the same of what may be mapped, and whether it is certain."""
+        found = [(shown, low, high, True) for shown, low, high in self.pieces(asid, start, end)]
+        for low, high, several in self.perhaps[asid].pieces(start, end):
+            found += [(shown, low, high, False) for shown in several]
+        return found
 
     # Changes.
 
@@ -84,8 +99,9 @@ class Places(Part):
         """
         self.changes[lane] = changes
         for child in children:
+            self._doubts(lane, child)
             for change in changes:
-                self.maps[child].remove(change.start, change.end)
+                self.doubt(child, change.start, change.end)
 
     def is_changing(self, asid: int, start: int, end: int) -> bool:
         """Say whether a call in flight changes a part of a range."""
@@ -95,27 +111,39 @@ class Places(Part):
     def ends(self, lane: int, shown: Shown | None, *, failed: bool) -> None:
         """Note that it returned: [start, end) shows this now, or nothing."""
         (change,) = self.changes.pop(lane)
+        doubters = self.doubters.pop(lane, ())
         if failed:
             return
-        self.maps[change.asid].remove(change.start, change.end)
-        if shown is not None:
-            self.maps[change.asid].assign(change.start, change.end, shown)
+        self._clear(change.asid, change.start, change.end)
+        if shown is None:
+            return
+        self.maps[change.asid].assign(change.start, change.end, shown)
+        for child in doubters:
+            self._may_show(child, change.start, change.end, shown)
 
-    def moved(self, lane: int, at: At, *, keep: bool, failed: bool) -> None:
+    def _clear(self, asid: int, start: int, end: int) -> None:
+        self.maps[asid].remove(start, end)
+        self.perhaps[asid].remove(start, end)
+
+    def moved(self, lane: int, at: At, *, keep: bool, done: Outcome) -> None:
         """Note that a call returned that moves what its first range shows to its second.
 
         keep: the first stays mapped, with new memory if it is private. If the second is longer,
-        its end is new memory, or more of what is shared.
+        its end is new memory, or more of what is shared. A call that failed may have unmapped what
+        was at the second.
         """
         old, new = self.changes.pop(lane)
-        if failed:
+        doubters = self.doubters.pop(lane, ())
+        if done is Outcome.NOTHING:
             return
         space = self.maps[old.asid]
-        length = min(old.end - old.start, new.end - new.start)
+        found = space.pieces(old.start, old.start + min(old.end - old.start, new.end - new.start))
+        if done is Outcome.PART:
+            self.doubt(old.asid, new.start, new.end)
+            return
+        self._clear(old.asid, old.start, old.end)
+        self._clear(new.asid, new.start, new.end)  # where nothing certain is moved, none is judged
         by = new.start - old.start
-        found = space.pieces(old.start, old.start + length)
-        space.remove(old.start, old.end)
-        space.remove(new.start, new.end)  # where nothing certain is moved to, nothing is judged
         for low, high, shown in found:
             there = msgspec.structs.replace(
                 shown,
@@ -125,11 +153,13 @@ class Places(Part):
                 since=at,
             )
             space.assign(low + by, high + by, there)
+            for child in doubters:
+                self._may_show(child, low + by, high + by, there)
             if keep:
                 space.assign(low, high, self._anew(lane, shown, old.called, at))
-        if found and new.start + length < new.end:
-            longer = self._anew(lane, there, old.called, at)
-            space.assign(new.start + length, new.end, longer)
+        end = new.start + old.end - old.start
+        if found and end < new.end:
+            space.assign(end, new.end, self._anew(lane, there, old.called, at))
 
     def _anew(self, lane: int, shown: Shown, called: At, at: At) -> Shown:
         """Return what a mapping shows as new memory; shared memory is itself."""
@@ -138,26 +168,58 @@ class Places(Part):
             mapping, shift = self.new_mapping(lane), 0
         return msgspec.structs.replace(shown, mapping=mapping, shift=shift, called=called, since=at)
 
-    def wipes(self, asid: int, start: int, end: int, *, wiped: bool) -> None:
-        """Let children of later forks see zero in a range, or a copy again."""
+    def inherits(self, asid: int, start: int, end: int, on: int, off: int) -> None:
+        """Set and clear what children of later forks get (`Shown.inherit`)."""
         space = self.maps[asid]
         for low, high, shown in space.pieces(start, end):
-            space.assign(low, high, msgspec.structs.replace(shown, wiped=wiped))
+            inherit = shown.inherit & ~off | on
+            space.assign(low, high, msgspec.structs.replace(shown, inherit=inherit))
 
-    def forget(self, asid: int, start: int, end: int) -> None:
-        """Judge nothing in a range until it is mapped again."""
+    def doubt(self, asid: int, start: int, end: int) -> None:
+        """Judge nothing in a range until it is mapped again: it may show what it showed, or not."""
+        for low, high, shown in self.maps[asid].pieces(start, end):
+            self._may_show(asid, low, high, shown)
         self.maps[asid].remove(start, end)
 
-    def fork(self, lane: int, parent: int, child: int) -> None:
-        """Give a child its parent's map, but for what is wiped, or is being changed there."""
+    def _may_show(self, asid: int, start: int, end: int, shown: Shown) -> None:
+        if not shown.shared:
+            return
+        space = self.perhaps[asid]
+        for low, high in space.gaps(start, end):
+            space.assign(low, high, ())
+        for low, high, several in space.pieces(start, end):
+            if shown not in several:
+                space.assign(low, high, (*several, shown))
+
+    def _doubts(self, lane: int, child: int) -> None:
+        doubters = self.doubters.get(lane, ())
+        if child not in doubters:
+            self.doubters[lane] = (*doubters, child)
+
+    def fork(self, lane: int, parent: int, child: int) -> list[tuple[int, int, bool]]:
+        """Give a child its parent's map, but for what is being changed there, or is not inherited.
+
+        Return where it has nothing: (first page, end, whether that is certain).
+        """
         space = self.maps[child] = self.maps[parent].copy()
+        self.perhaps[child] = self.perhaps[parent].copy()
+        none = []
         for low, high, shown in self.maps[parent].all():
-            if shown.wiped:  # memory of its own, whatever the parent has there
+            if shown.inherit & UNSURE:
+                self.doubt(child, low, high)
+                none.append((low, high, False))
+            elif shown.inherit & NOT_INHERITED:
+                space.remove(low, high)
+                none.append((low, high, True))
+            elif shown.inherit & INHERITED_ZERO:  # its own, whatever the parent has there
                 own = msgspec.structs.replace(shown, shared=False, file=NO_FILE)
                 space.assign(low, high, self._anew(lane, own, shown.called, shown.since))
-        for change in chain.from_iterable(self.changes.values()):
-            if change.asid == parent:
-                space.remove(change.start, change.end)
+        for changing, changes in self.changes.items():
+            for change in changes:
+                if change.asid == parent:
+                    self._doubts(changing, child)
+                    self.doubt(child, change.start, change.end)
+        return none
 
     def pages(self) -> dict[int, PageRanges]:
         """Return the pages that can still be accessed, by line.
@@ -170,6 +232,8 @@ class Places(Part):
             for low, high, shown in space.all():
                 ranges = found[SHARED] if shown.shared else mine
                 ranges.append((shown.page(low), shown.page(high)))
+            for low, high, several in self.perhaps[asid].all():
+                found[SHARED] += [(shown.page(low), shown.page(high)) for shown in several]
         return {line: PageRanges(ranges) for line, ranges in found.items()}
 
     # For exploring.
@@ -178,6 +242,8 @@ class Places(Part):
         """Copy the containers."""
         twin = type(self)(0)
         twin.maps = [one.copy() for one in self.maps]
+        twin.perhaps = [one.copy() for one in self.perhaps]
+        twin.doubters = self.doubters.copy()
         twin.changes = self.changes.copy()
         twin.made = self.made.copy()
         return twin
@@ -189,6 +255,14 @@ class Places(Part):
                 tuple((low, high, *msgspec.structs.astuple(s)) for low, high, s in one.all())
                 for one in self.maps
             ),
+            tuple(
+                tuple(
+                    (low, high, tuple(map(msgspec.structs.astuple, several)))
+                    for low, high, several in one.all()
+                )
+                for one in self.perhaps
+            ),
+            tuple(sorted(self.doubters.items())),
             tuple(
                 (lane, *map(msgspec.structs.astuple, found))
                 for lane, found in sorted(self.changes.items())

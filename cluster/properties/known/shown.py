@@ -12,6 +12,8 @@ FILES = 1 << 60
 NO_FILE = -1
 #: [first, end) of the keys of pages of files
 EVERY_FILE = FILES << MAPPING_SHIFT, 2 * FILES << MAPPING_SHIFT
+#: a call may have changed what children get, or not (`Shown.inherit`)
+UNSURE = 1
 #: the line of all that is shared; private memory's is the number of its address space
 SHARED = -1
 
@@ -24,8 +26,9 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
     shared: bool
     file: int
     file_shift: int
-    #: a child sees zero here
-    wiped: bool
+    #: what children of later forks get: INHERITED_ZERO and NOT_INHERITED of the map's entries, or
+    #: that it is not known
+    inherit: int
     #: the vm's events: the call arrived, it returned
     called: At
     since: At

@@ -1,7 +1,8 @@
 """Transfers of devices: for which pages of whom a frame was pinned, and until when it is in use.
 
-A device has no translation: it may use a frame in the life that it had when it was pinned. Its
-stores count as issued when the page was pinned: a call that came later may undo them.
+A device has no translation: it may use a frame in the life that it had when its transfer was handed
+over. Its stores count as issued when the transfer was asked for: a call that came later, or that
+the caller did not know to be over, may undo them.
 """
 
 from collections.abc import Hashable, Iterable
@@ -11,11 +12,13 @@ import msgspec
 
 from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
+from cluster.properties.known.calls import InFlight
 from cluster.properties.known.frames import Frames
+from kernel.units import page_span
 
 
 class Pinned(msgspec.Struct, frozen=True, gc=False):
-    """A frame that was pinned: as which page, in which life, and when."""
+    """A frame that was pinned: as which page, in which life, and the caller's clock."""
 
     asid: int
     vpn: int
@@ -25,35 +28,45 @@ class Pinned(msgspec.Struct, frozen=True, gc=False):
 
 
 class Transfers(Part):
-    """Pins of transfers that are not over, and when frames were used last."""
+    """Pins of transfers that memory has not performed to the end, and when it had."""
 
-    __slots__ = ("ends", "frames", "pages", "pinning")
+    __slots__ = ("ends", "frames", "held", "left", "pages")
 
     def __init__(self, frames: Frames) -> None:
         """Begin with none."""
         super().__init__()
         self.frames = frames
-        #: by lane: what a call that goes on has pinned
-        self.pinning: dict[int, tuple[Pinned, ...]] = {}
         #: by name: the frames of transfers that memory has not performed to the end
         self.pages: dict[int, dict[int, Pinned]] = {}
-        #: by frame: the last end of a transfer of each device
+        #: by name: those that the device has not given back
+        self.held: dict[int, tuple[Pinned, ...]] = {}
+        #: by name: granules that are not performed, once the device was asked
+        self.left: dict[int, int] = {}
+        #: by frame: the last end of a transfer in each memory
         self.ends: dict[int, dict[int, At]] = {}
 
-    # The vm.
+    def begins(self, name: int, flight: InFlight, pfns: Iterable[int]) -> None:
+        """Note that the pages of a call are pinned, in order, in these frames."""
+        m = flight.call
+        start, _ = page_span(m.va, m.length)
+        self.pages[name] = {
+            pfn: Pinned(m.asid, start + n, pfn, self.frames.known.get(pfn, 0), flight.called)
+            for n, pfn in enumerate(pfns)
+        }
+        self.held[name] = tuple(self.pages[name].values())
 
-    def pinned(self, lane: int, asid: int, vpn: int, pfn: int, clock: Clock) -> None:
-        """Note that a vm has pinned a page."""
-        one = Pinned(asid, vpn, pfn, self.frames.known.get(pfn, 0), clock)
-        self.pinning[lane] = (*self.pinning.get(lane, ()), one)
+    def asked(self, name: int, granules: int) -> None:
+        """Note that a device is asked to move so many granules."""
+        self.left[name] = granules
 
-    def given_back(self, lane: int) -> None:
-        """Note that a call has ended; if it was to begin a transfer, it failed."""
-        self.pinning.pop(lane, None)
-
-    def begins(self, lane: int, name: int) -> None:
-        """Note that all pages are pinned; the device will hear of it."""
-        self.pages[name] = {one.pfn: one for one in self.pinning.pop(lane)}
+    def performed(self, name: int, granules: int, at: At) -> None:
+        """Note that memory has moved some of them, in its event `at`."""
+        left = self.left[name] = self.left.get(name, 0) - granules
+        if left > 0:
+            return
+        del self.left[name]
+        for pfn in self.pages.pop(name, ()):
+            self.ends.setdefault(pfn, {})[at.actor] = at
 
     def freed(self, pfn: int, clock: Clock) -> bool:
         """Note that a vm frees a frame; say whether no device uses it any more."""
@@ -61,17 +74,23 @@ class Transfers(Part):
         in_use = any(pfn in pages for pages in self.pages.values())
         return not in_use and all(clock.knows(end) for end in ends.values())
 
-    # The device, and memory for it.
-
-    def ended(self, name: int, at: At) -> None:
-        """Note that a device knows that memory has performed all of a transfer."""
-        for pfn in self.pages.pop(name):
-            self.ends.setdefault(pfn, {})[at.actor] = at
-
     def page(self, name: int, pfn: int) -> Pinned | None:
         """Return what a frame was pinned as, or None if it is not that any more."""
-        one = self.pages[name][pfn]
-        return one if self.frames.is_of(pfn, one.life) else None
+        one = self.pages.get(name, {}).get(pfn)
+        return one if one is not None and self.frames.is_of(pfn, one.life) else None
+
+    def given_back(self, name: int, pfns: Iterable[int]) -> None:
+        """Note that a vm hears that a device needs frames no more."""
+        gone = set(pfns)
+        left = tuple(one for one in self.held.pop(name, ()) if one.pfn not in gone)
+        if left:
+            self.held[name] = left
+
+    def pinned(self) -> Iterable[tuple[int, int]]:
+        """Yield the pages that are pinned: (address space, page)."""
+        for pages in self.held.values():
+            for one in pages:
+                yield one.asid, one.vpn
 
     # For exploring.
 
@@ -82,7 +101,8 @@ class Transfers(Part):
     def copy_with(self, frames: Frames) -> Self:
         """Copy the containers, beside these frames."""
         twin = type(self)(frames)
-        twin.pinning = self.pinning.copy()
+        twin.held = self.held.copy()
+        twin.left = self.left.copy()
         twin.pages = self.pages.copy()
         twin.ends = {pfn: ends.copy() for pfn, ends in self.ends.items()}
         return twin
@@ -90,7 +110,8 @@ class Transfers(Part):
     def retained(self) -> Retained:
         """Return what a later verdict may depend on: a life that is over never comes again."""
         return (
-            tuple((lane, self._rows(pages)) for lane, pages in sorted(self.pinning.items())),
+            tuple((name, self._rows(held)) for name, held in sorted(self.held.items())),
+            tuple(sorted(self.left.items())),
             tuple((name, self._rows(pages.values())) for name, pages in sorted(self.pages.items())),
             tuple((pfn, tuple(ends.values())) for pfn, ends in sorted(self.ends.items())),
         )

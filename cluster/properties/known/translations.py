@@ -1,18 +1,19 @@
-"""No stale translation: who may still hold an entry that is gone.
+"""No stale translation: who may still hold an entry that the page table does not give any more.
 
-Knows every translation that a vm sent to a core and not what the core did with it: the core may use
-it until it has flushed, unless its address space is not current there and its generation is zero
-(it must flush before it uses anything). Flushes count only if they happened before what is judged.
+Knows every translation that a vm sent to a core, and the core's first event after that which shows
+neither the entry nor a live walk for it. What is due, and when, is in `deadlines.py`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Self
 
-from actors.operation import OpKind
-from actors.vm.machine import Vm
+import msgspec
+
 from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.fill import Fill, fill_of
+from cluster.properties.known.roots import Roots
+from cluster.properties.observed import Observed
 from kernel.units import ASID_SHIFT, VPN_MASK
 
 
@@ -22,126 +23,244 @@ class Holder(NamedTuple):
     asid: int
     vpn: int
     core: int
-    writable: bool
+    #: the deadline that it has passed, and whose
+    deadline: str
+    lane: int
+
+
+class Owed(msgspec.Struct, frozen=True, gc=False):
+    """Entries of a page that a core must have lost by a moment that is to come."""
+
+    deadline: str
+    lane: int
+    #: the events that sent them
+    sent: tuple[At, ...]
+    #: None: by the time it loads the root. Else by its next occasion that knows of this event
+    left: At | None
+
+
+Chain = tuple[Fill, ...]
 
 
 class Translations(Part):
-    """The latest fill of each page at each core, and removals that are not complete.
+    """Fills of each page at each core, youngest first, and what cores owe.
 
     Pages are numbers, `asid << ASID_SHIFT | vpn`.
     """
 
-    __slots__ = ("cores", "fills", "first", "others", "removed")
+    __slots__ = ("cores", "fills", "first", "others", "owed", "pending")
 
     def __init__(self) -> None:
         """Begin with empty TLBs."""
         super().__init__()
         #: by core and page
-        self.fills: dict[int, dict[int, Fill]] = {}
+        self.fills: dict[int, dict[int, Chain]] = {}
         #: by page: the cores that have a fill of it, as a mask
         self.cores: dict[int, int] = {}
         #: by frame: the page that a translation to it was given for first, and all others
         self.first: dict[int, int] = {}
         self.others: dict[int, dict[int, None]] = {}
-        #: by lane: entries taken away and not yet reported as invalidated, (asid, pages)
-        self.removed: dict[int, tuple[int, tuple[int, ...]]] = {}
+        #: by core and page
+        self.owed: dict[int, dict[int, Owed]] = {}
+        #: by core: pages that a message has named, and that the core still shows
+        self.pending: dict[int, dict[int, None]] = {}
 
-    def filled(self, core: int, va: int, pte: int, at: At) -> None:
-        """Note that a vm sends a translation to a core."""
-        fill = fill_of(pte, at)
+    # What cores are sent, and show.
+
+    def filled(self, core: int, va: int, pte: int, sent: At, dead: At | None, clock: Clock) -> None:
+        """Note that a vm sends a translation to a core.
+
+        dead: the core's event that killed the walk, if that has happened.
+        clock: of the sending: what is over by then is forgotten.
+        """
+        if dead is not None and clock.knows(dead):
+            return
+        fill = fill_of(pte, sent, dead)
         fills = self.fills.get(core)
         if fills is None:
             fills = self.fills[core] = {}
-        fills[va] = fill
-        self.cores[va] = self.cores.get(va, 0) | 1 << core
+        older = fills.get(va)
+        if older is None:
+            fills[va] = (fill,)
+            self.cores[va] = self.cores.get(va, 0) | 1 << core
+        else:
+            fills[va] = (fill, *[one for one in older if not one.is_over(clock)])
         if self.first.setdefault(fill.pfn, va) != va:
             self.others.setdefault(fill.pfn, {})[va] = None
 
-    def flushed(self, core: int, asid: int, vpns: tuple[int, ...], clock: Clock) -> None:
-        """Note that a core dropped entries, and walks in flight for them; no page: all of them."""
+    def loaded(self, core: int, va: int, sent: At, at: At) -> None:
+        """Note that a core has loaded the translation of one event: it has no other one."""
+        fills = self.fills.get(core)
+        chain = None if fills is None else fills.get(va)
+        if fills is None or chain is None:
+            return
+        fills[va] = tuple(
+            [
+                one.was_loaded()
+                if one.sent == sent
+                else one
+                if one.absent is not None
+                else one.was_absent(at)
+                for one in chain
+            ]
+        )
+
+    def not_loaded(self, core: int, va: int, sent: At, at: At) -> None:
+        """Note that a core has an answer to its walk, and has not loaded it."""
+        fills = self.fills.get(core)
+        chain = None if fills is None else fills.get(va)
+        if fills is not None and chain is not None:
+            fills[va] = tuple(
+                [
+                    one.was_absent(at) if one.sent == sent and one.absent is None else one
+                    for one in chain
+                ]
+            )
+
+    def shown(self, core: int, pages: Iterable[int], observed: Observed, at: At) -> None:
+        """Look whether a core still has entries, or live walks, of pages, in its event `at`."""
         fills = self.fills.get(core)
         if not fills:
             return
-        at = clock.latest(core)
-        base = asid << ASID_SHIFT
-        pages = [base | vpn for vpn in vpns] or [va for va in fills if va >> ASID_SHIFT == asid]
+        pending = self.pending.get(core, {})
         for va in pages:
-            fill = fills.get(va)
-            if fill is not None and fill.flushed is None and clock.knows(fill.sent):
-                fills[va] = fill.was_flushed(at)
-
-    def must_flush(self, core: int, asid: int, at: At) -> None:
-        """Note that a vm tells a core that switches in to flush: what it sent before is dead."""
-        fills = self.fills.get(core, {})
-        for va, fill in fills.items():
-            if fill.ordered is None and va >> ASID_SHIFT == asid:
-                fills[va] = fill.was_ordered(at)
-
-    def gone(self, lane: int, asid: int, vpns: tuple[int, ...]) -> None:
-        """Note that an operation took entries away; its shootdown follows."""
-        self.removed[lane] = (asid, vpns)
-
-    def completed(self, lane: int, vm: Vm, clock: Clock, again: set[int]) -> list[Holder]:
-        """Note that a shootdown is complete, as its initiator says; return who may hold entries.
-
-        Entries that were made anew meanwhile (by a fault, or by a walk that set A again) are good.
-
-        again: pages whose entries the same operation has taken away once more.
-        """
-        asid, vpns = self.removed.pop(lane, (0, ()))
-        found: list[Holder] = []
-        again = again | _owed(vm, asid)
-        for vpn in vpns:
-            va = asid << ASID_SHIFT | vpn
-            if vpn in again or va not in self.cores:
+            chain = fills.get(va)
+            if chain is None:
+                pending.pop(va, None)
                 continue
-            pte = vm.state.spaces[asid].pmap.ptes.get(vpn, 0)
-            good = bad = 0
-            for core in _members(self.cores[va]):
-                if self.fills[core][va].is_good(pte):
-                    good |= 1 << core
-                else:
-                    bad |= 1 << core
-            found += self._holders(va, bad, vm, clock)
-            for core in _members(bad):
-                del self.fills[core][va]
-            if good:
-                self.cores[va] = good
+            seen = tuple([_seen(one, core, va, observed, at) for one in chain])
+            if any(one.absent is None for one in seen):
+                pending[va] = None
+                self.pending[core] = pending
             else:
-                del self.cores[va]
-        return found
+                pending.pop(va, None)
+            if seen != chain:
+                fills[va] = seen
+        if not pending:
+            self.pending.pop(core, None)
 
-    def freed(self, pfn: int, vm: Vm, clock: Clock) -> list[Holder]:
-        """Note that a vm frees a frame; return who may still map it."""
-        found = self.mapping(pfn, vm, clock)
+    def of_space(self, core: int, asid: int) -> list[int]:
+        """List the pages of an address space that a core has fills of."""
+        return [va for va in self.fills.get(core, ()) if va >> ASID_SHIFT == asid]
+
+    def used(self, core: int, va: int) -> At | None:
+        """Return the event that sent the entry which a core has; None if that is not known."""
+        fills = self.fills.get(core)
+        for one in fills.get(va, ()) if fills else ():
+            if one.loaded:
+                return one.sent
+        return None
+
+    # What is due.
+
+    def within(self, start: int, end: int) -> list[int]:
+        """List the pages of [start, end) that some core has fills of, ascending."""
+        cores = self.cores
+        if end - start <= len(cores):
+            return [va for va in range(start, end) if va in cores]
+        return sorted([va for va in cores if start <= va < end])
+
+    def of_frame(self, pfn: int) -> tuple[int, ...]:
+        """Return the pages that translations to a frame were given for."""
+        first = self.first.get(pfn)
+        return () if first is None else (first, *self.others.get(pfn, ()))
+
+    def freed(self, pfn: int) -> None:
+        """Note that a frame is freed: what had translations to it is forgotten."""
         self.first.pop(pfn, None)
         self.others.pop(pfn, None)
-        return found
 
-    def mapping(self, pfn: int, vm: Vm, clock: Clock) -> list[Holder]:
-        """List who may map a frame, at an event of its vm."""
-        found: list[Holder] = []
-        if pfn in self.first:
-            for va in (self.first[pfn], *self.others.get(pfn, ())):
-                found += self._holders(va, self.cores.get(va, 0), vm, clock, pfn)
-        return found
-
-    def _holders(
-        self, va: int, cores: int, vm: Vm, clock: Clock, pfn: int | None = None
+    def due(
+        self,
+        va: int,
+        good: Callable[[Fill], bool],
+        clock: Clock,
+        roots: Roots,
+        owed: Owed,
+        *,
+        spared: int = 0,
     ) -> list[Holder]:
-        """List those of the cores that may hold an entry for a page (and a frame), ascending."""
-        found = []
-        flushing = None
-        asid, vpn = va >> ASID_SHIFT, va & VPN_MASK
-        for core in _members(cores):
-            fill = self.fills[core][va]
-            if (pfn is not None and fill.pfn != pfn) or fill.is_over(clock):
-                continue
-            if flushing is None:
-                flushing = will_flush(vm, asid)
-            if not flushing >> core & 1:
-                found.append(Holder(asid, vpn, core, fill.writable))
+        """Return the cores that may use entries of a page that are not good, at a deadline.
+
+        A core that, as the event of the clock knows, has another root loaded owes them from when it
+        loads this one: that is noted. spared: cores, as a mask, that are not asked.
+        """
+        found: list[Holder] = []
+        asid = va >> ASID_SHIFT
+        for core in _members(self.cores.get(va, 0) & ~spared):
+            chain = self.fills[core][va]
+            left, late, still = [], [], False
+            for fill in chain:
+                if good(fill):
+                    left.append(fill)
+                elif fill.is_over(clock):
+                    continue
+                else:
+                    late.append(fill)
+            if late:
+                heard = clock.latest(core)
+                load = None if roots.as_of(heard) == asid else roots.next_load(heard, asid)
+                if roots.as_of(heard) != asid and load is None:
+                    self._owes(core, va, late, owed)
+                    left, still = list(chain), True
+                elif load is None or any(
+                    one.absent is None or one.absent.number > load for one in late
+                ):
+                    found.append(Holder(asid, va & VPN_MASK, core, owed.deadline, owed.lane))
+            if not still and len(left) != len(chain):
+                self._keep(core, va, tuple(left))
         return found
+
+    def leave(self, va: int, good: Callable[[Fill], bool], clock: Clock, owed: Owed) -> None:
+        """Note that entries of a page that are not good are left to their cores' next occasion."""
+        for core in _members(self.cores.get(va, 0)):
+            bad = [one for one in self.fills[core][va] if not good(one) and not one.is_over(clock)]
+            if bad:
+                self._owes(core, va, bad, owed)
+
+    def _owes(self, core: int, va: int, fills: list[Fill], owed: Owed) -> None:
+        sent = {one.sent: None for one in fills}
+        pages = self.owed.setdefault(core, {})
+        before = pages.get(va)
+        left = owed.left
+        if before is not None:
+            sent = dict.fromkeys((*before.sent, *sent))
+            left = None if before.left is None else left
+        pages[va] = Owed(owed.deadline, owed.lane, tuple(sent), left)
+
+    def called_in(self, core: int, asid: int, clock: Clock, *, load: bool) -> list[Holder]:
+        """Return what a core still has of what it owes, now that it has loaded a root.
+
+        Or, with not `load`, has had an occasion for invalidations that were left to it; the clock
+        is that of its event.
+        """
+        pages = self.owed.get(core)
+        if not pages:
+            return []
+        found = []
+        for va, owed in list(pages.items()):
+            if va >> ASID_SHIFT != asid or not _is_due(owed, clock, load=load):
+                continue
+            del pages[va]
+            chain = self.fills[core].get(va, ())
+            late = [one for one in chain if one.sent in owed.sent]
+            if any(one.absent is None for one in late):
+                found.append(Holder(asid, va & VPN_MASK, core, owed.deadline, owed.lane))
+            gone = [one for one in chain if one.sent not in owed.sent]
+            if len(gone) != len(chain):
+                self._keep(core, va, tuple(gone))
+        if not pages:
+            del self.owed[core]
+        return found
+
+    def _keep(self, core: int, va: int, chain: Chain) -> None:
+        if chain:
+            self.fills[core][va] = chain
+            return
+        del self.fills[core][va]
+        left = self.cores.pop(va) & ~(1 << core)
+        if left:
+            self.cores[va] = left
 
     def forget(self, clock_of: Callable[[int], Clock]) -> None:
         """Forget the fills that no core uses any more, as the vm of their address space knows.
@@ -149,16 +268,10 @@ class Translations(Part):
         clock_of: gives the clock of an address space's vm.
         """
         for core, fills in self.fills.items():
-            over = [
-                va
-                for va, fill in fills.items()
-                if (fill.flushed or fill.ordered) and fill.is_over(clock_of(va >> ASID_SHIFT))
-            ]
-            for va in over:
-                del fills[va]
-                left = self.cores.pop(va) & ~(1 << core)
-                if left:
-                    self.cores[va] = left
+            for va, chain in list(fills.items()):
+                if any(one.absent is not None for one in chain):
+                    clock = clock_of(va >> ASID_SHIFT)
+                    self._keep(core, va, tuple(one for one in chain if not one.is_over(clock)))
         mapped = [(pfn, va) for pfn, va in self.first.items() if self._is_given(va, pfn)]
         self.first = dict(mapped)
         for pfn, pages in list(self.others.items()):
@@ -173,10 +286,11 @@ class Translations(Part):
 
     def _is_given(self, va: int, pfn: int) -> bool:
         """Say whether some core has a fill of a page with a frame."""
-        cores = self.cores.get(va)
-        if cores is None:
-            return False
-        return any(self.fills[core][va].pfn == pfn for core in _members(cores))
+        return any(
+            one.pfn == pfn
+            for core in _members(self.cores.get(va, 0))
+            for one in self.fills[core][va]
+        )
 
     # For exploring.
 
@@ -187,14 +301,15 @@ class Translations(Part):
         twin.cores = self.cores.copy()
         twin.first = self.first.copy()
         twin.others = {pfn: pages.copy() for pfn, pages in self.others.items()}
-        twin.removed = self.removed.copy()
+        twin.owed = {core: pages.copy() for core, pages in self.owed.items()}
+        twin.pending = {core: pages.copy() for core, pages in self.pending.items()}
         return twin
 
     def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return (
             tuple(
-                (core, tuple((va, *_fields(fill)) for va, fill in sorted(fills.items())))
+                (core, tuple((va, *map(_fields, chain)) for va, chain in sorted(fills.items())))
                 for core, fills in sorted(self.fills.items())
                 if fills
             ),
@@ -202,14 +317,30 @@ class Translations(Part):
                 (pfn, tuple(sorted((va, *self.others.get(pfn, ())))))
                 for pfn, va in sorted(self.first.items())
             ),
-            tuple(sorted(self.removed.items())),
+            tuple(
+                (core, tuple((va, o.sent, o.left or ()) for va, o in sorted(pages.items())))
+                for core, pages in sorted(self.owed.items())
+            ),
         )
+
+
+def _seen(fill: Fill, core: int, va: int, observed: Observed, at: At) -> Fill:
+    """Return a fill as its core shows it in an event: its entry, or its walk while it is asked."""
+    if fill.absent is not None:
+        return fill
+    there = observed.entry(core, va) if fill.loaded else observed.walks(core, va)
+    return fill if there else fill.was_absent(at)
+
+
+def _is_due(owed: Owed, clock: Clock, *, load: bool) -> bool:
+    if owed.left is None:
+        return load
+    return load or clock.knows(owed.left)
 
 
 def _fields(fill: Fill) -> tuple[object, ...]:
     return (
-        fill.pfn, fill.writable, fill.sent, fill.flushed or (), fill.ordered or (), fill.dirty,
-        fill.user,
+        fill.pfn, fill.writable, fill.dirty, fill.user, fill.sent, fill.absent or (), fill.loaded,
     )  # fmt: skip
 
 
@@ -219,23 +350,3 @@ def _members(mask: int) -> Iterator[int]:
         low = mask & -mask
         yield low.bit_length() - 1
         mask ^= low
-
-
-def will_flush(vm: Vm, asid: int) -> int:
-    """Return the cores, as a mask, that flush before they use an address space again.
-
-    Those whose generation is zero, and which are to look at it yet: not active, or switching in.
-    """
-    pmap = vm.state.spaces[asid].pmap
-    switching = 0
-    for op in vm.state.in_flight.ops.values():
-        if op.kind is OpKind.SWITCH and op.asid == asid and not op.own.within:
-            switching |= 1 << op.by
-    return ~pmap.gens & (~pmap.active | switching)
-
-
-def _owed(vm: Vm, asid: int) -> set[int]:
-    """Return the pages whose entries somebody has taken away, and not flushed yet."""
-    owed = [op.flush.gone for op in vm.state.in_flight.ops.values()]
-    owed += [one.gone for one in vm.state.deferrals.notes.values()]
-    return {va & VPN_MASK for gone in owed for va, _ in gone if va >> ASID_SHIFT == asid}

@@ -92,7 +92,7 @@ def test_doubts_last_as_long_as_the_mapping_that_they_are_about() -> None:
     assert places.at(0, 4, knows_call, cells.uncertain, write=True) is None
     cells.forget(places)
     mapped = Shown(
-        7, 0, shared=False, file=NO_FILE, file_shift=0, wiped=False, called=call, since=end
+        7, 0, shared=False, file=NO_FILE, file_shift=0, inherit=0, called=call, since=end
     )
     places.ends(0, mapped, failed=False)
     cells.forget(places)

@@ -1,0 +1,68 @@
+"""Accesses under way: walks that are in flight, or dead; loads that memory has; faults."""
+
+from typing import Self
+
+from cluster.properties.canonical import Part, Retained
+from cluster.properties.clock import At
+
+#: (page, the vm's event that sent the entry which an access goes by), for each page of a stretch
+By = tuple[tuple[int, At | None], ...]
+
+
+class UnderWay(Part):
+    """What threads, and cores for them, have asked for and not been given.
+
+    A walk is dead when an invalidation has killed it, or its thread was put to sleep meanwhile and
+    will walk again: its answer is not loaded.
+    """
+
+    __slots__ = ("dead", "faults", "loads", "walks")
+
+    def __init__(self) -> None:
+        """Begin with nothing under way."""
+        super().__init__()
+        #: by thread: the page that it walks for (`asid << ASID_SHIFT | vpn`)
+        self.walks: dict[int, int] = {}
+        #: by thread: the event of its core that killed its walk
+        self.dead: dict[int, At] = {}
+        #: by core: what its load goes by
+        self.loads: dict[int, By] = {}
+        #: by thread: the vm's event in which its fault arrived, and whether it is for a store
+        self.faults: dict[int, tuple[At, bool]] = {}
+
+    def begins(self, thread: int, va: int) -> None:
+        """Note that a thread's core asks for a translation."""
+        self.walks[thread] = va
+        self.dead.pop(thread, None)
+
+    def ends(self, thread: int) -> None:
+        """Note that the core has an answer."""
+        self.walks.pop(thread, None)
+        self.dead.pop(thread, None)
+
+    def kills(self, thread: int, at: At) -> None:
+        """Note that a walk, if the thread has one in flight, is dead from an event on."""
+        if thread in self.walks:
+            self.dead.setdefault(thread, at)
+
+    # For exploring.
+
+    def copy(self) -> Self:
+        """Copy the containers."""
+        twin = type(self)()
+        twin.walks = self.walks.copy()
+        twin.dead = self.dead.copy()
+        twin.loads = self.loads.copy()
+        twin.faults = self.faults.copy()
+        return twin
+
+    def retained(self) -> Retained:
+        """Return what a later verdict may depend on: the walks themselves are the cores' state."""
+        return (
+            tuple(sorted(self.dead.items())),
+            tuple(
+                (core, tuple((vpn, at or ()) for vpn, at in by))
+                for core, by in sorted(self.loads.items())
+            ),
+            tuple((thread, *fault) for thread, fault in sorted(self.faults.items())),
+        )
