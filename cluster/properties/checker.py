@@ -98,7 +98,7 @@ class Checker:
         if judge is not None:
             judge(known, dst, src, message, effects, clock, sent)
         if dst < known.given.cores:
-            shown.look(known, dst, src, message, clock, sent)
+            shown.look(known, dst, src, message, effects, clock, sent)
         if effects:
             self._answered(dst, effects, clock)
         self._idle += 1

@@ -100,7 +100,7 @@ RETURNS: dict[OpKind, tuple[Deadline, ...]] = {
         ),
     ),
     OpKind.ADVISE_REMOVE: (
-        Deadline("MADV_REMOVE", "MADV_REMOVE returns", _RANGE, Due.RIGHTS),
+        Deadline("MADV_REMOVE", "MADV_REMOVE returns", "its shared memory", Due.RIGHTS),
     ),
     OpKind.ADVISE_FREE: (
         Deadline("MADV_FREE", "MADV_FREE returns", _RANGE, Due.DIRTY),
@@ -140,6 +140,9 @@ ZEROED = Deadline(
 COPIED = Deadline("copy", "a frame is given out to be copied", "all that show it", Due.WRITE)
 PAGED_OUT = Deadline("page-out", "a frame is sent to swap", "all that show it", Due.BOTH)
 REPLACED = Deadline(
-    "replacement", "a fault lets a page be stored to in another frame", "that page", Due.FRAME
+    "replacement",
+    "a fault lets a page be stored to in another frame, and no call takes the page away",
+    "that page",
+    Due.FRAME,
 )
 FRAMES = (FREED, ZEROED, COPIED, PAGED_OUT, REPLACED)

@@ -113,6 +113,13 @@ class Observed:
         found = machine.contents.get(pfn, machine.junk)
         return not any(found.bases) and not any(found.cells.values())
 
+    def stored_in(self, memory: int, pfn: int) -> list[int]:
+        """List the granules of a frame that hold what was stored there, and not zero."""
+        machine = self.machines[memory]
+        assert isinstance(machine, Memory)
+        found = machine.contents.get(pfn, machine.junk)
+        return [granule for granule, stamp in sorted(found.cells.items()) if stamp]
+
     # Books that are audited.
 
     def resident_sets(self, vm: int) -> Iterator[ResidentSet]:

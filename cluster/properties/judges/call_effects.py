@@ -55,7 +55,7 @@ def _fork(known: Known, m: Call, at: At, sent: Clock) -> None:
     lines[child] = lines[parent].fork(child, sent)
     histories[child] = histories[parent].copy()
     for lane, flight in calls.in_flight.items():
-        copied = (Span(child, s.low, s.high, sure=False) for s in flight.spans if s.line == parent)
+        copied = (Span(child, s.low, s.high, aside=True) for s in flight.spans if s.line == parent)
         calls.in_flight[lane] = flight.with_spans((*flight.spans, *copied))
     calls.forks[m.op] = Forking(parent, child, sent)
 
@@ -99,7 +99,7 @@ def _discarded(known: Known, flight: InFlight, span: Span, done: Outcome, at: At
         for low, high in sure:
             history.settled(low, high, m.op, flight.at, at)
         return
-    if m.kind == OpKind.ZERO:
+    if m.kind == OpKind.ZERO and not span.aside:
         history.reopened(*pages, m.op, at)
     for low, high in sure:
         zero = Zeroed(m.op, flight.called, flight.at, at, m.kind == OpKind.ZERO)

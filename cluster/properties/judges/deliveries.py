@@ -29,7 +29,7 @@ from actors.messages import (
 from actors.operation import OpKind
 from cluster.properties import account
 from cluster.properties.clock import Clock
-from cluster.properties.judges import accesses, call_effects, ended
+from cluster.properties.judges import accesses, call_effects, ended, holes
 from cluster.properties.known.known import (
     CALLS,
     CELLS,
@@ -117,8 +117,12 @@ def _copied(known: Known, lane: int, pfn: int) -> None:
     known.cells.put(pfn, known.cells.copied.pop(lane))
 
 
-def _page_out(known: Known, _dst: int, _src: int, m: PageOut, _e: list[Effect], *_: Clock) -> None:
+def _page_out(
+    known: Known, dst: int, _src: int, m: PageOut, _e: list[Effect], _clock: Clock, sent: Clock
+) -> None:
     _check_work(known, m.op, m.pfns, "paged out")
+    for pfn in m.pfns:
+        holes.no_hole_goes_out(known, dst, pfn, m.op, sent)
     known.swap.goes_out(m.op, tuple(map(known.cells.page, m.pfns)))
 
 

@@ -13,7 +13,9 @@ from kernel import pte as pte_bits
 from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK, page_span
 
-_WHOLE = frozenset({OpKind.EXIT, OpKind.EXEC, OpKind.FORK})
+_WHOLE = frozenset({OpKind.EXIT, OpKind.EXEC})
+#: calls that are about shared memory alone, or about private memory
+_SHARED: dict[int, bool] = {OpKind.FORK: False, OpKind.ADVISE_REMOVE: True}
 
 
 def report(known: Known, holders: Iterable[Holder]) -> None:
@@ -26,18 +28,13 @@ def report(known: Known, holders: Iterable[Holder]) -> None:
 
 def returns(known: Known, vm: int, m: Call, at: At, clock: Clock) -> None:
     """Judge what is due when a call has done what it was called for, in the vm's event `at`."""
-    kind = OpKind(m.kind)
-    for row in RETURNS.get(kind, ()):
+    for row in RETURNS.get(OpKind(m.kind), ()):
         if not (row.under(known.given.policy) and row.taking(m.args)):
             continue
-        spans = [(0, VPN_LIMIT)] if kind in _WHOLE else [page_span(m.va, m.length)]
-        if kind is OpKind.MREMAP:
-            spans.append(page_span(*m.args[:2]))
         base = m.asid << ASID_SHIFT
         ptes = known.observed.page_table(vm, m.asid)
-        left = at if row.left else None
-        owed = Owed(f"{row.name} has returned", m.op, (), left)
-        for start, end in spans:
+        owed = Owed(f"{row.name} has returned", m.op, (), at if row.left else None)
+        for start, end in _spans(known, m):
             for va in known.translations.within(base | start, base + end):
                 good = good_for(row.due, ptes.get(va & VPN_MASK, 0))
                 if row.left:
@@ -46,6 +43,17 @@ def returns(known: Known, vm: int, m: Call, at: At, clock: Clock) -> None:
                     holders = known.translations.due(va, good, clock, known.roots, owed)
                     if holders:
                         report(known, holders)
+
+
+def _spans(known: Known, m: Call) -> list[tuple[int, int]]:
+    """List the ranges of pages that a call is about."""
+    if m.kind in _WHOLE:
+        return [(0, VPN_LIMIT)]
+    span = (0, VPN_LIMIT) if m.kind == OpKind.FORK else page_span(m.va, m.length)
+    if m.kind in _SHARED:
+        pieces = known.places.pieces(m.asid, *span)
+        return [(low, high) for shown, low, high in pieces if shown.shared is _SHARED[m.kind]]
+    return [span, page_span(*m.args[:2])] if m.kind == OpKind.MREMAP else [span]
 
 
 def of_frame(known: Known, vm: int, row: Deadline, pfn: int, lane: int, clock: Clock) -> None:
@@ -70,16 +78,35 @@ _FRAME_TEXT = {
 
 
 def replaced(known: Known, core: int, va: int, pfn: int, lane: int, clock: Clock) -> None:
-    """Judge what is due when a core is let store to a page: all others show the same frame."""
+    """Judge what is due when a core is let store to a page: all others show the same frame.
+
+    Not where a call is about to take the page away: it flushes before it returns.
+    """
+    if _is_going(known, va >> ASID_SHIFT, va & VPN_MASK):
+        return
+    spared = 1 << core
+    for other, pages in known.translations.owed.items():
+        if va in pages:
+            spared |= 1 << other
 
     def good(fill: Fill) -> bool:
         return fill.pfn == pfn
 
-    owed = Owed(
-        f"a fault of page {va & VPN_MASK:#x} is resolved with another frame", lane, (), None
-    )
-    found = known.translations.due(va, good, clock, known.roots, owed, spared=1 << core)
-    report(known, found)
+    name = f"a fault of page {va & VPN_MASK:#x} is resolved with another frame"
+    owed = Owed(name, lane, (), None)
+    report(known, known.translations.due(va, good, clock, known.roots, owed, spared=spared))
+
+
+def _is_going(known: Known, asid: int, vpn: int) -> bool:
+    """Say whether a page may be discarded, or mapped anew, by a call in flight."""
+    if known.places.is_changing(asid, vpn, vpn + 1):
+        return True
+    found = known.places.pieces(asid, vpn, vpn + 1)
+    if not found:
+        return True
+    shown, _, _ = found[0]
+    history = known.histories.of[shown.line(asid)].at(shown.page(vpn))
+    return any(not d.returned for d in history.discards)
 
 
 def good_for(due: Due, pte: int) -> Callable[[Fill], bool]:

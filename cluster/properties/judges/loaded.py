@@ -81,7 +81,7 @@ def _undone(history: PageHistory, stored: Stored, clock: Clock) -> Property | No
         if clock.knows(d.call) and d.undoes(stored.issued, stored.used):
             if d.void is None:
                 return None
-            broken = d.void
+            broken = d.void if broken is Property.KEEP else broken
     return broken
 
 

@@ -49,8 +49,7 @@ def _held(known: Known, asid: int, start: int, end: int) -> None:
         for lane, flight in known.calls.in_flight.items():
             if any(_overlap(s, line, first, last) for s in flight.spans):
                 spans = tuple(
-                    Span(s.line, s.low, s.high, s.sure and not _overlap(s, line, first, last))
-                    for s in flight.spans
+                    s.unsure() if _overlap(s, line, first, last) else s for s in flight.spans
                 )
                 known.calls.in_flight[lane] = flight.with_spans(spans)
 
@@ -90,7 +89,7 @@ def split(known: Known, span: Span) -> list[Span]:
     free = without_vetoed(known, span)
     held = PageRanges(free).gaps(span.low, span.high)
     return [Span(span.line, low, high, sure=True) for low, high in free] + [
-        Span(span.line, low, high, sure=False) for low, high in held
+        Span(span.line, low, high) for low, high in held
     ]
 
 

@@ -4,7 +4,7 @@ from actors.messages import Call
 from actors.operation import OpKind
 from cluster.properties.clock import At
 from cluster.properties.judges import windows
-from cluster.properties.known.calls import InFlight, Span
+from cluster.properties.known.calls import InFlight
 from cluster.properties.known.known import Known
 from cluster.properties.known.shown import FILES, NO_FILE, UNSURE, Change, Shown
 from cluster.properties.outcomes import Outcome
@@ -80,8 +80,8 @@ def _met(known: Known, lane: int, ranges: tuple[tuple[int, int], ...], at: At) -
         for low, high in ranges:
             found = windows.opens(known, m, max(low, start), min(high, end), arrived)
             if flight is not None and flight.call is m:
-                spans = (Span(s.line, s.low, s.high, sure=False) for s in (*flight.spans, *found))
-                flight = in_flight[m.op] = flight.with_spans(tuple(spans))
+                spans = tuple([span.unsure() for span in (*flight.spans, *found)])
+                flight = in_flight[m.op] = flight.with_spans(spans)
                 continue
             for span in found:
                 known.histories.of[span.line].ended(span.low, span.high, m.op, at)

@@ -5,7 +5,6 @@ from typing import Any
 
 from actors.machine import Send
 from actors.messages import (
-    CaughtUp,
     CopyFrame,
     Frame,
     Free,
@@ -25,7 +24,7 @@ from actors.messages import (
 )
 from cluster.properties.clock import Clock
 from cluster.properties.deadlines import COPIED, FREED, PAGED_OUT, ZEROED
-from cluster.properties.judges import call_effects, due, holes, usable
+from cluster.properties.judges import call_effects, due, usable
 from cluster.properties.known.known import (
     CALLS,
     FRAMES,
@@ -72,12 +71,6 @@ def _load(known: Known, core: int, send: Send, _clock: Clock) -> None:
     base, used = m.asid << ASID_SHIFT, known.translations.used
     pages = dict.fromkeys([cell >> CELL_SHIFT for cell, _ in m.items])
     known.under_way.loads[core] = tuple([(vpn, used(core, base | vpn)) for vpn in pages])
-
-
-def _caught_up(known: Known, core: int, send: Send, clock: Clock) -> None:
-    m = send.message
-    assert isinstance(m, CaughtUp)
-    due.report(known, known.translations.called_in(core, m.asid, clock, load=False))
 
 
 def _signal(known: Known, vm: int, send: Send, clock: Clock) -> None:
@@ -132,7 +125,6 @@ def _page_out(known: Known, vm: int, send: Send, clock: Clock) -> None:
     _ordered(known, vm, send, clock)
     for pfn in m.pfns:
         due.of_frame(known, vm, PAGED_OUT, pfn, m.op, clock)
-        holes.no_hole_goes_out(known, pfn, m.op)
 
 
 def _free(known: Known, vm: int, send: Send, clock: Clock) -> None:
@@ -183,7 +175,6 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     Walk: (_walk, UNDER_WAY),
     SetDirty: (_walk, UNDER_WAY),
     Load: (_load, UNDER_WAY),
-    CaughtUp: (_caught_up, TRANSLATIONS),
     Signal: (_signal, UNDER_WAY),
     Taken: (_taken, FRAMES | TRANSLATIONS),
     ZeroFrames: (_zero_frames, FRAMES | TRANSLATIONS),

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from actors.machine import Effect, Send
 from actors.message import Message
 from actors.messages import (
     CatchUp,
+    CaughtUp,
     Flush,
     Ipi,
     PageFault,
@@ -45,7 +47,15 @@ def changes(known: Known, observed: Observed, core: int, message: Message) -> in
     return found
 
 
-def look(known: Known, core: int, src: int, message: Message, clock: Clock, sent: Clock) -> None:
+def look(
+    known: Known,
+    core: int,
+    src: int,
+    message: Message,
+    effects: list[Effect],
+    clock: Clock,
+    sent: Clock,
+) -> None:
     """Take in what a core shows after a delivery of this message."""
     observed, translations = known.observed, known.translations
     at = clock.latest(core)
@@ -63,12 +73,17 @@ def look(known: Known, core: int, src: int, message: Message, clock: Clock, sent
     root = observed.root(core)
     if root != known.roots.now(core):
         known.roots.loaded(at, root)
-        report(known, translations.called_in(core, root, clock, load=True))
-    if kind is Switched:
-        report(known, translations.called_in(core, root, clock, load=False))
+        report(known, translations.called_in(core, root, None))
+    if kind is Switched or (kind is CatchUp and _has_caught_up(effects)):
+        report(known, translations.called_in(core, root, sent))
     buffer = observed.store_buffer(core)
     if buffer and known.cells.is_new(core, buffer[-1]):
         _executed(known, core, clock)
+
+
+def _has_caught_up(effects: list[Effect]) -> bool:
+    """Say whether a core took the occasion; it may leave it to a later one."""
+    return any(isinstance(e, Send) and isinstance(e.message, CaughtUp) for e in effects)
 
 
 def _answered(known: Known, core: int, vm: int, m: Translation, at: At, sent: Clock) -> None:

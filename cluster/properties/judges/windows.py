@@ -1,5 +1,7 @@
 """Windows in which a call may discard contents."""
 
+import msgspec
+
 from actors.messages import Call
 from actors.operation import OpKind
 from cluster.properties.clock import At
@@ -22,12 +24,20 @@ def opens(known: Known, m: Call, start: int, end: int, at: At) -> tuple[Span, ..
         if m.kind == OpKind.ADVISE_REMOVE and not shown.shared:
             continue
         kept = m.kind == OpKind.ADVISE_DONTNEED and (shown.shared or shown.file != NO_FILE)
+        pages = shown.page(low), shown.page(high)
         for number in [SHARED] if shown.shared else [m.asid, *children]:
-            sure = m.kind in _SURE and certain and not kept and number not in children
-            found += locks.split(known, Span(number, shown.page(low), shown.page(high), sure))
+            aside = number in children
+            sure = m.kind in _SURE and certain and not kept and not aside
+            found += locks.split(known, Span(number, *pages, sure, aside))
     window = Discard(m.op, at, None, m.kind in _HOLES, m.kind == OpKind.ZERO)
     for span in found:
-        known.histories.of[span.line].called(span.low, span.high, window, closed=known.given.closed)
+        history = known.histories.of[span.line]
+        if span.aside:
+            history.doubted(span.low, span.high)
+            one = msgspec.structs.replace(window, zero=False)
+        else:
+            one = window
+        history.called(span.low, span.high, one, closed=known.given.closed)
     for number, low, high in locks.spared(known, m, start, end):
         known.histories.of[number].voided(low, high, at, Property.LOCKED)
     return tuple(found)

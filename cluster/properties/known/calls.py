@@ -21,13 +21,19 @@ class Forking(msgspec.Struct, frozen=True, gc=False):
 class Span(msgspec.Struct, frozen=True, gc=False):
     """Pages of a line that a call may discard.
 
-    `sure`: when it has returned it has: they are zero then, or in a hole.
+    `sure`: when it has returned it has: they are zero then, or in a hole. `aside`: of a process that
+    was forked off meanwhile, which may have its parent's pages from before the call or after it.
     """
 
     line: int
     low: int
     high: int
-    sure: bool
+    sure: bool = False
+    aside: bool = False
+
+    def unsure(self) -> "Span":
+        """Return it as pages that the call may have left alone."""
+        return Span(self.line, self.low, self.high, aside=self.aside)
 
 
 class InFlight(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +87,10 @@ class Calls(Part):
                     lane,
                     flight.called,
                     flight.at,
-                    tuple((s.line, *split(s.low), *split(s.high), s.sure) for s in flight.spans),
+                    tuple(
+                        (s.line, *split(s.low), *split(s.high), s.sure, s.aside)
+                        for s in flight.spans
+                    ),
                 )
                 for lane, flight in sorted(self.in_flight.items())
             ),

@@ -228,18 +228,18 @@ class Translations(Part):
             left = None if before.left is None else left
         pages[va] = Owed(owed.deadline, owed.lane, tuple(sent), left)
 
-    def called_in(self, core: int, asid: int, clock: Clock, *, load: bool) -> list[Holder]:
+    def called_in(self, core: int, asid: int, told: Clock | None) -> list[Holder]:
         """Return what a core still has of what it owes, now that it has loaded a root.
 
-        Or, with not `load`, has had an occasion for invalidations that were left to it; the clock
-        is that of its event.
+        Or has had an occasion for invalidations that were left to it: `told` is the clock of the
+        vm's event that told it what those are.
         """
         pages = self.owed.get(core)
         if not pages:
             return []
         found = []
         for va, owed in list(pages.items()):
-            if va >> ASID_SHIFT != asid or not _is_due(owed, clock, load=load):
+            if va >> ASID_SHIFT != asid or not _is_due(owed, told):
                 continue
             del pages[va]
             chain = self.fills[core].get(va, ())
@@ -332,10 +332,10 @@ def _seen(fill: Fill, core: int, va: int, observed: Observed, at: At) -> Fill:
     return fill if there else fill.was_absent(at)
 
 
-def _is_due(owed: Owed, clock: Clock, *, load: bool) -> bool:
+def _is_due(owed: Owed, told: Clock | None) -> bool:
     if owed.left is None:
-        return load
-    return load or clock.knows(owed.left)
+        return told is None
+    return told is not None and told.knows(owed.left)
 
 
 def _fields(fill: Fill) -> tuple[object, ...]:

@@ -101,6 +101,7 @@ PHASES: tuple[Phase, ...] = (
     range_errors.check(range_errors.wired_or_shared),
     *discard.FREE_PUNCH_PHASES,
     Phase(mark_pages),
+    shootdown.HONOUR_OWED,
     *shootdown.PHASES,
     Phase(hint),
     range_scan.UNLOCK,

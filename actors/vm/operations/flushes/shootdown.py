@@ -53,6 +53,22 @@ def join_flushes(vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) ->
     return advance(replace(op, flush=op.flush.owing(joined)))
 
 
+def _owed(vm: VmState, op: Op[Any]) -> list[int]:
+    return vm.entries.owed_in(op.asid, op.start, op.end, op.flush.gone)
+
+
+def honour_owed(vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+    """Phase: what others have taken from entries of the range, and owe, is flushed here as well.
+
+    Source: Linux flush_tlb_batched_pending, in move_ptes and madvise_free_pte_range; on FreeBSD
+    the flush comes before the pmap is unlocked.
+    """
+    base = op.asid << ASID_SHIFT
+    found = [vm.entries.owed(base | vpn) for vpn in _owed(vm, op)]
+    gone = [one for one in found if one is not None]
+    return advance(replace(op, flush=op.flush.owing(gone)))
+
+
 def zero_generations(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
     """Phase: the first half: every core but the initiator's must flush when it switches in."""
     if not op.flush.gone:
@@ -111,6 +127,7 @@ def invalidated(vm: VmState, op: Op[P]) -> Op[P]:
 
 
 JOIN_FLUSHES = Phase(join_flushes, idle=lambda vm, _space, op: not _orphans(vm, op))
+HONOUR_OWED = Phase(honour_owed, idle=lambda vm, _space, op: not _owed(vm, op))
 #: what an operation goes through that has taken entries away
 PHASES: tuple[Phase, ...] = (
     Phase(zero_generations, idle=nothing_gone),

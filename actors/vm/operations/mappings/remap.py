@@ -195,6 +195,7 @@ PHASES: tuple[Phase, ...] = (
     discard.UNMAP,
     Phase(aim_at_moved),
     Phase(take_entries, idle=lambda vm, space, op: not _movable(vm, space, op)),
+    shootdown.HONOUR_OWED,
     *shootdown.PHASES,
     Phase(move_entries),
     range_scan.UNLOCK,
