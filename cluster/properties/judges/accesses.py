@@ -83,10 +83,10 @@ def load(
                 _fatal(known, m, vpn, history, issued, _used(by, vpn), clock)
         if shown is not None:
             access = Access(
-                m.op, asid, vpn, shown, line, number, base | cell & CELL_MASK,
+                m.op, asid, vpn, shown, history, line, number, base | cell & CELL_MASK,
                 granule_of(pfn, cell), value, issued, at, clock,
             )  # fmt: skip
-            judge(known, access, history)
+            judge(known, access)
 
 
 def _used(by: By, vpn: int) -> At | None:
@@ -206,10 +206,10 @@ def device_loads(known: Known, m: DmaLoad, stamps: tuple[int, ...], at: At, cloc
         history = known.histories.of[number].at(shown.page(vpn))
         if not any(d.undoes(issued, None) for d in history.discards):
             access = Access(
-                m.op, asid, vpn, shown, known.lines.of[number], number, key,
+                m.op, asid, vpn, shown, history, known.lines.of[number], number, key,
                 pfn << CELL_SHIFT | granule, value, issued, at, clock,
             )  # fmt: skip
-            judge(known, access, history)
+            judge(known, access)
     known.transfers.performed(m.name, len(m.items), at)
 
 

@@ -29,7 +29,7 @@ from actors.messages import (
 from actors.operation import OpKind
 from cluster.properties import account
 from cluster.properties.clock import Clock
-from cluster.properties.judges import accesses, call_effects, ended, holes
+from cluster.properties.judges import accesses, call_effects, ended, holes, locks
 from cluster.properties.known.known import (
     CALLS,
     CELLS,
@@ -184,6 +184,7 @@ def _call(
 
 
 def _unpin(known: Known, _dst: int, _src: int, m: Unpin, _e: list[Effect], *_: Clock) -> None:
+    locks.given_back(known, m.name)
     known.transfers.given_back(m.name, m.pfns)
 
 
@@ -212,5 +213,5 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     Frame: (_frame, FRAMES),
     Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS),
     Fault: (_fault, UNDER_WAY),
-    Unpin: (_unpin, TRANSFERS),
+    Unpin: (_unpin, HISTORIES | TRANSFERS),
 }

@@ -25,6 +25,7 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     asid: int
     vpn: int
     shown: Shown
+    history: PageHistory
     line: Line
     #: line that the page belongs to, and the granule's key there
     number: int
@@ -38,9 +39,9 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     clock: Clock
 
 
-def judge(known: Known, a: Access, history: PageHistory) -> None:
+def judge(known: Known, a: Access) -> None:
     """Judge what a load gave."""
-    value = a.value
+    value, history = a.value, a.history
     if value == JUNK:
         _foreign(known, a, None)
         return
@@ -123,7 +124,8 @@ def _wrong(known: Known, a: Access, found: list[Stored | None]) -> None:
         text = f"rewound: {_instead(a, found[0])}, whose loss would not bring that back"
         _broken(known, Property.FORK, a, text)
     else:
-        _broken(known, Property.KEEP, a, f"rewound: {_instead(a, found[0])}")
+        broken = found[0] and _undone(a.history, found[0], a.clock)
+        _broken(known, broken or Property.KEEP, a, f"rewound: {_instead(a, found[0])}")
 
 
 def _is_uncertain(a: Access, origin: Origin) -> bool:
@@ -142,7 +144,7 @@ def _instead(a: Access, latest: Stored | None) -> str:
 #: what is said besides, by property
 _WHY = {
     Property.KEEP: " and no call had released it since",
-    Property.LOCKED: ", and the memory was locked",
+    Property.LOCKED: ", and the memory was locked, or pinned",
     Property.UNCHANGED: ", and the call that was to release it had failed",
 }
 

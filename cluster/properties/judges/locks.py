@@ -1,4 +1,4 @@
-"""What is locked, or pinned: such memory stays, whatever is advised. LOCKED, and holes' exceptions."""
+"""LOCKED: what is locked, or pinned, stays, whatever is advised; no hole is certain there."""
 
 from actors.messages import Call
 from actors.operation import OpKind
@@ -7,12 +7,15 @@ from cluster.properties.known.known import Known
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import SHARED
 from cluster.properties.outcomes import Outcome
+from kernel.policy.promises import Property
 from kernel.units import VPN_LIMIT, page_span
 
 #: calls that take locks away where they take the memory
 _ENDS = frozenset({OpKind.MMAP, OpKind.MUNMAP, OpKind.MREMAP, OpKind.EXIT, OpKind.EXEC})
 _WHOLE = frozenset({OpKind.EXIT, OpKind.EXEC})
 _HOLDS = frozenset({OpKind.MLOCK, OpKind.DMA})
+#: calls that leave pinned pages alone; others let go of them, and the frames outlive them
+_VETOED = frozenset({OpKind.HOLE, OpKind.ZERO, OpKind.ADVISE_FREE})
 
 
 def _ranges(m: Call) -> list[tuple[int, int]]:
@@ -69,17 +72,37 @@ def returned(known: Known, flight: InFlight, done: Outcome) -> None:
 
 
 def spared(known: Known, m: Call, start: int, end: int) -> list[tuple[int, int, int]]:
-    """List what a call must not discard, as it is locked: (line, first page, end)."""
-    if m.kind == OpKind.ADVISE_DONTNEED and m.args:  # MADV_DONTNEED_LOCKED
-        return []
-    found = []
-    for low, high, certain in known.rights.locked(m.asid, start, end):
-        if certain:
-            found += [
-                (shown.line(m.asid), shown.page(first), shown.page(last))
-                for shown, first, last in known.places.pieces(m.asid, low, high)
-            ]
-    return found
+    """List what a call must not discard, as it is locked or pinned: (line, first page, end)."""
+    ranges = []
+    if m.kind != OpKind.ADVISE_DONTNEED or not m.args:  # MADV_DONTNEED_LOCKED
+        found = known.rights.locked(m.asid, start, end)
+        ranges = [(low, high) for low, high, certain in found if certain]
+    if m.kind in _VETOED:
+        ranges += [
+            (vpn, vpn + 1)
+            for asid, vpn in known.transfers.pinned()
+            if asid == m.asid and start <= vpn < end
+        ]
+    return [
+        (shown.line(m.asid), shown.page(first), shown.page(last))
+        for low, high in ranges
+        for shown, first, last in known.places.pieces(m.asid, low, high)
+    ]
+
+
+def given_back(known: Known, name: int) -> None:
+    """Note that a vm hears that pins are over: calls in flight may discard the pages after all."""
+    for one in known.transfers.held.get(name, ()):
+        for shown, low, high in known.places.pieces(one.asid, one.vpn, one.vpn + 1):
+            history = known.histories.of[shown.line(one.asid)]
+            history.may_discard(shown.page(low), shown.page(high))
+
+
+def handed_out(known: Known, pfn: int, lane: int) -> None:
+    """Judge that a vm gives a frame out to be zeroed."""
+    if any(one.pfn == pfn for held in known.transfers.held.values() for one in held):
+        text = f"frame {pfn:#x} is given out to be zeroed while a device has it pinned"
+        known.reports.add(Property.LOCKED, text, 0, -1, (lane,))
 
 
 def split(known: Known, span: Span) -> list[Span]:

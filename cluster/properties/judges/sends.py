@@ -24,7 +24,7 @@ from actors.messages import (
 )
 from cluster.properties.clock import Clock
 from cluster.properties.deadlines import COPIED, FREED, PAGED_OUT, ZEROED
-from cluster.properties.judges import call_effects, due, usable
+from cluster.properties.judges import call_effects, due, locks, usable
 from cluster.properties.known.known import (
     CALLS,
     FRAMES,
@@ -100,6 +100,7 @@ def _taken(known: Known, vm: int, send: Send, clock: Clock) -> None:
     assert isinstance(m, Taken)
     _ordered(known, vm, send, clock)
     for _, pfn in m.pages:
+        locks.handed_out(known, pfn, m.op)
         due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
 
 
@@ -107,8 +108,9 @@ def _zero_frames(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, ZeroFrames)
     _ordered(known, vm, send, clock)
-    if ZEROED.under(known.given.policy):
-        for pfn, _ in m.frames:
+    for pfn, _ in m.frames:
+        locks.handed_out(known, pfn, m.op)
+        if ZEROED.under(known.given.policy):
             due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
 
 
