@@ -131,7 +131,7 @@ class Checker:
         known.clocks.send(actor, effects, clock)
         for effect in effects:
             if effect.__class__ is Send:
-                consequence = _SENT.get(effect.message.__class__)  # type: ignore[union-attr]
+                consequence = _SENT.get(effect.message.__class__)
                 if consequence is not None:
                     consequence(known, actor, effect, clock)  # type: ignore[arg-type]
 
@@ -175,7 +175,7 @@ class Checker:
         changes = _BY_RECEIVED.get(message.__class__, 0)
         for effect in effects:
             if effect.__class__ is Send:
-                changes |= _BY_SENT.get(effect.message.__class__, 0)  # type: ignore[union-attr]
+                changes |= _BY_SENT.get(effect.message.__class__, 0)
         if dst < known.given.cores:
             changes |= shown.changes(known, Observed(machines), dst, message)
         elif known.roots.unheard and known.given.is_vm[dst]:

@@ -38,8 +38,10 @@ _WHOLE = frozenset({OpKind.MMAP, OpKind.MUNMAP})
 _BEGIN = frozenset({OpKind.MREMAP, OpKind.MLOCK, OpKind.FORK, OpKind.EXIT, OpKind.EXEC})
 
 
-def outcome(errors: Errors, kind: int, error: int) -> Outcome:
+def outcome(errors: Errors, kind: int, error: int, *, vetoed: bool) -> Outcome:
     """Say what a call that returned an error has done.
+
+    vetoed: a device may have pinned some of its pages: a ZERO does the others, and fails.
 
     Source: madvise(2), "ENOMEM: addresses in the specified range are not currently mapped": the
     rest was done (Linux); the walks of madvise_walk_vmas and do_mprotect_pkey, which stop where
@@ -53,6 +55,8 @@ def outcome(errors: Errors, kind: int, error: int) -> Outcome:
         return Outcome.PART
     if error == Errno.ENOMEM and kind in _ADVICE and errors is Errors.LINUX:
         return Outcome.DONE
+    if kind == OpKind.ZERO and (vetoed or errors is Errors.FREEBSD):
+        return Outcome.PART
     if error == Errno.EBUSY:  # of some page: those before it are done
         return Outcome.PART
     return Outcome.PART if error in _STOPS[errors] else Outcome.NOTHING

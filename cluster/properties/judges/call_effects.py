@@ -69,7 +69,8 @@ def returned(known: Known, vm: int, lane: int, error: int, clock: Clock) -> None
     if flight is None:
         return  # of a page daemon
     m, at = flight.call, clock.latest(vm)
-    done = outcome(known.given.policy.errors, m.kind, error)
+    vetoed = locks.are_pins(known)
+    done = outcome(known.given.policy.errors, m.kind, error, vetoed=vetoed)
     right_effects.returned(known, flight, done, at)
     map_effects.returned(known, flight, done, at)
     locks.returned(known, flight, done)
@@ -111,9 +112,9 @@ def _forked(known: Known, m: Call, clock: Clock, at: At) -> None:
     fork = known.calls.forks.pop(m.op)
     known.lines.of[fork.child].is_forked(clock)
     if known.given.policy.fork_hole in (ForkHole.ZERO_FIRST, ForkHole.CHILD_ZERO):
-        there = (fork.parent, fork.child)
-        if known.given.policy.fork_hole is ForkHole.CHILD_ZERO:
-            there = (fork.child,)
+        there = [fork.child]
+        if known.given.policy.fork_hole is ForkHole.ZERO_FIRST:
+            there.append(fork.parent)
         for asid in there:
             for shown, low, high in known.places.pieces(asid, 0, VPN_LIMIT):
                 if not shown.shared:

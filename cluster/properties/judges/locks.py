@@ -71,6 +71,13 @@ def returned(known: Known, flight: InFlight, done: Outcome) -> None:
             rights.unlock(m.asid, start, end)
 
 
+def are_pins(known: Known) -> bool:
+    """Say whether a device may have pinned anything."""
+    if known.transfers.held:
+        return True
+    return any(f.call.kind == OpKind.DMA for f in known.calls.in_flight.values())
+
+
 def spared(known: Known, m: Call, start: int, end: int) -> list[tuple[int, int, int]]:
     """List what a call must not discard, as it is locked or pinned: (line, first page, end)."""
     ranges = []
