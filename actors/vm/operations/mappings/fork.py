@@ -157,7 +157,7 @@ def _copy_entry(
     entry = entry.with_flags(off=WIRED)
     if entry.flags & INHERITED_ZERO:
         oid = vm.objects.make(op.lane, entry.end - entry.start)
-        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED))
+        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED | HOLE))
         return op
     if entry.flags & SHARED:
         vm.objects.by_oid[entry.oid].one_mapping = False
