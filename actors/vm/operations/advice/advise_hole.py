@@ -163,7 +163,7 @@ def flushed(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effect]) -> Op[
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(clips, advice_scope.punched),
-    range_errors.check(range_errors.wired),
+    range_errors.CHECK,
     range_claim.CLAIM_RANGE,
     advice_scope.REFUSE,
     *discard.PUNCH_PHASES,

@@ -272,7 +272,7 @@ def release_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) 
 #: HOLE's part, for pages that are not in a hole; then one page after the other is decided
 _FIRST: tuple[Phase, ...] = (
     discard.lock(advise_hole.clips, advice_scope.punched),
-    range_errors.check(range_errors.wired),
+    range_errors.CHECK,
     range_claim.CLAIM_RANGE,
     advice_scope.REFUSE,
     *discard.PUNCH_PHASES,
