@@ -3,7 +3,7 @@
 Linux refuses an address that is not a page's, but for mlock(2); XNU does so for mprotect(2) and
 munmap(2); FreeBSD rounds. A fixed mapping begins at a page everywhere.
 Source: FreeBSD vm_mmap.c (kern_munmap, kern_mprotect, kern_madvise, kern_mincore, kern_mlock);
-Linux mm/madvise.c (is_valid_madvise), mm/mprotect.c, mm/mlock.c, mm/mremap.c; XNU bsd/kern/kern_mman.c.
+Linux mm/madvise.c (is_valid_madvise), mm/mprotect.c, mm/mlock.c, mm/mremap.c; XNU kern_mman.c.
 """
 
 from actors.operation import OpKind
