@@ -11,6 +11,7 @@ class Errno(IntEnum):
     EINTR = 4
     ENXIO = 6
     ENOMEM = 12
+    EACCES = 13
     EFAULT = 14
     EBUSY = 16
     EINVAL = 22

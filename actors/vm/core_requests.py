@@ -26,7 +26,7 @@ from actors.vm import payloads, steps
 from actors.vm.op import Op
 from actors.vm.operations import calls
 from actors.vm.operations.flushes import deferral
-from actors.vm.operations.ranges.range_errors import answer_at_once
+from actors.vm.operations.ranges.call_errors import answer_at_once
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno

@@ -127,8 +127,10 @@ class Objects:
 
     def is_wired(self, key: PageKey, page: Page) -> bool:
         """Say whether a page must stay: it is pinned, or an entry that mlock wired shows it."""
-        if page.pins:
-            return True
+        return bool(page.pins) or self.is_locked(key)
+
+    def is_locked(self, key: PageKey) -> bool:
+        """Say whether an entry that mlock wired shows a page, in any space."""
         return any(
             found[0] == key
             for space in self.spaces.values()

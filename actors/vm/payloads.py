@@ -33,7 +33,7 @@ NOTHING = Payload()
 
 
 class Fault(Payload, frozen=True):
-    """FAULT; POPULATE and MLOCK, which have one page after another faulted in."""
+    """FAULT; POPULATE, which has one page after another faulted in."""
 
     #: page of the address space
     vpn: int
@@ -52,6 +52,13 @@ class Fault(Payload, frozen=True):
     def busy(self) -> tuple[Held, ...]:
         """Return the page that will be entered."""
         return () if self.page is None else ((self.page, self.vpn),)
+
+
+class Mlock(Fault, frozen=True):
+    """MLOCK: all of its range is wired first."""
+
+    #: what was wired before: pages [start, end)
+    wired: tuple[tuple[int, int], ...] = ()
 
 
 class Dma(Fault, frozen=True):

@@ -56,8 +56,9 @@ class Waiting:
     def sleep_on_page(self, op: Op[P], key: PageKey, out: list[Effect]) -> Op[P]:
         """Put the operation to sleep until the page is no longer busy.
 
-        Lock order: an operation that holds pages waits only for one above them.
+        Lock order: an operation that holds pages waits only for one above them, never for its own.
         """
+        assert self.pages.at(key).busy != op.lane, f"{op} waits for {key}, which it holds itself"
         assert all(vpn <= op.cursor for _, vpn in op.own.busy), f"lock order: {op} wants {key}"
         self.busy_waiters[key] = (*self.busy_waiters.get(key, ()), op.lane)
         out.append(Send(op.by, Sleep(op.lane, OpState.PAGE_BUSY, op.ns)))

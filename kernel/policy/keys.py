@@ -137,11 +137,11 @@ class ReadFill(StrEnum):
 class Errors(StrEnum):
     """What a call on a range with gaps, or with wired pages, returns."""
 
-    #: gaps and wired pages are skipped, always 0
+    #: gaps and wired pages are skipped, mostly 0 (`ranges/range_errors.py` has every call)
     FREEBSD = "freebsd"
     #: the mapped parts are done, then ENOMEM; EINVAL if something is wired
     LINUX = "linux"
-    #: EINVAL at the first gap, what precedes it stays done; EPERM where it is not writable
+    #: EINVAL if there is a gap; EPERM where it is not writable, what precedes it stays done
     XNU = "xnu"
     #: EINVAL and nothing done, unless all of it can be done
     STRICT = "strict"

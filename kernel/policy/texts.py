@@ -100,7 +100,7 @@ VALUE_ABOUT: dict[tuple[str, str], str] = {
     ("shadow_named", "punch"): "an anonymous object takes the file's place",
     ("errors", "freebsd"): "gaps and wired pages are skipped; 0",
     ("errors", "linux"): "ENOMEM once all that is mapped is done; EINVAL if something is wired",
-    ("errors", "xnu"): "EINVAL at the first gap, EPERM where it is not writable; no roll-back",
+    ("errors", "xnu"): "EINVAL if there is a gap, EPERM where it is not writable; no roll-back",
     ("errors", "strict"): "EINVAL and nothing done, unless all of the range can be done",
     ("read_fill", "own-page"): "a zeroed page of its own (FreeBSD)",
     ("read_fill", "zero-page"): "the shared zero page, until the first store (Linux)",

@@ -21,6 +21,7 @@ from actors.vm.payloads import (
     Hole,
     Inherit,
     Map,
+    Mlock,
     Pageout,
     Payload,
     Protect,
@@ -78,6 +79,11 @@ def _populate(_settings: Settings, start: int, _end: int, args: Args) -> Fault:
     return Fault(start, bool(write), behalf)
 
 
+def _mlock(_settings: Settings, start: int, _end: int, args: Args) -> Mlock:
+    write, behalf = args
+    return Mlock(start, bool(write), behalf)
+
+
 def _dma(_settings: Settings, start: int, _end: int, args: Args) -> Dma:
     write, behalf, device = args
     return Dma(start, bool(write), behalf, device=device)
@@ -91,7 +97,7 @@ _DECODERS: dict[OpKind, Decoder] = {
     OpKind.MREMAP: _remap,
     OpKind.ADVISE_DONTNEED: _dontneed,
     OpKind.POPULATE: _populate,
-    OpKind.MLOCK: _populate,
+    OpKind.MLOCK: _mlock,
     OpKind.DMA: _dma,
 }
 _WITHOUT_ARGUMENTS: dict[OpKind, Payload] = {

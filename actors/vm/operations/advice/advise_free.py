@@ -98,7 +98,7 @@ def hint(vm: VmState, _space: VmSpace, op: Op[Free], _out: list[Effect]) -> Op[F
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(lambda _: False, advice_scope.freed_by_punching),
-    range_errors.check(range_errors.wired_or_shared),
+    range_errors.CHECK,
     *discard.FREE_PUNCH_PHASES,
     Phase(mark_pages),
     shootdown.HONOUR_OWED,
@@ -111,7 +111,7 @@ PHASES: tuple[Phase, ...] = (
 #: MADV_DONTNEED of FreeBSD (vm_page_advise): contents are kept
 DEACTIVATE_PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_SHARED,
-    range_errors.check(range_errors.wired_unless_meant),
+    range_errors.CHECK,
     Phase(deactivate_pages),
     *shootdown.PHASES,
     Phase(hint),

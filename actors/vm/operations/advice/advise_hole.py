@@ -65,6 +65,8 @@ def make_hole(scene: Scene[Taken], key: PageKey, page: Page, *, closed: bool = T
     closed: take access away.
     """
     vm, op, found = scene.vm, scene.op, scene.found
+    if page.busy == op.lane:
+        return False  # it is at a lower address of the range as well
     if vm.objects.is_wired(key, page) and not vm.settings.hazards & Hazard.HOLE_IGNORES_PINS:
         if page.pins:
             scene.out.append(Note(PinMet(op.lane, "hole")))
@@ -163,7 +165,7 @@ def flushed(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effect]) -> Op[
 
 PHASES: tuple[Phase, ...] = (
     discard.lock(clips, advice_scope.punched),
-    range_errors.check(range_errors.wired),
+    range_errors.CHECK,
     range_claim.CLAIM_RANGE,
     advice_scope.REFUSE,
     *discard.PUNCH_PHASES,

@@ -80,7 +80,7 @@ def _choose(name: str, choice: _Choice, most: int, over: int) -> Phase:
 
 PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_SHARED,
-    range_errors.check(range_errors.wired),
+    range_errors.CHECK,
     _choose("choose_dirty", _is_dirty, page_scan.CLUSTER, len(launder.PHASES)),
     *launder.PHASES[1:],
     _choose("choose_clean", _may_be_free, page_scan.BATCH, len(reclaim.PHASES)),

@@ -22,6 +22,8 @@ from kernel.vmspace import VmSpace
 
 
 def _cool(scene: Scene[Found[P]], key: PageKey, page: Page) -> bool:
+    if scene.vm.objects.is_wired(key, page):
+        return False
     if page.hole is HoleState.LIVE:
         scene.vm.pages.hint([key], Queue.INACTIVE)
     ptes = scene.space.pmap.ptes
@@ -41,12 +43,12 @@ def cool_pages(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[
 
 HINT_PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_SHARED,
-    range_errors.check(range_errors.nothing),
+    range_errors.CHECK,
     range_scan.UNLOCK,
 )
 COLD_PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_SHARED,
-    range_errors.check(range_errors.wired),
+    range_errors.CHECK,
     Phase(cool_pages),
     *shootdown.PHASES,
     range_scan.UNLOCK,

@@ -3,7 +3,8 @@
     lock; page by page: leave the object, remove all entries that map it; shoot down, address space
     by address space; free the frames; unlock
 
-A hole in a file reads as zero from then on. Private copies of its pages stay.
+A hole in a file reads as zero from then on. Private copies of its pages stay. Linux refuses what
+the caller has locked there, and minds no lock of another mapping; other `errors` mind them all.
 Source: Linux madvise_remove, shmem_fallocate(PUNCH_HOLE); FreeBSD vm_object_page_remove, as
 shm_deallocate uses it.
 """
@@ -64,7 +65,7 @@ def remove_pages(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> O
 
 PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_SHARED,
-    range_errors.check(range_errors.wired_or_private),
+    range_errors.CHECK,
     Phase(punch_files, idle=lambda vm, space, op: not _files(vm, space, op)),
     Phase(remove_pages),
     *shootdown.PHASES,

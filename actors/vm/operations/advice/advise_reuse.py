@@ -41,7 +41,7 @@ def reuse_pages(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op
 
 PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_SHARED,
-    range_errors.check(range_errors.nothing),
+    range_errors.CHECK,
     Phase(reuse_pages),
     range_scan.UNLOCK,
 )

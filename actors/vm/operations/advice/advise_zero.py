@@ -142,17 +142,22 @@ def _event(scene: Scene[Decided], page: Page) -> HoleEvent:
     return HoleEvent.ZERO
 
 
+def _is_wanted(scene: Scene[Decided], key: PageKey) -> bool:
+    wanted = (*scene.op.own.wanted, *scene.found.wanted)
+    return any(one == key for one, _ in wanted)
+
+
 def claim(scene: Scene[Decided], key: PageKey, page: Page) -> bool:
     """Decide one page by the table, and hold it busy until the grant."""
     vm, op = scene.vm, scene.op
     if page.hole is _LIVE:  # wired; a device may let go of what it has pinned before the end
         scene.found.left.append(scene.vpn)
         return False
-    own = op.own
-    if (key, scene.vpn) in own.pages or (key, scene.vpn) in own.wanted:
-        return False  # claimed before a page above it sent this ZERO back to HOLE's part
+    if page.busy == op.lane or _is_wanted(scene, key):
+        # claimed before a page above it sent this ZERO back to HOLE's part, or at another address
+        return False
     event = _event(scene, page)
-    if vm.holes.must_wait(page, event) and page.busy != op.lane:
+    if vm.holes.must_wait(page, event):
         return True
     after, actions = vm.holes.event(key, event, op)
     assert after is not None
@@ -272,7 +277,7 @@ def release_pages(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) 
 #: HOLE's part, for pages that are not in a hole; then one page after the other is decided
 _FIRST: tuple[Phase, ...] = (
     discard.lock(advise_hole.clips, advice_scope.punched),
-    range_errors.check(range_errors.wired),
+    range_errors.CHECK,
     range_claim.CLAIM_RANGE,
     advice_scope.REFUSE,
     *discard.PUNCH_PHASES,

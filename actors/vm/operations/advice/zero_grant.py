@@ -1,5 +1,7 @@
 """The end of ZERO: the pages are usable again. It is ZERO's linearisation point."""
 
+from collections.abc import Iterator
+
 from actors.facts import Granted
 from actors.machine import Effect, Note
 from actors.message import PageKey
@@ -15,7 +17,7 @@ from kernel.hole import HoleEvent, HoleState
 from kernel.page import KNOWN_ZERO, Page
 from kernel.policy.keys import Grant, Reclaim, Regrant, TrackClean
 from kernel.units import ASID_SHIFT, VPN_MASK
-from kernel.vm_map import SHARED
+from kernel.vm_map import SHARED, WIRED
 from kernel.vmspace import VmSpace
 
 
@@ -80,14 +82,27 @@ def _map_zero_pages(vm: VmState, space: VmSpace, op: Op[Zero]) -> int:
 def _without_wired(vm: VmState, space: VmSpace, op: Op[Zero]) -> list[tuple[int, int]]:
     """List the parts of the range around the pages that ZERO left alone: wired, in no hole."""
     parts, at = [], op.start
+    for vpn in sorted({*_wired(vm, space, op), *_locked_copies(vm, space, op)}):
+        parts.append((at, vpn))
+        at = vpn + 1
+    return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]
+
+
+def _wired(vm: VmState, space: VmSpace, op: Op[Zero]) -> Iterator[int]:
     left = set(op.own.left).difference(vpn for _, vpn in op.own.pages)
     for vpn in vm.objects.resident_in(space, op.start, op.end):
         found = vm.objects.page_at(space, vpn)
         assert found is not None, "it is resident"
         if vpn in left or (found[1].hole is HoleState.LIVE and vm.objects.is_wired(*found)):
-            parts.append((at, vpn))
-            at = vpn + 1
-    return [(start, end) for start, end in (*parts, (at, op.end)) if start < end]
+            yield vpn
+
+
+def _locked_copies(vm: VmState, space: VmSpace, op: Op[Zero]) -> Iterator[int]:
+    """Yield the pages that mlock holds where an older copy may lie: no object was punched in."""
+    if space.map.wired:
+        for piece in space.map.pieces(op.start, op.end):
+            if piece.flags & WIRED and not advised(vm, piece):
+                yield from range(piece.start, piece.end)
 
 
 def _something_left(vm: VmState, space: VmSpace, op: Op[Zero]) -> bool:

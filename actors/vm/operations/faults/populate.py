@@ -17,7 +17,7 @@ from actors.operation import OpKind
 from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.faults import fault
 from actors.vm.operations.ranges import range_errors, range_scan
-from actors.vm.payloads import Fault
+from actors.vm.payloads import Fault, Mlock
 from actors.vm.phases import Phase, index_of
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
@@ -27,16 +27,15 @@ from kernel.vm_map import SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 _WRITE = 2
+_NO_CAUSE = FaultCause.NONE
 
 
-def wire_entries(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+def wire_entries(vm: VmState, space: VmSpace, op: Op[Mlock], _out: list[Effect]) -> Op[Mlock]:
     """Phase: entries of the map become wired; with a gap none, but on Linux those before it."""
-    end = op.end
-    if space.map.has_gap(op.start, op.end):
-        op = replace(op, error=Errno.ENOMEM)
-        linux = vm.settings.policy.errors is Errors.LINUX
-        end = space.map.mapped_until(op.start) if linux else op.start
-    space.map.change(op.start, end, _wired)
+    op = range_errors.without_gap(vm, space, op)
+    wired = tuple((e.start, e.end) for e in space.map.pieces(op.start, op.end) if e.flags & WIRED)
+    op = replace(op, own=replace(op.own, wired=wired))
+    space.map.change(op.start, op.end, _wired)
     return advance(op, vm.settings.costs.map_ns)
 
 
@@ -58,18 +57,41 @@ def next_page(vm: VmState, space: VmSpace, op: Op[Fault], _out: list[Effect]) ->
     """Phase: begin the fault of the next page that an access would fault on; or be done."""
     ptes = space.pmap.ptes
     at = op.cursor
+    if at == op.start and _refuses_gap(vm, space, op):
+        return _done(vm, replace(op, error=Errno.EINVAL))
     while at < op.end and not op.error:
         entry = space.map.lookup(at)
         if entry is None:
-            return _done(vm, replace(op, error=Errno.ENOMEM))
+            error = _at_gap(vm, op)
+            if error:
+                return _done(vm, replace(op, error=error))
+            at += 1
+            continue
         write = op.own.write
         if op.kind is OpKind.MLOCK:
             write = bool(entry.prot & _WRITE) and not entry.flags & SHARED
         pte = ptes.get(at, 0)
         if not pte_bits.permits(pte, write=write) or (write and not pte & pte_bits.D):
-            return replace(op, phase=0, own=Fault(at, write, op.own.behalf))
+            own = replace(op.own, vpn=at, write=write, cause=_NO_CAUSE, page=None, source=None)
+            return replace(op, phase=0, own=own)
         at += 1
     return _done(vm, op)
+
+
+def _refuses_gap(vm: VmState, space: VmSpace, op: Op[Fault]) -> bool:
+    strict = vm.settings.policy.errors is Errors.STRICT
+    return strict and op.kind is OpKind.POPULATE and space.map.has_gap(op.start, op.end)
+
+
+def _at_gap(vm: VmState, op: Op[Fault]) -> Errno:
+    """Return the error of a page that is not mapped; 0: the call leaves it out.
+
+    mlock has looked for gaps before: this one is new.
+    """
+    errors = vm.settings.policy.errors
+    if op.kind is OpKind.MLOCK or errors is Errors.LINUX:
+        return Errno.ENOMEM
+    return Errno.OK if errors is Errors.FREEBSD else Errno.EINVAL
 
 
 def _done(vm: VmState, op: Op[Fault]) -> Op[Fault]:
@@ -77,13 +99,15 @@ def _done(vm: VmState, op: Op[Fault]) -> Op[Fault]:
     undoes = op.kind is OpKind.MLOCK and op.error and vm.settings.policy.errors is not Errors.LINUX
     if not undoes:
         return replace(op, phase=_LENGTH[op.kind])
-    own = replace(op.own, vpn=op.start, cause=FaultCause.NONE)
+    own = replace(op.own, vpn=op.start, cause=_NO_CAUSE)
     return replace(op, phase=op.phase + 1, own=own)
 
 
-def undo(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op[Fault]:
-    """Phase: what failed leaves nothing wired."""
+def undo(vm: VmState, space: VmSpace, op: Op[Mlock], out: list[Effect]) -> Op[Mlock]:
+    """Phase: what failed leaves wired what was so before."""
     op = unwire_entries(vm, space, op, out)
+    for start, end in op.own.wired:
+        space.map.change(start, end, _wired)
     vm.waiting.unlock_map(space, op, out)
     return replace(op, phase=_LENGTH[op.kind])
 
@@ -109,7 +133,7 @@ MLOCK_PHASES: tuple[Phase, ...] = (
 WIRE = index_of(MLOCK_PHASES, wire_entries) - 1
 MUNLOCK_PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_EXCLUSIVE,
-    range_errors.check(range_errors.nothing),
+    range_errors.CHECK,
     Phase(unwire_entries),
     range_scan.UNLOCK,
 )

@@ -25,11 +25,9 @@ from actors.vm.payloads import Discard, Map
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
-from kernel.errors import Errno
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
-from kernel.policy.keys import Errors
 from kernel.units import ASID_SHIFT, VPN_LIMIT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
@@ -207,15 +205,6 @@ def let_go_of(entries: Choice, pages: Choice, *, last: bool = True) -> tuple[Pha
     )
 
 
-def with_gap_error(vm: VmState, space: VmSpace, op: Op[P]) -> Op[P]:
-    """Return the operation with the error that a gap in its range means; it goes on."""
-    if op.error or vm.settings.policy.errors is not Errors.LINUX:
-        return op
-    if space.map.has_gap(op.start, op.end):
-        return replace(op, error=Errno.ENOMEM)
-    return op
-
-
 def unmap(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: the range leaves the map."""
     gone = space.map.remove(op.start, op.end)
@@ -335,7 +324,7 @@ FREE_PUNCH_PHASES: tuple[Phase, ...] = (
 )
 DONTNEED_PHASES: tuple[Phase, ...] = (
     lock(lambda _: False),
-    range_errors.check(range_errors.wired_unless_meant),
+    range_errors.CHECK,
     *let_go_of(everything, private),
     punch(older_copies),
     range_scan.UNLOCK,

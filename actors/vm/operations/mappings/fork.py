@@ -44,8 +44,9 @@ def in_hole(_vm: VmState, entry: MapEntry) -> bool:
 
 
 def _goes(vm: VmState, entry: MapEntry) -> bool:
-    """Choose private memory in a hole whose pages fork lets go of."""
-    return in_hole(vm, entry) and vm.settings.policy.fork_hole in _LET_GO
+    """Choose private memory in a hole whose pages fork lets go of; what mlock holds stays."""
+    locked = entry.flags & WIRED
+    return in_hole(vm, entry) and not locked and vm.settings.policy.fork_hole in _LET_GO
 
 
 def _no_holes(vm: VmState, space: VmSpace, _op: Op[Fork]) -> bool:
@@ -73,10 +74,11 @@ def end_holes(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> O
     policy = vm.settings.policy
     zeroes = policy.fork_hole is ForkHole.ZERO_FIRST
     for entry in [e for e in space.map.entries if e.flags & HOLE]:
-        if zeroes:
+        ends = zeroes and not entry.flags & WIRED
+        if ends:
             out.append(Note(Granted(op.lane, op.asid, entry.start, entry.end)))
             space.holes.remove(entry.start, entry.end)
-        if zeroes or policy.hole_state is HoleRecord.RANGE_LIST:
+        if ends or policy.hole_state is HoleRecord.RANGE_LIST:
             space.map.change(entry.start, entry.end, lambda e: e.with_flags(off=HOLE))
     return advance(op, vm.settings.costs.map_ns)
 
@@ -157,7 +159,7 @@ def _copy_entry(
     entry = entry.with_flags(off=WIRED)
     if entry.flags & INHERITED_ZERO:
         oid = vm.objects.make(op.lane, entry.end - entry.start)
-        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED))
+        child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED | HOLE))
         return op
     if entry.flags & SHARED:
         vm.objects.by_oid[entry.oid].one_mapping = False

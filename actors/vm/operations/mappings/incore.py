@@ -6,24 +6,24 @@ table, then the first object only; here a page that an object below it holds cou
 
 from actors.facts import Residency
 from actors.machine import Effect, Note
-from actors.vm.op import Op, P, advance, replace
-from actors.vm.operations.ranges import range_scan
+from actors.vm.op import Op, P, advance
+from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
-from kernel.errors import Errno
 from kernel.vmspace import VmSpace
 
 
 def look(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) -> Op[P]:
-    """Phase: look at each page; a gap is an error everywhere."""
-    if space.map.has_gap(op.start, op.end):
-        return advance(replace(op, error=Errno.ENOMEM))
-    found = [
-        vm.objects.find(piece, vpn) is not None or vpn in space.pmap.ptes
-        for piece in space.map.pieces(op.start, op.end)
-        for vpn in range(piece.start, piece.end)
-    ]
-    out.append(Note(Residency(op.lane, op.asid, op.start, "".join("01"[one] for one in found))))
+    """Phase: look at each page; mostly a gap is an error."""
+    op = range_errors.without_gap(vm, space, op)
+    if op.error:
+        return advance(op)
+    found = ["0"] * (op.end - op.start)
+    for piece in space.map.pieces(op.start, op.end):
+        for vpn in range(piece.start, piece.end):
+            if vm.objects.find(piece, vpn) is not None or vpn in space.pmap.ptes:
+                found[vpn - op.start] = "1"
+    out.append(Note(Residency(op.lane, op.asid, op.start, "".join(found))))
     return advance(op, len(found) * vm.settings.costs.pte_ns)
 
 

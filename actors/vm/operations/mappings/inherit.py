@@ -10,14 +10,7 @@ from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.payloads import Inherit
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
-from kernel.vm_map import INHERITED_ZERO, SHARED, MapEntry
 from kernel.vmspace import VmSpace
-
-
-def _no_zero(vm: VmState, entry: MapEntry, op: Op[Inherit]) -> bool:
-    bottom, _ = vm.objects.bottom(entry)
-    private = not entry.flags & SHARED and vm.objects.by_oid[bottom].anonymous
-    return bool(op.own.on & INHERITED_ZERO) and not private
 
 
 def change_entries(vm: VmState, space: VmSpace, op: Op[Inherit], _out: list[Effect]) -> Op[Inherit]:
@@ -29,7 +22,7 @@ def change_entries(vm: VmState, space: VmSpace, op: Op[Inherit], _out: list[Effe
 
 PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_EXCLUSIVE,
-    range_errors.check(_no_zero),
+    range_errors.CHECK,
     Phase(change_entries),
     range_scan.UNLOCK,
 )

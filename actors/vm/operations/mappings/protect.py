@@ -10,10 +10,9 @@ no flush. Linux flush_tlb_batched_pending: mprotect against a reclaim that has n
 
 from actors.machine import Effect
 from actors.vm.entries import Gone
-from actors.vm.op import Op, P, advance, replace
+from actors.vm.op import Op, advance, replace
 from actors.vm.operations.flushes import shootdown
-from actors.vm.operations.mappings import discard
-from actors.vm.operations.ranges import range_scan
+from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.payloads import Protect
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
@@ -22,17 +21,6 @@ from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
 _READ, _WRITE = 1, 2
-
-
-def stop_at_gap(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
-    """Phase: where a gap is an error, what lies after the first one keeps its protection.
-
-    Source: Linux do_mprotect_pkey, which walks the mappings and stops at a hole.
-    """
-    op = discard.with_gap_error(vm, space, op)
-    if op.error:
-        op = replace(op, end=space.map.mapped_until(op.start))
-    return advance(op)
 
 
 def change_map(_vm: VmState, space: VmSpace, op: Op[Protect], _out: list[Effect]) -> Op[Protect]:
@@ -90,13 +78,9 @@ def _one(gone: Gone | None) -> tuple[Gone, ...]:
     return () if gone is None else (gone,)
 
 
-def _has_no_gap(vm: VmState, space: VmSpace, op: Op[Protect]) -> bool:
-    return discard.with_gap_error(vm, space, op) is op
-
-
 PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_EXCLUSIVE,
-    Phase(stop_at_gap, idle=_has_no_gap),
+    range_errors.CHECK,
     Phase(change_map),
     Phase(change_entries, idle=lambda vm, space, op: not _concerned(vm, space, op)),
     *shootdown.PHASES,

@@ -11,20 +11,21 @@ from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel.errors import Errno
 from kernel.policy.keys import ShadowAnon, ShadowNamed, Shared
-from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
+from kernel.vm_map import NEEDS_COPY, SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
 def _refused(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
     """Say whether the policy refuses HOLE and ZERO of something in the range."""
+    return any(is_refused(vm, entry) for entry in space.map.overlapping(op.start, op.end))
+
+
+def is_refused(vm: VmState, entry: MapEntry) -> bool:
+    """Say whether the policy refuses HOLE and ZERO of the memory of an entry."""
     policy = vm.settings.policy
-    for entry in space.map.overlapping(op.start, op.end):
-        if entry.flags & SHARED:
-            if policy.shared is Shared.REJECT:
-                return True
-        elif policy.shadow_named is ShadowNamed.EINVAL and not vm.objects.anonymous(entry):
-            return True
-    return False
+    if entry.flags & SHARED:
+        return policy.shared is Shared.REJECT
+    return policy.shadow_named is ShadowNamed.EINVAL and not vm.objects.anonymous(entry)
 
 
 def refuse(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
@@ -50,8 +51,11 @@ def advised(vm: VmState, entry: MapEntry) -> bool:
 
 
 def punched(vm: VmState, entry: MapEntry) -> bool:
-    """Say whether HOLE and ZERO put a new object in place of what an entry shows."""
-    if not vm.objects.shadowed(entry):
+    """Say whether HOLE and ZERO put a new object in place of what an entry shows.
+
+    What mlock holds is left alone: a new object would let its pages go.
+    """
+    if entry.flags & WIRED or not vm.objects.shadowed(entry):
         return False
     if vm.objects.anonymous(entry):
         return vm.settings.policy.shadow_anon is ShadowAnon.PUNCH

@@ -26,8 +26,10 @@ def _claims(vm: VmState, space: VmSpace, op: Op[Any]) -> tuple[RangeClaim, ...]:
     found = []
     for piece in space.map.pieces(op.start, op.end):
         if piece.flags & SHARED:
-            if by_page and vm.objects.by_oid[piece.oid].anonymous:
-                continue  # but nobody may read in a page of a file that ZERO has passed
+            if by_page and vm.objects.exclusive(piece):
+                # but nobody may read in a page of a file that ZERO has passed; and memory that is
+                # seen at several addresses has no one order in which all can take its pages
+                continue
             found.append((piece.oid, piece.offset, piece.pindex(piece.end)))
         elif record is HoleRecord.RANGE_LIST:
             found.append((-1 - op.asid, piece.start, piece.end))

@@ -1,150 +1,123 @@
 """What a call does with a range that it cannot handle as a whole (`errors` of the policy).
 
-    freebsd   addresses are rounded; gaps and memory that the advice is not for are skipped: 0
-    linux     an address that is not a page's is EINVAL; gaps: the mapped parts are done, ENOMEM;
-              memory that the advice is not for: what lies before it is done, EINVAL
-    xnu       a gap: what lies before it is done, EINVAL; memory that is not writable: the same,
-              EPERM; nothing is rolled back
-    strict    EINVAL, and nothing is done, unless all of the range is mapped, writable, and what
-              the advice is for
+    freebsd   gaps, and memory that the call is not for, are left out: 0
+    linux     advice: what is mapped is done, ENOMEM; mprotect, mlock, munlock and MADV_POPULATE
+              stop at a gap, ENOMEM; memory that the call is not for: what lies before it is done
+    xnu       HOLE, ZERO and REUSE of a range with a gap do nothing, other advice does what is
+              mapped: EINVAL; memory that HOLE or ZERO is not for: what lies before it is done
+    strict    EINVAL, and nothing is done, unless all of the range can be done
 
-Under every value a ZERO that left a page as it was does not return 0.
-Source: FreeBSD vm_mmap.c (kern_munmap, kern_mprotect, kern_madvise, kern_mincore), vm_map_madvise;
-Linux mm/madvise.c (can_madv_lru_vma, madvise_remove), mm/mlock.c; XNU vm_map_reusable_pages.
+mlock and munlock of a gap are ENOMEM, and do nothing, on FreeBSD and XNU as well; so is mprotect
+on XNU. mincore of a gap is ENOMEM, but on XNU, which says that nothing is resident there. What
+memory a call is not for is in `range_refusals.py`. Under every value a ZERO that left a page as it
+was does not return 0, and munmap and mmap do not mind gaps.
+Source: FreeBSD vm_map_madvise, vm_map_protect, vm_map_wire, vm_map_unwire; Linux madvise_walk_vmas,
+do_mprotect_pkey, apply_vma_lock_flags; XNU vm_map_range_check, vm_map_msync, vm_map_protect.
 """
 
-from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 from actors.machine import Effect
 from actors.operation import OpKind
 from actors.vm.op import Op, P, advance, replace
-from actors.vm.payloads import Dontneed
+from actors.vm.operations.ranges.range_refusals import refused
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel.errors import Errno
 from kernel.policy.keys import Errors
-from kernel.units import PAGE_SIZE, VPN_LIMIT, page_span
-from kernel.vm_map import SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
-#: calls without a range
-_WHOLE = frozenset({OpKind.FORK, OpKind.EXIT, OpKind.EXEC})
-#: calls that round a start within a page down, everywhere
-_ROUNDED = frozenset({OpKind.MLOCK, OpKind.MUNLOCK, OpKind.DMA})
-#: calls that are wrong without a length, everywhere
-_NEVER_EMPTY = frozenset({OpKind.MMAP, OpKind.MUNMAP, OpKind.MREMAP})
-#: addresses of a fixed mapping are a page's, everywhere
-_EXACT = frozenset({OpKind.MMAP, OpKind.MREMAP})
 
-_WRITE = 2
+class Done(IntEnum):
+    """What is done of a range that has a gap."""
 
-#: says whether a call is not for an entry of the map
-Refusal = Callable[[VmState, MapEntry, Op[Any]], bool]
+    NOTHING = 0
+    #: what lies before the gap
+    BEFORE = 1
+    #: all that is mapped
+    MAPPED = 2
 
 
-def answer_at_once(
-    kind: OpKind, va: int, length: int, args: tuple[int, ...], errors: Errors
-) -> int | None:
-    """Return what a call returns before it looks at the map; None if it has to look."""
-    if kind is OpKind.ADVISE_UNKNOWN:
-        return Errno.EINVAL
-    if kind in _WHOLE:
-        return None
-    exact = kind in _EXACT or (errors is Errors.LINUX and kind not in _ROUNDED)
-    if exact and va % PAGE_SIZE:
-        return Errno.EINVAL
-    if length == 0:
-        return Errno.EINVAL if kind in _NEVER_EMPTY else Errno.OK
-    if page_span(va, length)[1] > VPN_LIMIT:
-        return Errno.ENOMEM if kind in (OpKind.MMAP, OpKind.MPROTECT) else Errno.EINVAL
-    if kind is OpKind.MREMAP:
-        to, new_length, _ = args
-        low, high = page_span(to, new_length)
-        start, end = page_span(va, length)
-        overlap = low < end and start < high
-        if to % PAGE_SIZE or not new_length or high > VPN_LIMIT or overlap:
-            return Errno.EINVAL
-    return None
+_FREEBSD, _LINUX, _XNU, _STRICT = Errors.FREEBSD, Errors.LINUX, Errors.XNU, Errors.STRICT
+#: what most calls do with a gap
+_GAP = {
+    _FREEBSD: (Errno.OK, Done.MAPPED),
+    _LINUX: (Errno.ENOMEM, Done.MAPPED),
+    _XNU: (Errno.EINVAL, Done.MAPPED),
+    _STRICT: (Errno.EINVAL, Done.NOTHING),
+}
+_NOT_ENTERED = Errno.ENOMEM, Done.NOTHING
+_STOPS = Errno.ENOMEM, Done.BEFORE
+#: and those that do something else with it
+_GAP_OF = {
+    (_FREEBSD, OpKind.MLOCK): _NOT_ENTERED,
+    (_FREEBSD, OpKind.MUNLOCK): _NOT_ENTERED,
+    (_FREEBSD, OpKind.MINCORE): _NOT_ENTERED,
+    (_LINUX, OpKind.MPROTECT): _STOPS,
+    (_LINUX, OpKind.MLOCK): _STOPS,
+    (_LINUX, OpKind.MUNLOCK): _STOPS,
+    (_LINUX, OpKind.POPULATE): _STOPS,
+    (_LINUX, OpKind.MINCORE): _NOT_ENTERED,
+    (_XNU, OpKind.HOLE): (Errno.EINVAL, Done.NOTHING),
+    (_XNU, OpKind.ZERO): (Errno.EINVAL, Done.NOTHING),
+    (_XNU, OpKind.REUSE): (Errno.EINVAL, Done.NOTHING),
+    (_XNU, OpKind.MINHERIT): (Errno.EINVAL, Done.NOTHING),
+    (_XNU, OpKind.MPROTECT): _NOT_ENTERED,
+    (_XNU, OpKind.MLOCK): _NOT_ENTERED,
+    (_XNU, OpKind.MUNLOCK): _NOT_ENTERED,
+    (_XNU, OpKind.MINCORE): (Errno.OK, Done.MAPPED),
+}
+#: the only calls to which FreeBSD may say no
+_FREEBSD_MINDS = frozenset(
+    {
+        OpKind.MLOCK,
+        OpKind.MUNLOCK,
+        OpKind.MINCORE,
+        OpKind.ADVISE_DONTNEED,
+        OpKind.ADVISE_REMOVE,
+    }
+)
 
 
 def _up_to(op: Op[P], end: int, error: Errno) -> Op[P]:
     return replace(op, end=end, error=error)
 
 
-def _xnu(_vm: VmState, space: VmSpace, op: Op[P], _refuses: Refusal) -> Op[P]:
-    """Cut the range off at the first gap, or at the first memory that is not writable."""
-    at = op.start
-    for entry in space.map.overlapping(op.start, op.end):
-        if entry.start > at:
-            break
-        if not entry.prot & _WRITE:
-            return _up_to(op, max(entry.start, op.start), Errno.EPERM)
-        at = entry.end
-    return op if at >= op.end else _up_to(op, at, Errno.EINVAL)
-
-
-def _strict(vm: VmState, space: VmSpace, op: Op[P], refuses: Refusal) -> Op[P]:
-    """Do nothing unless the call is for all of the range."""
-    found = space.map.overlapping(op.start, op.end)
-    bad = space.map.has_gap(op.start, op.end)
-    bad = bad or any(not e.prot & _WRITE or refuses(vm, e, op) for e in found)
-    return _up_to(op, op.start, Errno.EINVAL) if bad else op
-
-
-def _checked(vm: VmState, space: VmSpace, op: Op[P], refuses: Refusal) -> Op[P]:
+def without_gap(vm: VmState, space: VmSpace, op: Op[P]) -> Op[P]:
+    """Return the operation, cut off and with the error as a gap in its range asks for."""
     errors = vm.settings.policy.errors
-    if errors is Errors.XNU:
-        return _xnu(vm, space, op, refuses)
-    if errors is Errors.STRICT:
-        return _strict(vm, space, op, refuses)
-    if errors is not Errors.LINUX:
+    if not space.map.has_gap(op.start, op.end):
         return op
-    error, at = Errno.OK, op.start
-    for entry in space.map.overlapping(op.start, op.end):
-        if entry.start > at:
-            error = Errno.ENOMEM
-        if refuses(vm, entry, op):
-            return _up_to(op, max(entry.start, op.start), Errno.EINVAL)
-        at = entry.end
-    if at < op.end:
-        error = Errno.ENOMEM
+    error, done = _GAP_OF.get((errors, op.kind)) or _GAP[errors]
+    if done is Done.NOTHING:
+        return _up_to(op, op.start, error)
+    if done is Done.BEFORE:
+        return _up_to(op, space.map.mapped_until(op.start), error)
     return replace(op, error=error) if error else op
 
 
-def check(refuses: Refusal) -> Phase:
-    """Return the phase in which gaps, and memory that the call is not for, may be an error."""
-
-    def step(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
-        return advance(_checked(vm, space, op, refuses))
-
-    def idle(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
-        return _checked(vm, space, op, refuses) is op
-
-    return Phase(step, idle, "check")
-
-
-def nothing(_vm: VmState, _entry: MapEntry, _op: Op[Any]) -> bool:
-    """Refuse no memory."""
-    return False
+def _checked(vm: VmState, space: VmSpace, op: Op[P]) -> Op[P]:
+    """Return the operation, cut off and with an error as its range asks for."""
+    errors = vm.settings.policy.errors
+    if op.start >= op.end or (errors is _FREEBSD and op.kind not in _FREEBSD_MINDS):
+        return op
+    after = without_gap(vm, space, op)
+    for entry in space.map.overlapping(after.start, after.end):
+        error = refused(vm, entry, op)
+        if error:
+            end = op.start if errors is _STRICT else max(entry.start, op.start)
+            return _up_to(op, end, error)
+    return after
 
 
-def wired(_vm: VmState, entry: MapEntry, _op: Op[Any]) -> bool:
-    """Refuse what mlock holds."""
-    return bool(entry.flags & WIRED)
+def check(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+    """Phase: gaps, and memory that the call is not for, may be an error."""
+    return advance(_checked(vm, space, op))
 
 
-def wired_unless_meant(_vm: VmState, entry: MapEntry, op: Op[Dontneed]) -> bool:
-    """Refuse what mlock holds, unless the call is meant for locked memory as well."""
-    return bool(entry.flags & WIRED) and not op.own.locked
+def _in_order(vm: VmState, space: VmSpace, op: Op[Any]) -> bool:
+    return _checked(vm, space, op) is op
 
 
-def wired_or_shared(vm: VmState, entry: MapEntry, _op: Op[Any]) -> bool:
-    """Refuse all that is not private, anonymous, and not held by mlock."""
-    bottom, _ = vm.objects.bottom(entry)
-    return bool(entry.flags & (WIRED | SHARED)) or not vm.objects.by_oid[bottom].anonymous
-
-
-def wired_or_private(_vm: VmState, entry: MapEntry, _op: Op[Any]) -> bool:
-    """Refuse all that is not shared, and not held by mlock."""
-    return entry.flags & (WIRED | SHARED) != SHARED
+CHECK = Phase(check, idle=_in_order)

@@ -5,7 +5,18 @@ import pytest
 from actors.messages import Call
 from actors.operation import POPULATES, OpKind
 from actors.vm.operations import calls
-from actors.vm.payloads import Dma, Dontneed, Fault, Fork, Inherit, Map, Payload, Protect, Remap
+from actors.vm.payloads import (
+    Dma,
+    Dontneed,
+    Fault,
+    Fork,
+    Inherit,
+    Map,
+    Mlock,
+    Payload,
+    Protect,
+    Remap,
+)
 from actors.vm.phases import Phase
 from actors.vm.steps import STEPS
 from kernel.units import PAGE_SIZE
@@ -32,7 +43,7 @@ ARGUMENTS = {
     ),
     OpKind.ADVISE_DONTNEED: ((1,), Dontneed(locked=True)),
     OpKind.POPULATE: ((1, POPULATES), Fault(4, write=True, behalf=POPULATES)),
-    OpKind.MLOCK: ((0, POPULATES), Fault(4, write=False, behalf=POPULATES)),
+    OpKind.MLOCK: ((0, POPULATES), Mlock(4, write=False, behalf=POPULATES)),
     OpKind.DMA: ((1, POPULATES, 2), Dma(4, write=True, behalf=POPULATES, device=2)),
 }
 

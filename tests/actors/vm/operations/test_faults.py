@@ -5,7 +5,7 @@ from actors.operation import KERNEL, POPULATES, USER, OpKind, OpState
 from actors.vm.op import Flush
 from actors.vm.operations.faults import fault, frame_wait, pin, populate
 from actors.vm.operations.flushes import shootdown
-from actors.vm.payloads import Dma, Fault
+from actors.vm.payloads import Dma, Fault, Mlock
 from actors.vm.phases import index_of
 from kernel import pte as pte_bits
 from kernel.errors import Errno, FaultCause, SegvCode
@@ -120,17 +120,18 @@ def test_populate_faults_in_what_is_not_there() -> None:
     assert not one.sent(Resolved)
 
 
-def test_mlock_that_failed_undoes_the_whole_range() -> None:
+def test_mlock_that_failed_undoes_what_it_has_done() -> None:
     one = SteppedVm()
     one.map(4, 6, flags=WIRED)
     one.page(4, 7, WRITES)
-    own = Fault(4, write=True, behalf=POPULATES)
+    own = Mlock(4, write=True, behalf=POPULATES, wired=((5, 6),))
     failed = {"cursor": 5, "error": Errno.ENOMEM, "phase": populate.NEXT_PAGE}
     op = one.step(populate.next_page, op_of(OpKind.MLOCK, own, 4, 6, **failed))
     one.space.lock.acquire(0, write=True)
     op = one.step(populate.undo, op)
     assert op.phase == len(populate.MLOCK_PHASES)
-    assert not one.space.map.lookup(5).flags & WIRED
+    wired = {vpn: bool(one.space.map.lookup(vpn).flags & WIRED) for vpn in (4, 5)}
+    assert wired == {4: False, 5: True}, "what was wired before stays so"
 
 
 def test_a_transfer_pins_what_is_mapped_and_has_the_rest_faulted_in() -> None:

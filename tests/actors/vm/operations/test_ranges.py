@@ -7,9 +7,8 @@ from actors.messages import Sleep
 from actors.operation import OpKind, OpState
 from actors.vm.op import Op, replace
 from actors.vm.operations.ranges import advice_scope, range_claim, range_errors, range_scan
-from actors.vm.operations.ranges.range_errors import Refusal
 from actors.vm.operations.ranges.range_scan import Found, Scene
-from actors.vm.payloads import Dontneed, Hole, Zero
+from actors.vm.payloads import NOTHING, Dontneed, Hole, Zero
 from kernel.errors import Errno
 from kernel.page import Page
 from kernel.vm_map import NEEDS_COPY, SHARED, WIRED
@@ -72,36 +71,89 @@ def test_a_scan_sleeps_at_a_busy_page_and_looks_at_it_again() -> None:
     assert one.vm.waiting.busy_waiters == {key: (0,)}
 
 
-def checked(one: SteppedVm, op: Op[Any], refuses: Refusal = range_errors.wired) -> tuple[int, int]:
-    phase = range_errors.check(refuses)
+def checked(one: SteppedVm, op: Op[Any]) -> tuple[int, int]:
+    phase = range_errors.CHECK
     assert phase.name == "check"
+    assert phase.idle is not None
     after = one.step(phase.step, op)
     assert phase.idle(one.vm, one.space, op) == ((after.end, after.error) == (op.end, op.error))
     return after.end, after.error
 
 
-def test_what_a_gap_and_wired_memory_mean_depends_on_the_kernel() -> None:
-    expected = {
-        "freebsd": ((9, 0), (9, 0)),
-        "linux": ((9, Errno.ENOMEM), (7, Errno.EINVAL)),
-        "xnu": ((5, Errno.EINVAL), (5, Errno.EINVAL)),
-        "strict": ((4, Errno.EINVAL), (4, Errno.EINVAL)),
-    }
-    for errors, (gap, wired) in expected.items():
+#: what is done, up to which page, of pages 4 to 8, of which 5 and 6 are not mapped
+GAPS: dict[str, dict[OpKind, tuple[int, int]]] = {
+    "freebsd": {
+        OpKind.HOLE: (9, 0),
+        OpKind.ADVISE_COLD: (9, 0),
+        OpKind.MPROTECT: (9, 0),
+        OpKind.MUNLOCK: (4, Errno.ENOMEM),
+    },
+    "linux": {
+        OpKind.HOLE: (9, Errno.ENOMEM),
+        OpKind.ADVISE_COLD: (9, Errno.ENOMEM),
+        OpKind.MPROTECT: (5, Errno.ENOMEM),
+        OpKind.MUNLOCK: (5, Errno.ENOMEM),
+    },
+    "xnu": {
+        OpKind.HOLE: (4, Errno.EINVAL),
+        OpKind.ADVISE_COLD: (9, Errno.EINVAL),
+        OpKind.MPROTECT: (4, Errno.ENOMEM),
+        OpKind.MUNLOCK: (4, Errno.ENOMEM),
+    },
+    "strict": dict.fromkeys(
+        (OpKind.HOLE, OpKind.ADVISE_COLD, OpKind.MPROTECT, OpKind.MUNLOCK), (4, Errno.EINVAL)
+    ),
+}
+
+
+def test_what_a_gap_means_depends_on_the_kernel_and_the_call() -> None:
+    for errors, found in GAPS.items():
         one = SteppedVm(errors=errors)
         one.map(4, 5)
         one.map(7, 9)
-        assert checked(one, op_of(OpKind.HOLE, Hole(), 4, 9)) == gap, errors
-        one.space.map.change(7, 9, lambda e: e.with_flags(on=WIRED))
-        assert checked(one, op_of(OpKind.HOLE, Hole(), 4, 9)) == wired, errors
+        assert {kind: checked(one, op_of(kind, NOTHING, 4, 9)) for kind in found} == found, errors
 
 
-def test_locked_memory_is_refused_unless_the_call_is_for_it() -> None:
+def test_what_is_wired_is_refused_or_left_alone() -> None:
+    expected = {
+        "freebsd": ((9, 0), (7, Errno.EINVAL)),
+        "linux": ((7, Errno.EINVAL), (7, Errno.EINVAL)),
+        "xnu": ((9, 0), (7, Errno.EINVAL)),
+        "strict": ((4, Errno.EINVAL), (4, Errno.EINVAL)),
+    }
+    for errors, (hole, dontneed) in expected.items():
+        one = SteppedVm(errors=errors)
+        one.map(4, 7)
+        one.map(7, 9, flags=WIRED)
+        assert checked(one, op_of(OpKind.HOLE, Hole(), 4, 9)) == hole, errors
+        op = op_of(OpKind.ADVISE_DONTNEED, Dontneed(), 4, 9)
+        assert checked(one, op) == dontneed, errors
+        assert checked(one, replace(op, own=Dontneed(locked=True))) == (9, 0), errors
+        kept = SteppedVm(preset="dontneed-freebsd", errors=errors)
+        kept.map(4, 7)
+        kept.map(7, 9, flags=WIRED)
+        assert checked(kept, op) == hole, errors
+
+
+def test_memory_that_cannot_be_stored_to_is_not_discarded() -> None:
+    expected = {"freebsd": (9, 0), "linux": (9, 0), "xnu": (7, 1), "strict": (4, Errno.EINVAL)}
+    for errors, hole in expected.items():
+        one = SteppedVm(errors=errors)
+        one.map(4, 7)
+        one.map(7, 9, prot=READ)
+        assert checked(one, op_of(OpKind.HOLE, Hole(), 4, 9)) == hole, errors
+        assert checked(one, op_of(OpKind.REUSE, NOTHING, 4, 9)) == (9, 0), errors
+
+
+def test_what_madv_remove_is_for() -> None:
     one = SteppedVm(errors="linux")
-    one.map(4, 6, flags=WIRED)
-    for locked, found in ((False, (4, Errno.EINVAL)), (True, (6, 0))):
-        op = op_of(OpKind.ADVISE_DONTNEED, Dontneed(locked=locked), 4, 6)
-        assert checked(one, op, range_errors.wired_unless_meant) == found
+    one.map(4, 5, flags=SHARED)
+    one.map(5, 6)
+    assert checked(one, op_of(OpKind.ADVISE_REMOVE, NOTHING, 4, 6)) == (5, Errno.EINVAL)
+    file = one.vm.objects.of_file(3)
+    one.space.map.change(5, 6, lambda e: e.with_object(file, 0).with_flags(on=NEEDS_COPY))
+    assert checked(one, op_of(OpKind.ADVISE_REMOVE, NOTHING, 4, 6)) == (5, Errno.EACCES)
+    assert checked(one, op_of(OpKind.ADVISE_FREE, NOTHING, 5, 6)) == (5, Errno.EINVAL)
 
 
 def test_a_second_zero_of_the_range_waits_until_it_is_given_up() -> None:
