@@ -133,7 +133,7 @@ class Checker:
             if effect.__class__ is Send:
                 consequence = _SENT.get(effect.message.__class__)
                 if consequence is not None:
-                    consequence(known, actor, effect, clock)  # type: ignore[arg-type]
+                    consequence(known, actor, effect, clock)
 
     def _forget(self) -> None:
         """Forget what no verdict can depend on, if there may be enough of that."""

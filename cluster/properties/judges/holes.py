@@ -23,6 +23,8 @@ def no_hole_goes_out(known: Known, memory: int, pfn: int, lane: int, sent: Clock
         if origin is None:
             continue
         line, key = origin
+        if any(line in other.ancestors for n, other in known.lines.of.items() if n != line):
+            return  # a child may have the frame, and no hole
         stored = known.lines.of[line].own.get(key)
         for hole in known.histories.of[line].at(key >> CELL_SHIFT).holes:
             if not _is_open(hole, sent):
