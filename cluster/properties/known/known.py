@@ -155,10 +155,17 @@ class Known:
         self.rights.forget(self._known_to_all)
 
     def _known_to_all(self, asid: int) -> int:
-        """Return the number of the latest event of an address space's vm that everybody knows."""
-        vm = self.given.vm_of[asid]
-        clocks = (*self.clocks.now, *self.clocks.in_flight.values())
-        return min(one.latest(vm).number for one in clocks)
+        """Return the number of the latest event of a space's vm that whoever may access it knows.
+
+        A core without an entry has to ask for one first, and hears of everything then.
+        """
+        vm, cores, clocks = self.given.vm_of[asid], self.given.cores, self.clocks
+        heard = [clocks.now[core] for core, fills in self.translations.fills.items() if fills]
+        heard += [one[1] for stores in self.cells.executed.values() for one in stores]
+        heard += [c for (src, dst, _), c in clocks.in_flight.items() if src < cores <= dst]
+        return min(
+            (one.latest(vm).number for one in heard), default=clocks.now[vm].latest(vm).number
+        )
 
     def _clock_of(self, asid: int) -> Clock:
         return self.clocks.now[self.given.vm_of[asid]]

@@ -222,11 +222,13 @@ class Translations(Part):
         sent = {one.sent: None for one in fills}
         pages = self.owed.setdefault(core, {})
         before = pages.get(va)
-        left = owed.left
-        if before is not None:
-            sent = dict.fromkeys((*before.sent, *sent))
-            left = None if before.left is None else left
-        pages[va] = Owed(owed.deadline, owed.lane, tuple(sent), left)
+        if before is None:
+            pages[va] = msgspec.structs.replace(owed, sent=tuple(sent))
+            return
+        # due at the first deadline is due, whatever follows
+        left = None if before.left is None else owed.left
+        sent = dict.fromkeys((*before.sent, *sent))
+        pages[va] = Owed(before.deadline, before.lane, tuple(sent), left)
 
     def called_in(self, core: int, asid: int, told: Clock | None) -> list[Holder]:
         """Return what a core still has of what it owes, now that it has loaded a root.
