@@ -40,7 +40,7 @@ class Given(NamedTuple):
     chunks: int
     #: kinds of calls that may discard contents
     discards: frozenset[OpKind]
-    #: whether a guest forks while other threads store
+    #: whether a guest forks while other threads, or devices, store
     forks: bool
     #: frames that are zero for ever
     zero_pages: frozenset[int]
@@ -77,7 +77,7 @@ def given_by(setup: Setup) -> Given:
         vm_of=settings.vm_of,
         chunks=settings.chunks,
         discards=_DISCARDS - kept,
-        forks=1 < processes < len(settings.process_of),
+        forks=processes > 1 and (processes < len(settings.process_of) or bool(settings.devices)),
         zero_pages=zero_pages,
         policy=settings.policy,
         closed=_is_closed(settings.policy),

@@ -110,16 +110,29 @@ class Line:
         yield None
 
     def fork(self, child: int, called: Clock) -> "Line":
-        """Return the line of a child that is forked off by a call, given the call's clock."""
-        if self.own:
-            self.layers = _compact((Layer(self.own, None), *self.layers))
-            self.own = {}
+        """Return the line of a child that is forked off by a call, given the call's clock.
+
+        It has what that clock knows to be stored, and perhaps what it does not.
+        """
+        own, certain, perhaps = self.own, {}, {}
+        self.own = {}
+        for key, stored in own.items():
+            later, known = _since(stored, called)
+            if known is not None:
+                certain[key] = known
+            if later:
+                self.own[key] = stored
+                perhaps[key] = later
+        if certain:
+            self.layers = _compact((Layer(certain, None), *self.layers))
         twin = Line(self.ancestors | {child})
         twin.layers = tuple(
             Layer(layer.stores, called if layer.called is None else layer.called)
             for layer in self.layers
         )
         twin.maybe = self.maybe.copy()
+        for key, later in perhaps.items():
+            twin.maybe[key] = (*later, *twin.maybe.get(key, ()))
         return twin
 
     def is_forked(self, clock: Clock) -> None:
@@ -192,6 +205,15 @@ class Lines(Part):
     def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
         return tuple(line.retained() for _, line in sorted(self.of.items()))
+
+
+def _since(stored: Stored | None, clock: Clock) -> tuple[tuple[Stored, ...], Stored | None]:
+    """Split a store, and those that it replaced, into those that a clock does not know and one."""
+    later = []
+    while stored is not None and not clock.knows(stored.performed):
+        later.append(msgspec.structs.replace(stored, before=None))
+        stored = stored.before
+    return tuple(later), stored
 
 
 def _shortened(stored: Stored, most: int) -> Stored | None:
