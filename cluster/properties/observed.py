@@ -71,9 +71,10 @@ class Observed:
 
     # Evidence: a core.
 
-    def root(self, core: int) -> int:
-        """Return the address space whose page table a core has loaded; -1: none yet."""
-        return self._core(core).running.asid
+    def root_and_stores(self, core: int) -> "tuple[int, deque[Buffered]]":
+        """Return the space whose page table a core has loaded (-1: none), and its store buffer."""
+        one: Core = self.machines[core]  # type: ignore[assignment]
+        return one.running.asid, one.buffer.entries
 
     def thread(self, core: int) -> int:
         """Return the thread that runs on a core, once it is switched to; -1: none."""
@@ -94,10 +95,6 @@ class Observed:
             and accesses.walk_vpn == va & VPN_MASK
             and running.asid == va >> ASID_SHIFT
         )
-
-    def store_buffer(self, core: int) -> "deque[Buffered]":
-        """Return what is in a core's store buffer, oldest first."""
-        return self._core(core).buffer.entries
 
     def _core(self, core: int) -> Core:
         machine = self.machines[core]

@@ -1,7 +1,9 @@
 """What a core shows after a delivery: entries that are gone, roots loaded, stores executed."""
 
+from collections import deque
 from collections.abc import Iterable
 
+from actors.core.values import Buffered
 from actors.machine import Effect, Send
 from actors.message import Message
 from actors.messages import (
@@ -19,12 +21,14 @@ from actors.messages import (
 from cluster.properties.clock import At, Clock
 from cluster.properties.judges.due import report
 from cluster.properties.known.known import CELLS, ROOTS, TRANSLATIONS, UNDER_WAY, Known
+from cluster.properties.known.under_way import By
 from cluster.properties.observed import Observed
 from kernel.units import ASID_SHIFT, CELL_SHIFT
 
 #: messages after which a core may show that entries, or a walk, are gone: a look at their pages
 _NAMING = (Ipi, Tlbi, Flush, Shoot, CatchUp, Switched, PageFault)
 _NAMES = frozenset(_NAMING)
+_LOOKED_AT = _NAMES | {Translation, Sleep}
 
 
 def changes(known: Known, observed: Observed, core: int, message: Message) -> int:
@@ -39,9 +43,9 @@ def changes(known: Known, observed: Observed, core: int, message: Message) -> in
         found = TRANSLATIONS | UNDER_WAY
     if core in known.translations.pending:
         found |= TRANSLATIONS | UNDER_WAY
-    if observed.root(core) != known.roots.now(core):
+    root, buffer = observed.root_and_stores(core)
+    if root != known.roots.now[core]:
         found |= ROOTS | TRANSLATIONS
-    buffer = observed.store_buffer(core)
     if buffer and known.cells.is_new(core, buffer[-1]):
         found |= CELLS
     return found
@@ -57,28 +61,33 @@ def look(
     sent: Clock,
 ) -> None:
     """Take in what a core shows after a delivery of this message."""
-    observed, translations = known.observed, known.translations
-    at = clock.latest(core)
     kind = message.__class__
-    if kind is Translation:
-        _answered(known, core, src, message, at, sent)  # type: ignore[arg-type]
-    elif kind in _NAMES:
-        _look_at(known, core, _named(known, core, message), at)
-        if kind is PageFault:
-            known.under_way.ends(message.op)
-    elif kind is Sleep:
-        known.under_way.kills(message.op, at)
-    if core in translations.pending:
-        _look_at(known, core, list(translations.pending[core]), at)
-    root = observed.root(core)
-    if root != known.roots.now(core):
-        known.roots.loaded(at, root)
+    if kind in _LOOKED_AT:
+        _look_for(known, core, src, message, clock.latest(core), sent)
+    translations = known.translations
+    if translations.pending and core in translations.pending:
+        _look_at(known, core, list(translations.pending[core]), clock.latest(core))
+    root, buffer = known.observed.root_and_stores(core)
+    if root != known.roots.now[core]:
+        known.roots.loaded(clock.latest(core), root)
         report(known, translations.called_in(core, root, None))
     if kind is Switched or (kind is CatchUp and _has_caught_up(effects)):
         report(known, translations.called_in(core, root, sent))
-    buffer = observed.store_buffer(core)
     if buffer and known.cells.is_new(core, buffer[-1]):
-        _executed(known, core, clock)
+        _executed(known, core, buffer, clock)
+
+
+def _look_for(known: Known, core: int, src: int, message: Message, at: At, sent: Clock) -> None:
+    """Look for what a message says is there, or is gone."""
+    kind = message.__class__
+    if kind is Translation:
+        _answered(known, core, src, message, at, sent)  # type: ignore[arg-type]
+    elif kind is Sleep:
+        known.under_way.kills(message.op, at)
+    else:
+        _look_at(known, core, _named(known, core, message), at)
+        if kind is PageFault:
+            known.under_way.ends(message.op)
 
 
 def _has_caught_up(effects: list[Effect]) -> bool:
@@ -120,17 +129,27 @@ def _look_at(known: Known, core: int, pages: Iterable[int], at: At) -> None:
             under_way.kills(thread, at)
 
 
-def _executed(known: Known, core: int, clock: Clock) -> None:
+def _executed(known: Known, core: int, buffer: "deque[Buffered]", clock: Clock) -> None:
     """Note the stores that have come into the store buffer, oldest first."""
-    cells, used = known.cells, known.translations.used
+    is_new = known.cells.is_new
+    if len(buffer) == 1 or not is_new(core, buffer[-2]):
+        _one_executed(known, core, buffer[-1], clock)
+        return
     found = []
-    for entry in reversed(known.observed.store_buffer(core)):
+    for entry in reversed(buffer):
         if entry.items:
-            if not cells.is_new(core, entry):
+            if not is_new(core, entry):
                 break
             found.append(entry)
     for entry in reversed(found):
-        base = entry.asid << ASID_SHIFT
-        pages = dict.fromkeys(cell >> CELL_SHIFT for cell, _, _ in entry.items)
+        _one_executed(known, core, entry, clock)
+
+
+def _one_executed(known: Known, core: int, entry: Buffered, clock: Clock) -> None:
+    items, used = entry.items, known.translations.used
+    base, vpn = entry.asid << ASID_SHIFT, items[0][0] >> CELL_SHIFT
+    by: By = ((vpn, used(core, base | vpn)),)
+    if items[-1][0] >> CELL_SHIFT != vpn:
+        pages = dict.fromkeys([cell >> CELL_SHIFT for cell, _, _ in items])
         by = tuple([(vpn, used(core, base | vpn)) for vpn in pages])
-        cells.execute(core, entry.items[0][2], clock, by)
+    known.cells.execute(core, items[0][2], clock, by)

@@ -43,7 +43,8 @@ class Cells(Part):
 
         A stamp names one store of one instruction of a thread.
         """
-        return bool(entry.items) and self.latest.get(core) != entry.items[0][2]
+        items = entry.items
+        return len(items) > 0 and self.latest.get(core) != items[0][2]
 
     def execute(self, core: int, first: int, clock: Clock, by: By) -> None:
         """Note that a core executed a stretch of stores, whose first stamp is given."""

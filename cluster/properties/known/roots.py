@@ -16,23 +16,22 @@ class Roots(Part):
     Of those that every vm has heard of, only the last is kept.
     """
 
-    __slots__ = ("loads", "unheard")
+    __slots__ = ("loads", "now", "unheard")
 
     def __init__(self, cores: int) -> None:
         """Begin with no root loaded anywhere."""
         super().__init__()
         self.loads: list[tuple[tuple[int, int], ...]] = [((0, NO_ROOT),)] * cores
+        #: the address space that each core has loaded now
+        self.now = [NO_ROOT] * cores
         #: cores with loads that some vm has not heard of
         self.unheard: dict[int, None] = {}
-
-    def now(self, core: int) -> int:
-        """Return the address space whose page table a core has loaded."""
-        return self.loads[core][-1][1]
 
     def loaded(self, at: At, asid: int) -> None:
         """Note that a core has loaded another root, in its event `at`."""
         core = at.actor
         self.loads[core] = (*self.loads[core], (at.number, asid))
+        self.now[core] = asid
         self.unheard[core] = None
 
     def as_of(self, at: At) -> int:
@@ -65,6 +64,7 @@ class Roots(Part):
         """Copy the containers."""
         twin = type(self)(0)
         twin.loads = self.loads.copy()
+        twin.now = self.now.copy()
         twin.unheard = self.unheard.copy()
         return twin
 
