@@ -101,20 +101,19 @@ class Checker:
             shown.look(known, dst, src, message, effects, clock, sent)
         if effects:
             self._answered(dst, effects, clock)
-        self._idle += 1
-        if kind in account.GETS_ON:
-            self._idle = 0
-        elif self._idle == account.LIVELOCK:
+        self._idle = 0 if kind in account.GETS_ON else self._idle + 1
+        if self._idle == account.LIVELOCK:
             account.report_livelock(reports)
         if known.given.is_vm[dst]:
-            self._after_vm(dst)
+            self._vm_deliveries += 1
+            if known.roots.unheard or known.given.fine or not self._vm_deliveries % _RECOUNT_EVERY:
+                self._after_vm(dst)
         if not reports.delivery % _FORGET_EVERY:
             self._forget()
 
     def _after_vm(self, vm: int) -> None:
         """Recount its resident sets, and forget what it has heard of."""
         known = self.known
-        self._vm_deliveries += 1
         if known.given.fine or not self._vm_deliveries % _RECOUNT_EVERY:
             account.recount(known.observed, vm, known.reports, self._lanes())
         if known.roots.unheard:

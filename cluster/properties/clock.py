@@ -47,6 +47,10 @@ class Clock(msgspec.Struct, frozen=True, gc=False):
         """Return the latest event of an actor that is in the past."""
 
     @abstractmethod
+    def number(self, actor: int) -> int:
+        """Return the number of the latest event of an actor that is in the past; 0: none."""
+
+    @abstractmethod
     def received(self, dst: int, src: int, sent: Self) -> Self:
         """Return the clock of the next event of `dst`, whose latest is this: a delivery.
 
@@ -70,6 +74,10 @@ class NarrowClock(Clock, frozen=True, gc=False):
     def latest(self, actor: int) -> At:
         """Return the latest event of an actor that is in the past."""
         return At(actor, self.counts[actor])
+
+    def number(self, actor: int) -> int:
+        """Return the number of the latest event of an actor that is in the past; 0: none."""
+        return self.counts[actor]
 
     def received(self, dst: int, src: int, sent: Self) -> "NarrowClock":
         """Return the clock of the next event of `dst`, whose latest is this: a delivery."""
@@ -108,6 +116,11 @@ class WideClock(Clock, frozen=True, gc=False):
         """Return the latest event of an actor that is in the past."""
         row = self.rows[actor >> _ROW_SHIFT]
         return At(actor, row >> (actor & _ROW_MASK) * _WIDTH & _COUNT_MASK)
+
+    def number(self, actor: int) -> int:
+        """Return the number of the latest event of an actor that is in the past; 0: none."""
+        row = self.rows[actor >> _ROW_SHIFT]
+        return row >> (actor & _ROW_MASK) * _WIDTH & _COUNT_MASK
 
     def received(self, dst: int, src: int, sent: Self) -> "WideClock":
         """Return the clock of the next event of `dst`, whose latest is this: a delivery."""

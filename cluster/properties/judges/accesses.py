@@ -12,6 +12,7 @@ from cluster.properties.known.cells import granule_of
 from cluster.properties.known.history import PageHistory
 from cluster.properties.known.known import Known
 from cluster.properties.known.lines import Keeps, Stored
+from cluster.properties.known.rights import READ, WRITE
 from cluster.properties.known.transfers import Pinned
 from cluster.properties.known.under_way import By
 from kernel.policy.promises import Property
@@ -23,7 +24,8 @@ def store(known: Known, core: int, m: Store, at: At, clock: Clock) -> None:
     cells, asid, page = known.cells, m.asid, -1
     origin, may_access = cells.origin, known.frames.may_access
     issued, by = cells.perform(core, m.items[0][2])
-    ended.acts(known, asid, m.op, issued, "stored")
+    if known.rights.ended:
+        ended.acts(known, asid, m.op, issued, "stored")
     for cell, pfn, version in m.items:
         vpn = cell >> CELL_SHIFT
         if not may_access(core, asid << ASID_SHIFT | vpn, pfn):
@@ -38,7 +40,8 @@ def store(known: Known, core: int, m: Store, at: At, clock: Clock) -> None:
                 line, base = known.lines.of[number], key_of_page << CELL_SHIFT
                 history = known.histories.of[number].at(key_of_page)
                 keeps = keeping(known, history, issued, used)
-                _fatal(known, m, vpn, history, issued, used, clock)
+                if history.holes:
+                    _fatal(known, m, vpn, history, issued, used, clock)
         if shown is None:
             origin[granule_of(pfn, cell)] = asid, cell
             continue
@@ -66,7 +69,8 @@ def load(
     at, clock = performed
     may_access = known.frames.may_access
     by = known.under_way.loads.pop(core, ())
-    ended.acts(known, asid, m.op, issued, "loaded")
+    if known.rights.ended:
+        ended.acts(known, asid, m.op, issued, "loaded")
     for (cell, pfn), value in zip(m.items, stamps, strict=True):
         vpn = cell >> CELL_SHIFT
         if not may_access(core, asid << ASID_SHIFT | vpn, pfn):
@@ -80,7 +84,8 @@ def load(
                 number, key_of_page = shown.line(asid), shown.page(vpn)
                 line, base = known.lines.of[number], key_of_page << CELL_SHIFT
                 history = known.histories.of[number].at(key_of_page)
-                _fatal(known, m, vpn, history, issued, _used(by, vpn), clock)
+                if history.holes:
+                    _fatal(known, m, vpn, history, issued, _used(by, vpn), clock)
         if shown is not None:
             access = Access(
                 m.op, asid, vpn, shown, history, line, number, base | cell & CELL_MASK,
@@ -118,8 +123,8 @@ def _always(_before: Stored) -> bool:
 def _allowed(known: Known, m: Load | Store, vpn: int, issued: Clock, *, write: bool) -> None:
     """Report an access that a call which has returned took away."""
     asid = m.asid
-    heard = issued.latest(known.given.vm_of[asid]).number
-    if known.rights.allows(asid, vpn, write, heard, heard) is False:
+    heard = issued.number(known.given.vm_of[asid])
+    if known.rights.allows(asid, vpn, WRITE if write else READ, heard, heard) is False:
         what = "store to" if write else "load from"
         text = f"a {what} page {vpn:#x} succeeded after a call that forbids it had returned"
         known.reports.add(Property.ACCESS, text, asid, vpn, (m.op,))

@@ -191,7 +191,7 @@ def _unpin(known: Known, _dst: int, _src: int, m: Unpin, _e: list[Effect], *_: C
 def _fault(
     known: Known, dst: int, _src: int, m: Fault, _e: list[Effect], clock: Clock, _sent: Clock
 ) -> None:
-    known.under_way.faults[m.op] = clock.latest(dst), m.write
+    known.under_way.faults[m.op] = clock, dst, m.write
 
 
 #: by message: who judges it, and a mask of the parts of what is known that he changes

@@ -97,10 +97,8 @@ def _has_caught_up(effects: list[Effect]) -> bool:
 
 def _answered(known: Known, core: int, vm: int, m: Translation, at: At, sent: Clock) -> None:
     va = known.given.process_of[m.op] << ASID_SHIFT | m.vpn
-    if known.observed.entry(core, va) == m.pte:
-        known.translations.loaded(core, va, sent.latest(vm), at)
-    else:
-        known.translations.not_loaded(core, va, sent.latest(vm), at)
+    loaded = known.observed.entry(core, va) == m.pte
+    known.translations.answered(core, va, sent.latest(vm), at, loaded=loaded)
     known.under_way.ends(m.op)
 
 

@@ -4,6 +4,7 @@ from actors.messages import Signal
 from cluster.properties.clock import At
 from cluster.properties.known.history import PageHistory
 from cluster.properties.known.known import Known
+from cluster.properties.known.rights import READ, WRITE
 from kernel.errors import SegvCode
 from kernel.policy.keys import HoleAccess
 from kernel.policy.promises import Property
@@ -21,10 +22,14 @@ def signalled(known: Known, m: Signal, at: At) -> None:
     if m.code in _OTHER:
         return
     asid = known.given.process_of[m.op]
-    arrived, write = known.under_way.faults.pop(m.op, (at, True))
-    since = arrived.number
+    since, write = at.number, True
+    if m.op in known.under_way.faults:
+        arrived, vm, write = known.under_way.faults.pop(m.op)
+        since = arrived.number(vm)
     vpn, until = m.vpn, at.number
-    if asid in known.rights.ended or not known.rights.allows(asid, vpn, write, since, until):
+    if asid in known.rights.ended or not known.rights.allows(
+        asid, vpn, WRITE if write else READ, since, until
+    ):
         return
     found = known.places.pieces(asid, vpn, vpn + 1)
     if not found or known.places.is_changing(asid, vpn, vpn + 1):

@@ -18,8 +18,6 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     sent: At
     #: the core's first event after the walk that shows neither this entry nor a live walk for it
     absent: At | None = None
-    #: the core has loaded it
-    loaded: bool = False
 
     def is_within(self, pte: int, *, dirty: bool) -> bool:
         """Say whether the page table's entry gives all that the fill gives.
@@ -38,17 +36,15 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 
     def was_absent(self, at: At | None) -> "Fill":
         """Return it with its core's first event that shows it no more."""
-        return Fill(self.pfn, self.writable, self.dirty, self.user, self.sent, at, loaded=False)
+        return Fill(self.pfn, self.writable, self.dirty, self.user, self.sent, at)
 
-    def was_loaded(self) -> "Fill":
-        """Return it as its core has it in its TLB."""
-        return Fill(
-            self.pfn, self.writable, self.dirty, self.user, self.sent, self.absent, loaded=True
-        )
+
+_P, _W, _D, _U = pte_bits.P, pte_bits.W, pte_bits.D, pte_bits.U
+_SHIFT = pte_bits.PFN_SHIFT
 
 
 def fill_of(pte: int, sent: At, absent: At | None) -> Fill:
     """Return the fill that a page table's entry makes."""
-    writable = pte_bits.permits(pte, write=True, kernel=True)
-    dirty, user = bool(pte & pte_bits.D), bool(pte & pte_bits.U)
-    return Fill(pte_bits.pfn_of(pte), writable, dirty, user, sent, absent)
+    return Fill(
+        pte >> _SHIFT, pte & (_P | _W) == _P | _W, pte & _D != 0, pte & _U != 0, sent, absent
+    )

@@ -136,15 +136,20 @@ class Rights(Part):
 
     # Questions.
 
-    def allows(self, asid: int, vpn: int, write: bool, known: int, until: int) -> bool | None:
+    def allows(self, asid: int, vpn: int, need: int, known: int, until: int) -> bool | None:
         """Say whether an access is allowed, or None if that is not certain.
 
+        need: READ or WRITE.
         known: the number of the vm's latest event that its issuer knows of. Calls that arrived
         later than that, but not later than `until`, may have been in effect.
         """
-        need = WRITE if write else READ
-        answers = set()
         line = self.timelines[asid].value(vpn)
+        if line:
+            newest = line[0]
+            since = newest.since
+            if since is not None and since.number <= known and newest.allowed != UNSURE:
+                return newest.allowed & need == need
+        answers = set()
         for right in line or ():
             if right.called.number > until:
                 continue
@@ -156,7 +161,7 @@ class Rights(Part):
         else:
             if line is not None and len(line) == _KEEP:
                 return None
-            answers.add(False)
+            answers |= {False}
         return answers.pop() if len(answers) == 1 else None
 
     # Locks.

@@ -48,13 +48,15 @@ class Translations(Part):
     Pages are numbers, `asid << ASID_SHIFT | vpn`.
     """
 
-    __slots__ = ("cores", "fills", "first", "others", "owed", "pending")
+    __slots__ = ("cores", "fills", "first", "in_tlb", "others", "owed", "pending")
 
     def __init__(self) -> None:
         """Begin with empty TLBs."""
         super().__init__()
         #: by core and page
         self.fills: dict[int, dict[int, Chain]] = {}
+        #: by core and page: the event that sent the entry which the core has loaded
+        self.in_tlb: dict[int, dict[int, At]] = {}
         #: by page: the cores that have a fill of it, as a mask
         self.cores: dict[int, int] = {}
         #: by frame: the page that a translation to it was given for first, and all others
@@ -88,34 +90,25 @@ class Translations(Part):
         if self.first.setdefault(fill.pfn, va) != va:
             self.others.setdefault(fill.pfn, {})[va] = None
 
-    def loaded(self, core: int, va: int, sent: At, at: At) -> None:
-        """Note that a core has loaded the translation of one event: it has no other one."""
+    def answered(self, core: int, va: int, sent: At, at: At, *, loaded: bool) -> None:
+        """Note that a core has the translation of one event: loaded, and no other, or dropped."""
+        if loaded:
+            entries = self.in_tlb.get(core)
+            if entries is None:
+                entries = self.in_tlb[core] = {}
+            entries[va] = sent
         fills = self.fills.get(core)
         chain = None if fills is None else fills.get(va)
-        if fills is None or chain is None:
+        if fills is None or chain is None or (loaded and len(chain) == 1):
             return
         fills[va] = tuple(
             [
-                one.was_loaded()
-                if one.sent == sent
-                else one
-                if one.absent is not None
+                one
+                if one.absent is not None or (one.sent == sent) is loaded
                 else one.was_absent(at)
                 for one in chain
             ]
         )
-
-    def not_loaded(self, core: int, va: int, sent: At, at: At) -> None:
-        """Note that a core has an answer to its walk, and has not loaded it."""
-        fills = self.fills.get(core)
-        chain = None if fills is None else fills.get(va)
-        if fills is not None and chain is not None:
-            fills[va] = tuple(
-                [
-                    one.was_absent(at) if one.sent == sent and one.absent is None else one
-                    for one in chain
-                ]
-            )
 
     def shown(self, core: int, pages: Iterable[int], observed: Observed, at: At) -> None:
         """Look whether a core still has entries, or live walks, of pages, in its event `at`."""
@@ -128,7 +121,8 @@ class Translations(Part):
             if chain is None:
                 pending.pop(va, None)
                 continue
-            seen = tuple([_seen(one, core, va, observed, at) for one in chain])
+            loaded = self.used(core, va)
+            seen = tuple([_seen(one, loaded, core, va, observed, at) for one in chain])
             if any(one.absent is None for one in seen):
                 pending[va] = None
                 self.pending[core] = pending
@@ -145,11 +139,8 @@ class Translations(Part):
 
     def used(self, core: int, va: int) -> At | None:
         """Return the event that sent the entry which a core has; None if that is not known."""
-        fills = self.fills.get(core)
-        for one in fills.get(va, ()) if fills else ():
-            if one.loaded:
-                return one.sent
-        return None
+        entries = self.in_tlb.get(core)
+        return None if entries is None else entries.get(va)
 
     # What is due.
 
@@ -260,6 +251,7 @@ class Translations(Part):
             self.fills[core][va] = chain
             return
         del self.fills[core][va]
+        self.in_tlb.get(core, {}).pop(va, None)
         left = self.cores.pop(va) & ~(1 << core)
         if left:
             self.cores[va] = left
@@ -300,6 +292,7 @@ class Translations(Part):
         """Copy the containers."""
         twin = type(self)()
         twin.fills = {core: fills.copy() for core, fills in self.fills.items()}
+        twin.in_tlb = {core: entries.copy() for core, entries in self.in_tlb.items()}
         twin.cores = self.cores.copy()
         twin.first = self.first.copy()
         twin.others = {pfn: pages.copy() for pfn, pages in self.others.items()}
@@ -311,7 +304,13 @@ class Translations(Part):
         """Return what a later verdict may depend on."""
         return (
             tuple(
-                (core, tuple((va, *map(_fields, chain)) for va, chain in sorted(fills.items())))
+                (
+                    core,
+                    tuple(
+                        (va, self.used(core, va) or (), *map(_fields, chain))
+                        for va, chain in sorted(fills.items())
+                    ),
+                )
                 for core, fills in sorted(self.fills.items())
                 if fills
             ),
@@ -326,11 +325,11 @@ class Translations(Part):
         )
 
 
-def _seen(fill: Fill, core: int, va: int, observed: Observed, at: At) -> Fill:
+def _seen(fill: Fill, loaded: At | None, core: int, va: int, observed: Observed, at: At) -> Fill:
     """Return a fill as its core shows it in an event: its entry, or its walk while it is asked."""
     if fill.absent is not None:
         return fill
-    there = observed.entry(core, va) if fill.loaded else observed.walks(core, va)
+    there = observed.entry(core, va) if fill.sent == loaded else observed.walks(core, va)
     return fill if there else fill.was_absent(at)
 
 
@@ -341,9 +340,7 @@ def _is_due(owed: Owed, told: Clock | None) -> bool:
 
 
 def _fields(fill: Fill) -> tuple[object, ...]:
-    return (
-        fill.pfn, fill.writable, fill.dirty, fill.user, fill.sent, fill.absent or (), fill.loaded,
-    )  # fmt: skip
+    return fill.pfn, fill.writable, fill.dirty, fill.user, fill.sent, fill.absent or ()
 
 
 def _members(mask: int) -> Iterator[int]:

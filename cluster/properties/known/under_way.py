@@ -3,7 +3,7 @@
 from typing import Self
 
 from cluster.properties.canonical import Part, Retained
-from cluster.properties.clock import At
+from cluster.properties.clock import At, Clock
 
 #: (page, the vm's event that sent the entry which an access goes by), for each page of a stretch
 By = tuple[tuple[int, At | None], ...]
@@ -27,18 +27,20 @@ class UnderWay(Part):
         self.dead: dict[int, At] = {}
         #: by core: what its load goes by
         self.loads: dict[int, By] = {}
-        #: by thread: the vm's event in which its fault arrived, and whether it is for a store
-        self.faults: dict[int, tuple[At, bool]] = {}
+        #: by thread: clock and vm of the event in which its fault arrived; whether it is for a store
+        self.faults: dict[int, tuple[Clock, int, bool]] = {}
 
     def begins(self, thread: int, va: int) -> None:
         """Note that a thread's core asks for a translation."""
         self.walks[thread] = va
-        self.dead.pop(thread, None)
+        if self.dead:
+            self.dead.pop(thread, None)
 
     def ends(self, thread: int) -> None:
         """Note that the core has an answer."""
         self.walks.pop(thread, None)
-        self.dead.pop(thread, None)
+        if self.dead:
+            self.dead.pop(thread, None)
 
     def kills(self, thread: int, at: At) -> None:
         """Note that a walk, if the thread has one in flight, is dead from an event on."""
@@ -64,5 +66,8 @@ class UnderWay(Part):
                 (core, tuple((vpn, at or ()) for vpn, at in by))
                 for core, by in sorted(self.loads.items())
             ),
-            tuple((thread, *fault) for thread, fault in sorted(self.faults.items())),
+            tuple(
+                (thread, clock.latest(vm), write)
+                for thread, (clock, vm, write) in sorted(self.faults.items())
+            ),
         )
