@@ -1,12 +1,12 @@
 """ACCOUNT and PROGRESS: full recounts of state, and nothing left over at the end."""
 
-from actors.messages import Free, Load, PageZeroed, Return, Signal, Store
+from actors.messages import Call, Free, Load, Store, ZeroChunk
 from cluster.properties.observed import Observed
 from cluster.properties.reports import Reports
 from kernel.policy.promises import Property
 
-#: messages whose delivery says that a thread gets on, or that pages were zeroed
-GETS_ON: frozenset[type] = frozenset({Load, Store, Return, Signal, PageZeroed})
+#: messages whose delivery says that a thread gets on, or that pages are zeroed
+GETS_ON: frozenset[type] = frozenset({Load, Store, Call, ZeroChunk})
 #: deliveries without anything done: far beyond what the largest operation takes
 LIVELOCK = 1_000_000
 

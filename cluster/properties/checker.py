@@ -6,7 +6,7 @@ not depend on which. It reads a machine's state only right after that machine's 
 
 from collections.abc import Hashable, Iterable
 
-from actors.machine import Effect, Machine, Send
+from actors.machine import Effect, Machine, Send, Timer
 from actors.message import Message
 from cluster.properties import account
 from cluster.properties.checkable import require_checkable
@@ -26,6 +26,7 @@ _RECOUNT_EVERY = 1 << 14
 _FORGET_EVERY = 1 << 14
 _FORGET_FROM = 1 << 16
 _RECEIVED = {kind: judge for kind, (judge, _) in deliveries.JUDGES.items()}
+_GETS_ON = account.GETS_ON
 _SENT = {kind: judge for kind, (judge, _) in sends.JUDGES.items()}
 #: parts of what is known that are changed by a message received, by one sent
 _BY_RECEIVED = {kind: changes for kind, (_, changes) in deliveries.JUDGES.items()}
@@ -35,7 +36,7 @@ _BY_SENT = {kind: changes for kind, (_, changes) in sends.JUDGES.items()}
 class Checker:
     """Judges one run; `violations` are broken promises, `broken_unpromised` the rest, counted."""
 
-    __slots__ = ("_forget_at", "_idle", "_vm_deliveries", "known", "setup")
+    __slots__ = ("_forget_at", "_got_on", "_vm_deliveries", "known", "setup")
 
     def __init__(self, setup: Setup, known: Known | None = None) -> None:
         """Watch a run of `setup`, from its start or from where this much is known.
@@ -50,8 +51,8 @@ class Checker:
             require_checkable(setup)
             known = nothing_known(given_by(setup))
         self.known = known
-        #: deliveries since a thread got on, or a page was zeroed
-        self._idle = 0
+        #: the delivery in which a thread got on last, or a page was zeroed
+        self._got_on = 0
         self._vm_deliveries = 0
         #: how much there has to be until something is forgotten
         self._forget_at = _FORGET_FROM
@@ -97,16 +98,18 @@ class Checker:
         judge = _RECEIVED.get(kind)
         if judge is not None:
             judge(known, dst, src, message, effects, clock, sent)
-        if dst < known.given.cores:
+            if kind in _GETS_ON:
+                self._got_on = reports.delivery
+        given = known.given
+        if dst < given.cores:
             shown.look(known, dst, src, message, effects, clock, sent)
         if effects:
             self._answered(dst, effects, clock)
-        self._idle = 0 if kind in account.GETS_ON else self._idle + 1
-        if self._idle == account.LIVELOCK:
+        if reports.delivery - self._got_on == account.LIVELOCK:
             account.report_livelock(reports)
-        if known.given.is_vm[dst]:
+        if given.is_vm[dst]:
             self._vm_deliveries += 1
-            if known.roots.unheard or known.given.fine or not self._vm_deliveries % _RECOUNT_EVERY:
+            if known.roots.unheard or given.fine or not self._vm_deliveries % _RECOUNT_EVERY:
                 self._after_vm(dst)
         if not reports.delivery % _FORGET_EVERY:
             self._forget()
@@ -125,14 +128,23 @@ class Checker:
         return tuple(sorted(self.known.calls.in_flight))
 
     def _answered(self, actor: int, effects: list[Effect], clock: Clock) -> None:
-        """Judge what a machine sends in an event; time does not matter here."""
-        known = self.known
-        known.clocks.send(actor, effects, clock)
+        """Judge what a machine sends in an event, and give it the clock; time does not matter."""
+        known, clocks = self.known, self.known.clocks
+        row, in_flight = clocks.row(actor), clocks.in_flight
         for effect in effects:
-            if effect.__class__ is Send:
-                consequence = _SENT.get(effect.message.__class__)
+            kind = effect.__class__
+            if kind is Send:
+                dst = effect.dst  # type: ignore[union-attr]
+                consequence = _SENT.get(effect.message.__class__)  # type: ignore[union-attr]
                 if consequence is not None:
-                    consequence(known, actor, effect, clock)
+                    consequence(known, actor, effect, clock)  # type: ignore[arg-type]
+            elif kind is Timer:
+                dst = actor
+            else:
+                continue
+            seq = row[dst]
+            row[dst] = seq + 1
+            in_flight[actor, dst, seq] = clock
 
     def _forget(self) -> None:
         """Forget what no verdict can depend on, if there may be enough of that."""
@@ -162,7 +174,7 @@ class Checker:
         changes: a mask of the parts of what is known that the next delivery may change.
         """
         twin = Checker(self.setup, self.known.copy(machines, changes))
-        twin._idle = self._idle
+        twin._got_on = self._got_on
         twin._vm_deliveries = self._vm_deliveries
         return twin
 

@@ -38,7 +38,7 @@ class Clocks:
 
     def send(self, actor: int, effects: Sequence[Effect], clock: Clock) -> None:
         """Note what an actor has sent in the event of a clock."""
-        row: array[int] | None = None
+        row, in_flight = self.row(actor), self.in_flight
         for effect in effects:
             kind = effect.__class__
             if kind is Send:
@@ -47,11 +47,13 @@ class Clocks:
                 dst = actor
             else:
                 continue
-            if row is None:
-                row = self._sent[actor] if self._own[actor] else self._own_row(actor)
             seq = row[dst]
             row[dst] = seq + 1
-            self.in_flight[actor, dst, seq] = clock
+            in_flight[actor, dst, seq] = clock
+
+    def row(self, actor: int) -> "array[int]":
+        """Return how many messages an actor has sent to each other, to be counted on."""
+        return self._sent[actor] if self._own[actor] else self._own_row(actor)
 
     def _own_row(self, actor: int) -> "array[int]":
         """Copy what an actor has sent, which another has as well."""

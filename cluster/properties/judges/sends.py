@@ -108,9 +108,11 @@ def _zero_frames(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, ZeroFrames)
     _ordered(known, vm, send, clock)
+    first, held = known.translations.first, known.transfers.held
     for pfn, _ in m.frames:
-        locks.handed_out(known, pfn, m.op)
-        if ZEROED.under(known.given.policy):
+        if held:
+            locks.handed_out(known, pfn, m.op)
+        if pfn in first and ZEROED.under(known.given.policy):
             due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
 
 

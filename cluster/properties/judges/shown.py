@@ -63,7 +63,7 @@ def look(
     """Take in what a core shows after a delivery of this message."""
     kind = message.__class__
     if kind in _LOOKED_AT:
-        _look_for(known, core, src, message, clock.latest(core), sent)
+        _look_for(known, core, src, message, clock, sent)
     translations = known.translations
     if translations.pending and core in translations.pending:
         _look_at(known, core, list(translations.pending[core]), clock.latest(core))
@@ -77,15 +77,20 @@ def look(
         _executed(known, core, buffer, clock)
 
 
-def _look_for(known: Known, core: int, src: int, message: Message, at: At, sent: Clock) -> None:
+def _look_for(
+    known: Known, core: int, src: int, message: Message, clock: Clock, sent: Clock
+) -> None:
     """Look for what a message says is there, or is gone."""
     kind = message.__class__
     if kind is Translation:
-        _answered(known, core, src, message, at, sent)  # type: ignore[arg-type]
+        va = known.given.process_of[message.op] << ASID_SHIFT | message.vpn  # type: ignore[attr-defined]
+        loaded = known.observed.entry(core, va) == message.pte  # type: ignore[attr-defined]
+        known.translations.answered(core, va, sent.number(src), clock, loaded=loaded)
+        known.under_way.ends(message.op)
     elif kind is Sleep:
-        known.under_way.kills(message.op, at)
+        known.under_way.kills(message.op, clock.latest(core))
     else:
-        _look_at(known, core, _named(known, core, message), at)
+        _look_at(known, core, _named(known, core, message), clock.latest(core))
         if kind is PageFault:
             known.under_way.ends(message.op)
 
@@ -93,13 +98,6 @@ def _look_for(known: Known, core: int, src: int, message: Message, at: At, sent:
 def _has_caught_up(effects: list[Effect]) -> bool:
     """Say whether a core took the occasion; it may leave it to a later one."""
     return any(isinstance(e, Send) and isinstance(e.message, CaughtUp) for e in effects)
-
-
-def _answered(known: Known, core: int, vm: int, m: Translation, at: At, sent: Clock) -> None:
-    va = known.given.process_of[m.op] << ASID_SHIFT | m.vpn
-    loaded = known.observed.entry(core, va) == m.pte
-    known.translations.answered(core, va, sent.latest(vm), at, loaded=loaded)
-    known.under_way.ends(m.op)
 
 
 def _named(known: Known, core: int, message: Message) -> Iterable[int]:

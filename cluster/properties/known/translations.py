@@ -90,21 +90,29 @@ class Translations(Part):
         if self.first.setdefault(fill.pfn, va) != va:
             self.others.setdefault(fill.pfn, {})[va] = None
 
-    def answered(self, core: int, va: int, sent: At, at: At, *, loaded: bool) -> None:
-        """Note that a core has the translation of one event: loaded, and no other, or dropped."""
+    def answered(self, core: int, va: int, number: int, clock: Clock, *, loaded: bool) -> None:
+        """Note that a core has the translation of one event: loaded, and no other, or dropped.
+
+        number: of the vm's event that sent it. clock: of the core's event.
+        """
+        fills = self.fills.get(core)
+        chain = None if fills is None else fills.get(va)
+        if fills is None or chain is None:
+            return
         if loaded:
             entries = self.in_tlb.get(core)
             if entries is None:
                 entries = self.in_tlb[core] = {}
-            entries[va] = sent
-        fills = self.fills.get(core)
-        chain = None if fills is None else fills.get(va)
-        if fills is None or chain is None or (loaded and len(chain) == 1):
-            return
+            for one in chain:
+                if one.sent.number == number:
+                    entries[va] = one.sent
+            if len(chain) == 1:
+                return
+        at = clock.latest(core)
         fills[va] = tuple(
             [
                 one
-                if one.absent is not None or (one.sent == sent) is loaded
+                if one.absent is not None or (one.sent.number == number) is loaded
                 else one.was_absent(at)
                 for one in chain
             ]
