@@ -38,9 +38,9 @@ class World:
         return self._shared[place]
 
     def is_locked_elsewhere(self, page: Page) -> bool:
-        """Say whether another mapping of shared memory is locked."""
+        """Say whether another mapping that shows the same shared memory is locked."""
         return page.shared and any(
-            other.locked and other.memory is page.memory and other is not page
+            other.locked and other.shown is page.memory and other is not page
             for process in self.processes
             for other in process.pages.values()
         )
