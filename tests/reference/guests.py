@@ -27,6 +27,7 @@ _WEIGHTS = {
 }  # fmt: skip
 #: longer than anything takes
 _WAIT = "think 50000000"
+_ENDS = frozenset({"quit", "exit"})
 _ACCESSES = frozenset({"store", "load", "copyout", "copyin"})
 _MAPPINGS = ("", "", "", "", " r", " none", " shared", " shared", " file:0", " file:0 shared")
 
@@ -39,32 +40,38 @@ class Guest(NamedTuple):
     threads: tuple[tuple[int, int], ...]
     #: thread and instruction, in order
     order: tuple[tuple[int, str], ...]
+    #: by instruction, those that it awaits, by their places in `order`; empty: the one before
+    after: tuple[tuple[int, ...], ...] = ()
 
     def programs(self) -> tuple[list[list[str]], list[tuple[int, int]]]:
         """Return each thread's lines, and where in its program each of `order` is.
 
-        Each instruction awaits the one before, if that is another thread's; nothing can await the
-        end of a process, so time passes. A store is fenced before anything else is done.
+        Each instruction awaits those that `after` names, or else the one before it. Nothing can
+        await the end of a process, so time passes. A store is fenced before anything else is done.
         """
         programs: list[list[str]] = [[] for _ in self.threads]
-        places = []
-        last: tuple[int, int] | None = None
+        places: list[tuple[int, int]] = []
+        #: the last line of each of `order`, with its fence
+        ends: list[tuple[int, int]] = []
         ended = False
-        for thread, line in self.order:
+        for number, (thread, line) in enumerate(self.order):
             program = programs[thread]
-            if last is not None and last[0] != thread:
-                program.append(f"await {last[0]} {last[1]}")
+            before = self.after[number] if self.after else self._one_before(number)
+            awaited = dict(sorted(ends[one] for one in before if ends[one][0] != thread))
+            program += [f"await {other} {index}" for other, index in awaited.items()]
+            if ended:
+                program.append(_WAIT)
             program.append(line)
             places.append((thread, len(program) - 1))
-            if ended:
-                program.insert(len(program) - 1, _WAIT)
-                places[-1] = (thread, len(program) - 1)
             if line.split()[0] in ("store", "copyout"):
                 program.append("fence")
-            ended = line in ("quit", "exit")
-            if not ended:
-                last = thread, len(program) - 1
+            ends.append((thread, len(program) - 1))
+            ended = line in _ENDS
         return programs, places
+
+    def _one_before(self, number: int) -> list[int]:
+        before = [one for one in range(number) if self.order[one][1] not in _ENDS]
+        return before[-1:]
 
 
 def guests(seed: int, count: int) -> Iterator[Guest]:

@@ -1,6 +1,8 @@
 """Guests on the machines, in one process: what each thread sees, and what the checker says."""
 
 from collections import deque
+from random import Random
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -11,7 +13,10 @@ from actors.machine import Effect, Machine
 from actors.message import Message
 from actors.messages import Loaded
 from actors.wiring import build
+from cluster.hosts.channel import Channel
+from cluster.hosts.host import Observer
 from cluster.hosts.inline import InlineHost
+from cluster.hosts.untimed import UntimedRun
 from cluster.properties.checker import Checker
 from cluster.scenario.scenario import MachineTable, Scenario
 from cluster.scenario.setup import Setup, prepare
@@ -63,55 +68,78 @@ def script(guest: Guest) -> Script:
     return Script(infos, tuple(tuple(parse_line(one, names) for one in p) for p in programs))
 
 
-def setup(guest: Guest, preset: str) -> Setup:
+def setup(guest: Guest, preset: str, grain: str = "fused") -> Setup:
     """Make a guest ready to run, on two cores with plenty of memory."""
     made = script(guest)
-    forks = tuple(sorted(made.families(1 + max(process for process, _ in guest.threads))))
-    base = _setup(guest.threads, forks, preset, made)
-    return structs.replace(base.setup, guest=made)
-
-
-class _Prepared:
-    """A setup that serves all guests with threads and families alike."""
-
-    def __init__(self, setup: Setup) -> None:
-        self.setup = setup
-
-
-_PREPARED: dict[tuple[object, ...], _Prepared] = {}
-
-
-def _setup(
-    threads: tuple[tuple[int, int], ...], families: tuple[int, ...], preset: str, made: Script
-) -> _Prepared:
-    key = threads, families, preset
-    if key not in _PREPARED:
+    families = made.families(1 + max(process for process, _ in guest.threads))
+    key = guest.threads, families, preset, grain
+    if key not in _READY:  # it serves all guests with threads and families alike
         profile = "x86-invlpgb" if preset == "broadcast-tlb" else "x86-ipi"
-        machine = MachineTable(cores=2, frames=256, profile=profile)
-        _PREPARED[key] = _Prepared(
-            prepare(Scenario(machine=machine, policy={"preset": preset}), "guest", made)
-        )
-    return _PREPARED[key]
+        machine = MachineTable(cores=2, frames=256, profile=profile, grain=grain)
+        _READY[key] = prepare(Scenario(machine=machine, policy={"preset": preset}), "guest", made)
+    return structs.replace(_READY[key], guest=made)
 
 
-def difference(guest: Guest, preset: str) -> tuple[str, str]:
-    """Return what differs from the reference (empty: nothing), and the broken promises."""
-    ready = setup(guest, preset)
-    seen, checker = Seen(len(guest.threads)), Checker(ready)
+_READY: dict[tuple[object, ...], Setup] = {}
+
+
+class Ran(NamedTuple):
+    """What came of a run."""
+
+    events: list[deque[Event]]
+    #: it failed, or did not come to rest
+    failed: str
+    #: promises that were broken
+    broken: str
+
+
+def run(ready: Setup, order: str = "") -> Ran:
+    """Run in simulated time, or in a random order of deliveries that has this name."""
+    seen, checker = Seen(len(ready.guest.threads)), Checker(ready)
     machines = build(ready.wiring, ready.settings, ready.guest)
-    host = InlineHost(
-        ready.wiring, machines, ready.latency(), observers=(seen, checker), limit=_BUSY
-    )
+    failed = ""
     try:
-        host.start()
-        quiet = host.run()
+        if order:
+            quiet = _tumbled(UntimedRun(machines, observers=(seen, checker)), Random(order))
+        else:
+            quiet = _timed(ready, machines, (seen, checker))
+        failed = "" if quiet else "does not come to rest"
         checker.finish(complete=quiet)
     except Exception as error:  # noqa: BLE001 - whatever a machine fails with is what is looked for
-        return f"{type(error).__name__}: {error}", ""
+        failed = getattr(error, "text", f"{type(error).__name__}: {error}")
     broken = "; ".join(sorted({f"{one.property}: {one.text}" for one in checker.violations}))
-    if not quiet:
-        return "does not come to rest", broken
-    return compared(guest, preset, seen.events), broken
+    return Ran(seen.events, failed, broken)
+
+
+def _timed(ready: Setup, machines: list[Machine], observers: tuple[Observer, ...]) -> bool:
+    latency = ready.latency()
+    host = InlineHost(ready.wiring, machines, latency, observers=observers, limit=_BUSY)
+    host.start()
+    return host.run()
+
+
+def _tumbled(host: UntimedRun, random: Random) -> bool:
+    """Deliver in a random order: channels change how eager they are as it goes."""
+    host.start()
+    eager: dict[Channel, float] = {}
+    for count in range(_BUSY):
+        channels = list(host.mailboxes)
+        if not channels:
+            return True
+        if count % 20 == 0:
+            eager = {}
+        weights = [eager.setdefault(one, random.choice((1, 10, 100))) for one in channels]
+        host.deliver(random.choices(channels, weights)[0])
+    return False
+
+
+def difference(guest: Guest, preset: str, order: str = "") -> tuple[str, str]:
+    """Return what differs from the reference (empty: nothing), and the broken promises.
+
+    order: as for `run`; only what is ordered by the guest itself may then be ordered.
+    """
+    ran = run(setup(guest, preset, "fine" if order else "fused"), order)
+    return ran.failed or compared(guest, preset, ran.events), ran.broken
 
 
 def compared(guest: Guest, preset: str, events: list[deque[Event]]) -> str:
