@@ -28,6 +28,16 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 _PAGES_MAX, _PROCESSES_MAX, _VALUE_MAX = 4096, 64, 1 << 62
 _WORDS = {"prot": {"none", "r", "rw"}, "kind": {"priv", "shared"}}
+#: the halves of HOLE and ZERO
+_SECOND = {"hole1": "hole2", "zero1": "zero2"}
+_HALVES = {
+    "hole1": ("adv", "FREE"),
+    "hole2": ("prot", "none"),
+    "zero1": ("prot", "rw"),
+    "zero2": ("adv", "DONTNEED"),
+}
+_PAIRS = "hole1 (FREE), hole2 (prot none) or zero1 (prot rw), zero2 (DONTNEED)"
+_RANGE = ("pg", "n", "boff", "blen")
 #: a page of the corpus has two words
 _SLOTS = 2
 
@@ -65,6 +75,10 @@ def _problem(found: Any) -> str:  # noqa: ANN401 - whatever a file holds
         return f"`procs` is not 1 to {_PROCESSES_MAX}"
     if not _is_number(found.get("pages"), 1, _PAGES_MAX) or "id" not in found:
         return f"`pages` is not 1 to {_PAGES_MAX}, or there is no `id`"
+    return _problem_of_order(found) or _problem_of_pairs(found["ops"])
+
+
+def _problem_of_order(found: dict[str, Any]) -> str:
     alive = {0}
     forked = {0}
     for index, operation in enumerate(found["ops"]):
@@ -81,6 +95,25 @@ def _problem(found: Any) -> str:  # noqa: ANN401 - whatever a file holds
             forked.add(operation["child"])
             alive.add(operation["child"])
     return ""
+
+
+def _problem_of_pairs(operations: list[dict[str, Any]]) -> str:
+    """Say where a HOLE or ZERO is not two calls of one range, one after the other."""
+    begun: dict[int, dict[str, Any]] = {}
+    for index, operation in enumerate(operations):
+        first, tag = begun.pop(operation["p"], None), operation.get("tag")
+        due = [None, *_SECOND] if first is None else [_SECOND[first["tag"]]]
+        if tag not in due or (tag is not None and _call(operation) != _HALVES[tag]):
+            return f"operation {index}: a tagged pair is {_PAIRS}, and nothing comes between"
+        if first is not None and any(operation.get(k) != first.get(k) for k in _RANGE):
+            return f"operation {index}: is not about the range of the other half of its pair"
+        if first is None and tag is not None:
+            begun[operation["p"]] = operation
+    return ""
+
+
+def _call(operation: dict[str, Any]) -> tuple[str, Any]:
+    return operation["op"], operation.get("advice", operation.get("prot"))
 
 
 def _problem_of(operation: Any, processes: int) -> str:  # noqa: ANN401 - as above

@@ -43,6 +43,8 @@ AS_RECORDED, NEVER, ALWAYS, RANDOM = "recorded", "never", "always", "random"
 ARENA = 16
 #: reason: the recorded emulation is no longer what the calls would do
 DEPARTED = "the emulation of HOLE and ZERO departs"
+#: reason: how much of a mapping is locked no longer agrees
+UNLOCKED = "MREMAP_DONTUNMAP unlocks more on Linux"
 #: time for everything that an operation sets off
 _QUIET_NS = 100_000_000
 _SLOT_BYTES = 2048
@@ -50,7 +52,6 @@ _PROT = {"none": 0, "r": 1, "rw": 3}
 _BOGUS = 99
 _ADVICE: dict[str, int] = {one.name: one for one in Advice}
 _MERGED = {"hole1": Advice.HOLE, "zero1": Advice.ZERO}
-_MERGED_INTO = frozenset({"hole2", "zero2"})
 _ACCESSES, _COPIES = frozenset("rw"), frozenset({"kr", "kw"})
 #: probability that RANDOM reclaims before an operation
 _CHANCE = 0.3
@@ -80,18 +81,13 @@ class Plan:
         self._last = (0, -1)
         #: pages that may be lazily freed, or were moved from a place that may have such pages
         self._lazy: set[int] = set()
-        emulations = {0: Emulation()}
+        emulation = Emulation(merges=way == HOLE_ZERO)
         for index, operation in enumerate(sequence["ops"]):
-            if way == HOLE_ZERO:
-                emulation = emulations[operation["p"]]
-                if operation["op"] == "fork":
-                    emulations[operation["child"]] = emulation.copy()
-                emulation.follow(operation)
-                if emulation.says_nothing(operation):
-                    self.not_applicable[DEPARTED] += 1
-                    continue
-            if way != HOLE_ZERO or operation.get("tag") not in _MERGED_INTO:
-                self._put(index, operation)
+            expected, said = emulation.expected(operation)
+            if not said:
+                self.not_applicable[DEPARTED if way == HOLE_ZERO else UNLOCKED] += 1
+            if expected is not None:
+                self._put(index if said else -1, expected)
 
     def guest(self) -> Script:
         """Return the guest."""
