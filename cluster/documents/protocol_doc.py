@@ -6,6 +6,7 @@ import actors.messages
 import kernel.hole
 from actors.message_text import message_classes
 from cluster.documents.markdown import table
+from cluster.properties.deadlines import FRAMES, RETURNS
 from kernel.hazards.real_bugs import KIND_ABOUT, counts
 from kernel.hazards.real_bugs import TABLE as KNOWN
 from kernel.hazards.switches import CATALOGUE
@@ -94,6 +95,23 @@ def _policies() -> Iterator[str]:
     yield from table(("preset", *Property), marks)
 
 
+def _deadlines() -> Iterator[str]:
+    yield "## Deadlines"
+    yield ""
+    yield "By when other cores must have lost what a call, or the use of a frame, takes away. What"
+    yield "every translation sent earlier gives is then within what the page table gives, or an"
+    yield "event of its core that is known by then shows neither the entry nor a live walk for it."
+    yield "A core that has another root loaded, as far as is known, owes that by the time it loads"
+    yield "this one. `tests/cluster/properties/test_deadlines.py` has a machine for each that"
+    yield "forgets the flush, and is found by it."
+    yield ""
+    rows = [
+        (one.when, one.pages, one.due.value, one.text)
+        for one in (*(row for rows in RETURNS.values() for row in rows), *FRAMES)
+    ]
+    yield from table(("when", "of which pages", "what is too much", "under"), rows)
+
+
 def _hazards() -> Iterator[str]:
     yield "## Hazards"
     yield ""
@@ -136,6 +154,8 @@ def render() -> str:
         *_messages(),
         "",
         *_policies(),
+        "",
+        *_deadlines(),
         "",
         *_hazards(),
         "",

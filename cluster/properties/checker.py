@@ -129,22 +129,17 @@ class Checker:
 
     def _answered(self, actor: int, effects: list[Effect], clock: Clock) -> None:
         """Judge what a machine sends in an event, and give it the clock; time does not matter."""
-        known, clocks = self.known, self.known.clocks
-        row, in_flight = clocks.row(actor), clocks.in_flight
+        known = self.known
+        send = known.clocks.send
         for effect in effects:
             kind = effect.__class__
             if kind is Send:
-                dst = effect.dst  # type: ignore[union-attr]
+                send(actor, effect.dst, clock)  # type: ignore[union-attr]
                 consequence = _SENT.get(effect.message.__class__)  # type: ignore[union-attr]
                 if consequence is not None:
                     consequence(known, actor, effect, clock)  # type: ignore[arg-type]
             elif kind is Timer:
-                dst = actor
-            else:
-                continue
-            seq = row[dst]
-            row[dst] = seq + 1
-            in_flight[actor, dst, seq] = clock
+                send(actor, actor, clock)
 
     def _forget(self) -> None:
         """Forget what no verdict can depend on, if there may be enough of that."""

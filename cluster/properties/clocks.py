@@ -1,9 +1,8 @@
 """The clocks of all actors, and of all messages in flight."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from actors.machine import Effect, Send, Timer
 from cluster.properties.clock import Clock, before_all
 
 
@@ -36,24 +35,12 @@ class Clocks:
         clock = self.now[dst] = self.now[dst].received(dst, src, sent)
         return clock, sent
 
-    def send(self, actor: int, effects: Sequence[Effect], clock: Clock) -> None:
-        """Note what an actor has sent in the event of a clock."""
-        row, in_flight = self.row(actor), self.in_flight
-        for effect in effects:
-            kind = effect.__class__
-            if kind is Send:
-                dst = effect.dst  # type: ignore[union-attr]
-            elif kind is Timer:
-                dst = actor
-            else:
-                continue
-            seq = row[dst]
-            row[dst] = seq + 1
-            in_flight[actor, dst, seq] = clock
-
-    def row(self, actor: int) -> "array[int]":
-        """Return how many messages an actor has sent to each other, to be counted on."""
-        return self._sent[actor] if self._own[actor] else self._own_row(actor)
+    def send(self, actor: int, dst: int, clock: Clock) -> None:
+        """Note that an actor has sent a message in the event of a clock."""
+        row = self._sent[actor] if self._own[actor] else self._own_row(actor)
+        seq = row[dst]
+        row[dst] = seq + 1
+        self.in_flight[actor, dst, seq] = clock
 
     def _own_row(self, actor: int) -> "array[int]":
         """Copy what an actor has sent, which another has as well."""

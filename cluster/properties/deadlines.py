@@ -61,8 +61,7 @@ class Deadline(msgspec.Struct, frozen=True):
 
 
 def _closes(policy: Policy) -> bool:
-    hole = policy.advice is AdviceKind.HOLE_ZERO and policy.no_access is not NoAccess.NONE
-    return hole and policy.invalidate is not Invalidate.NONE
+    return policy.no_access is not NoAccess.NONE and policy.invalidate is not Invalidate.NONE
 
 
 def _at_once(policy: Policy) -> bool:
@@ -111,7 +110,7 @@ RETURNS: dict[OpKind, tuple[Deadline, ...]] = {
     OpKind.HOLE: (
         Deadline(
             "HOLE", "HOLE returns", _RANGE, Due.RIGHTS, _at_once,
-            "hole-zero, entries are taken and not left to others",
+            "entries are taken, and not left to others",
         ),
         Deadline(
             "HOLE", "a core's first occasion after HOLE has returned", _RANGE, Due.RIGHTS,
@@ -119,14 +118,14 @@ RETURNS: dict[OpKind, tuple[Deadline, ...]] = {
         ),
         Deadline(
             "HOLE", "HOLE returns", _RANGE, Due.DIRTY,
-            lambda p: p.track_clean is TrackClean.ON and p.advice is AdviceKind.HOLE_ZERO,
+            lambda p: p.track_clean is TrackClean.ON,
             "track_clean=on",
         ),
     ),
     OpKind.ZERO: (
         Deadline(
             "ZERO", "ZERO returns", _RANGE, Due.RIGHTS, _flushes_first,
-            "hole-zero, zero_not_started=flush-then-zero",
+            "entries are taken, zero_not_started=flush-then-zero",
         ),
     ),
 }  # fmt: skip

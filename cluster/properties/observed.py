@@ -4,8 +4,8 @@ Evidence is what hardware shows: page tables, entries of TLBs, which root is loa
 runs, the walk in flight and whether it was killed, store buffers, frames. What a machine says of
 itself (facts, operations in flight, generations, flushes owed, who is active) is no evidence.
 
-`READS` lists every attribute that is read, by machine; a test holds this module to it. The books
-that ACCOUNT and PROGRESS audit are the machines' own: they are read to be compared with a count.
+A test lists every field that is read. The books that ACCOUNT and PROGRESS audit are the machines'
+own: they are read to be compared with a count.
 """
 
 from collections import Counter, deque
@@ -22,24 +22,6 @@ from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.units import ASID_SHIFT, VPN_MASK
 
-#: by class: what is read of a machine, as evidence or as a book that is audited
-READS: dict[str, frozenset[str]] = {
-    "Core": frozenset(
-        {
-            "accesses.tlb.entries", "accesses.walk_vpn", "accesses.walk_killed", "running.asid",
-            "running.thread", "running.doing", "buffer.entries",
-        }
-    ),
-    "Vm": frozenset(
-        {
-            "state.spaces", "state.pages.frames", "state.pages.get", "state.objects.by_oid",
-            "settings.is_zero_page",
-        }
-    ),
-    "Memory": frozenset({"contents", "junk", "freed", "freed_zeroed", "fresh", "waiters"}),
-    "Swap": frozenset({"contents"}),
-    "Machine": frozenset({"me", "waiting"}),
-}  # fmt: skip
 _LIVE = HoleState.LIVE
 
 

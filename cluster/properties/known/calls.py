@@ -21,8 +21,8 @@ class Forking(msgspec.Struct, frozen=True, gc=False):
 class Span(msgspec.Struct, frozen=True, gc=False):
     """Pages of a line that a call may discard.
 
-    `sure`: when it has returned it has: they are zero then, or in a hole. `aside`: of a process that
-    was forked off meanwhile, which may have its parent's pages from before the call or after it.
+    `sure`: when it has returned it has: they are zero then, or in a hole. `aside`: of a process
+    that was forked off meanwhile, which may have its parent's pages from before the call or after.
     """
 
     line: int

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from actors.operation import OpKind
 from cluster.scenario.setup import Setup
-from kernel.policy.keys import AdviceKind, HoleAccess, NoAccess, Policy, defers
+from kernel.policy.keys import HoleAccess, NoAccess, Policy, defers
 from kernel.policy.promises import Property, promises
 
 #: kinds of calls that may discard contents
@@ -52,11 +52,7 @@ class Given(NamedTuple):
 
 
 def _is_closed(policy: Policy) -> bool:
-    return (
-        policy.advice is AdviceKind.HOLE_ZERO
-        and policy.hole_access is HoleAccess.FATAL
-        and policy.no_access is not NoAccess.NONE
-    )
+    return policy.hole_access is HoleAccess.FATAL and policy.no_access is not NoAccess.NONE
 
 
 def given_by(setup: Setup) -> Given:

@@ -27,7 +27,7 @@ class UnderWay(Part):
         self.dead: dict[int, At] = {}
         #: by core: what its load goes by
         self.loads: dict[int, By] = {}
-        #: by thread: clock and vm of the event in which its fault arrived; whether it is for a store
+        #: by thread: clock and vm of the event in which its fault arrived; is it for a store
         self.faults: dict[int, tuple[Clock, int, bool]] = {}
 
     def begins(self, thread: int, va: int) -> None:

@@ -4,8 +4,6 @@ from random import Random
 
 import pytest
 
-from actors.machine import Effect, Send, Spend, Timer
-from actors.messages import Go
 from cluster.explore.strategies.stateful import search
 from cluster.explore.strategy_api import never
 from cluster.explore.world import World
@@ -29,14 +27,12 @@ def test_a_clock_counts_what_happened_before(actors: int) -> None:
     sent: dict[tuple[int, int], int] = {}
 
     def send(src: int) -> None:
-        effects: list[Effect] = [Spend(5)]
         for _ in range(random.choice((0, 1, 2, 5))):
             dst = random.choice((src, random.randrange(actors), random.randrange(min(4, actors))))
-            effects.append(Timer(1, Go(0)) if dst == src else Send(dst, Go(0)))
             seq = sent.get((src, dst), 0)
             sent[src, dst] = seq + 1
             in_flight.append((src, dst, seq, plain[src].copy()))
-        clocks.send(src, effects, clocks.now[src])
+            clocks.send(src, dst, clocks.now[src])
 
     for actor in range(actors):
         send(actor)
@@ -64,17 +60,18 @@ def test_many_actors_have_wide_clocks() -> None:
 def test_ranks_of_events(actors: int) -> None:
     clocks = clocks_of(actors)
     for seq in range(5):
-        clocks.send(0, [Send(1, Go(0))], clocks.now[0])
+        clocks.send(0, 1, clocks.now[0])
         clocks.receive(1, 0, seq)
     assert clocks.now[1].ranks([(0, [1]), (1, [2, 5, 9])]) == (0, 2)
 
 
 def test_a_copy_goes_on_by_itself() -> None:
     clocks = clocks_of(3)
-    clocks.send(0, [Send(1, Go(0))], clocks.zero)
+    clocks.send(0, 1, clocks.zero)
     twin = clocks.copy()
     for one in (clocks, twin):
-        one.send(0, [Send(1, Go(0)), Send(2, Go(0))], one.now[0])
+        one.send(0, 1, one.now[0])
+        one.send(0, 2, one.now[0])
         assert sorted(one.in_flight) == [(0, 1, 0), (0, 1, 1), (0, 2, 0)]
         one.receive(1, 0, 0)
         assert [one.now[1].latest(actor).number for actor in range(3)] == [0, 1, 0]
