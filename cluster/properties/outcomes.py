@@ -21,10 +21,12 @@ class Outcome(Enum):
 #: errors after which what precedes the place of the error stays done
 _STOPS: dict[Errors, frozenset[int]] = {
     Errors.FREEBSD: frozenset(),
-    Errors.LINUX: frozenset({Errno.EINVAL, Errno.ENOMEM, Errno.EPERM}),
+    Errors.LINUX: frozenset({Errno.EINVAL, Errno.ENOMEM, Errno.EPERM, Errno.EACCES}),
     Errors.XNU: frozenset({Errno.EINVAL, Errno.EPERM}),
     Errors.STRICT: frozenset(),
 }
+#: calls that go entry by entry, and stop at one that they are not for, on FreeBSD as well
+_WALKS = frozenset({OpKind.ADVISE_DONTNEED, OpKind.ADVISE_REMOVE})
 _ADVICE = frozenset(
     {
         OpKind.HOLE, OpKind.ZERO, OpKind.REUSE, OpKind.ADVISE_FREE, OpKind.ADVISE_DONTNEED,
@@ -45,7 +47,7 @@ def outcome(errors: Errors, kind: int, error: int, *, vetoed: bool) -> Outcome:
 
     Source: madvise(2), "ENOMEM: addresses in the specified range are not currently mapped": the
     rest was done (Linux); the walks of madvise_walk_vmas and do_mprotect_pkey, which stop where
-    they meet an error, and of XNU's vm_map_behavior_set.
+    they meet an error, of FreeBSD's linux_madvise_dontneed, and of XNU's vm_map_behavior_set.
     """
     if not error:
         return Outcome.DONE
@@ -59,4 +61,5 @@ def outcome(errors: Errors, kind: int, error: int, *, vetoed: bool) -> Outcome:
         return Outcome.PART
     if error == Errno.EBUSY:  # of some page: those before it are done
         return Outcome.PART
-    return Outcome.PART if error in _STOPS[errors] else Outcome.NOTHING
+    walks = kind in _WALKS and errors is Errors.FREEBSD
+    return Outcome.PART if walks or error in _STOPS[errors] else Outcome.NOTHING

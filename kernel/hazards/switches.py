@@ -55,6 +55,9 @@ class Hazard:
     COLLAPSE_TAKES_BUSY: Final = 1 << 34
     PIN_FORGETS_WRITE: Final = 1 << 35
     FREE_CLEARS_WIRED: Final = 1 << 36
+    CHECK_COMES_LATE: Final = 1 << 37
+    ZERO_KEEPS_MARK: Final = 1 << 38
+    PROTECT_WITHOUT_FLUSH: Final = 1 << 39
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -189,7 +192,7 @@ _ABOUT = {
     ),
     Hazard.PAGE_OUT_BEFORE_ACKS: _info(
         "the page daemon has a page written to swap before its shootdown has completed",
-        ("keep",),
+        ("translation", "keep"),
         "between the write protection and the last acknowledgement, with a store in between",
         "H-7: Linux 1cf35d47712d, page_mkclean against an outstanding flush",
     ),
@@ -226,7 +229,7 @@ _ABOUT = {
     Hazard.IGNORES_UNFLUSHED: _info(
         "an operation that finds an entry gone takes it as flushed, although the page daemon owes "
         "the flush",
-        ("fork",),
+        ("translation", "fork"),
         "between the page daemon's removal of the entry and its flush",
         "M5, H-4: Linux 3ea277194dae (flush_tlb_batched_pending)",
     ),
@@ -238,7 +241,7 @@ _ABOUT = {
     ),
     Hazard.HOLE_IGNORES_PINS: _info(
         "HOLE takes pages that a device has pinned",
-        ("zero",),
+        ("locked",),
         "a transfer in flight while its memory becomes a hole and is zeroed",
         "H-42, rule 3",
     ),
@@ -257,7 +260,7 @@ _ABOUT = {
     Hazard.SECOND_DOES_NOT_WAIT: _info(
         "of two discards of one range, the second finds nothing left and returns before the flush "
         "that the first still owes",
-        ("zero",),
+        ("translation", "zero"),
         "between the removal of the entries and the last acknowledgement",
         "M5, H-2, H-36: Linux 99baac21e458 (tlb_flush_pending)",
     ),
@@ -270,7 +273,7 @@ _ABOUT = {
     Hazard.REPLACE_WITHOUT_FLUSH: _info(
         "copy on write replaces an entry without a shootdown: another thread keeps reading the old "
         "page",
-        ("keep",),
+        ("translation", "keep"),
         "none: a thread that has read, and another that then stores",
         "H-20: pmap_enter on a changed frame, CVE-2021-29626",
     ),
@@ -303,9 +306,28 @@ _ABOUT = {
     Hazard.FREE_CLEARS_WIRED: _info(
         "MADV_FREE clears the dirty bits of its whole range, and only then looks which pages it "
         "must leave alone",
-        ("fork",),
+        ("locked",),
         "none: a page with an older copy in swap that mlock holds meanwhile",
         "H-44: XNU clears the bits of a range before it skips pages of it",
+    ),
+    Hazard.CHECK_COMES_LATE: _info(
+        "a call that is to do all or nothing (errors=strict) finds what it is not for only when it "
+        "gets there: what lies before is done, and it fails",
+        ("unchanged",),
+        "none: a range that begins with memory that the call is for",
+        "XNU vm_map_reusable_pages, which leaves done what precedes the entry that it refuses",
+    ),
+    Hazard.ZERO_KEEPS_MARK: _info(
+        "ZERO leaves the mark of the hole on the range that it gives back: accesses stay fatal",
+        ("usable",),
+        "none: a hole, a ZERO, an access",
+        "a flag that outlives what it was about, as MADV_WIPEONFORK's child once kept its hole",
+    ),
+    Hazard.PROTECT_WITHOUT_FLUSH: _info(
+        "mprotect changes the page table and flushes no TLB: a thread that has the entry goes on",
+        ("translation", "access"),
+        "none: a thread that has stored, an mprotect by another, and a store after it",
+        "an initiator that leaves the interrupts out, and tells nobody",
     ),
 }
 

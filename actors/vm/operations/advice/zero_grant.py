@@ -27,7 +27,8 @@ def grant(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Ze
     if not op.error and _something_left(vm, space, op):
         op = replace(op, error=Errno.EBUSY)
     late = bool(settings.hazards & Hazard.ZERO_AFTER_GRANT)
-    vm.holes.mark(space, op.start, op.end, hole=False)
+    if not settings.hazards & Hazard.ZERO_KEEPS_MARK:
+        vm.holes.mark(space, op.start, op.end, hole=False)
     vm.holes.punch_files(space, op.start, op.end)
     parts = _without_wired(vm, space, op)
     ns, told = 0, list[Gone]()

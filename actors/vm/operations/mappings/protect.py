@@ -17,6 +17,7 @@ from actors.vm.payloads import Protect
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
+from kernel.hazards.switches import Hazard
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
@@ -48,6 +49,9 @@ def change_entries(vm: VmState, space: VmSpace, op: Op[Protect], _out: list[Effe
             cursor = vpn + 1
             break
     ns = len(gone) * vm.settings.costs.pte_ns
+    if vm.settings.hazards & Hazard.PROTECT_WITHOUT_FLUSH:
+        vm.entries.has_flushed(tuple(gone))
+        gone = []
     op = replace(op, flush=op.flush.owing(gone), cursor=cursor, ns=op.ns + ns)
     return advance(op) if cursor == op.end else op
 

@@ -25,6 +25,7 @@ from actors.vm.operations.ranges.range_refusals import refused
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel.errors import Errno
+from kernel.hazards.switches import Hazard
 from kernel.policy.keys import Errors
 from kernel.vmspace import VmSpace
 
@@ -106,7 +107,8 @@ def _checked(vm: VmState, space: VmSpace, op: Op[P]) -> Op[P]:
     for entry in space.map.overlapping(after.start, after.end):
         error = refused(vm, entry, op)
         if error:
-            end = op.start if errors is _STRICT else max(entry.start, op.start)
+            late = vm.settings.hazards & Hazard.CHECK_COMES_LATE
+            end = op.start if errors is _STRICT and not late else max(entry.start, op.start)
             return _up_to(op, end, error)
     return after
 

@@ -1,0 +1,118 @@
+"""Runs whose values are right: the checker's own map of who shows what stays with what is there."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from actors.guest.program import Advice, Advise, Guest, Instruction, Release, Reuse
+from actors.wiring import build
+from cluster.explore.strategies.stateful import search
+from cluster.explore.world import World
+from cluster.hosts.inline import InlineHost
+from cluster.properties.checker import Checker
+from cluster.scenario.scenario import parse
+from cluster.scenario.setup import Setup, prepare
+
+Run = list[str]
+
+
+def setup_of(policy: dict[str, Any], a: Run, c: Run, b: Run | None = None, **machine: str) -> Setup:
+    """Make a setup of a process with threads a and b, and its child c; two cores."""
+    threads = [
+        {"name": "a", "core": 0, "run": a},
+        {"name": "c", "core": 1, "process": 1, "initial": False, "run": c},
+    ]
+    if b is not None:
+        threads.append({"name": "b", "core": 1, "initial": False, "run": b})
+    return prepare(
+        parse({"machine": {"cores": 2, **machine}, "policy": policy, "thread": threads}, "alarm")
+    )
+
+
+def judged(setup: Setup) -> Checker:
+    """Run inline to rest."""
+    machines = build(setup.wiring, setup.settings, setup.guest)
+    checker = Checker(setup)
+    host = InlineHost(setup.wiring, machines, setup.latency(), observers=(checker,))
+    host.start()
+    assert host.run()
+    checker.finish(complete=True)
+    return checker
+
+
+PUNCHES = {"preset": "fatal-hole", "shadow_named": "punch"}
+RUNS: dict[str, tuple[dict[str, Any], Run, Run]] = {
+    "the child has no memory there: its ZERO is not its parent's": (
+        {"preset": "dontneed-linux"},
+        ["map 1 1 shared", "store 1", "dontfork 1 1", "fork c", "await c 0", "load 1"],
+        ["zero 1 1"],
+    ),
+    "a WIPEONFORK that failed wipes nothing": (
+        {"preset": "fatal-hole", "errors": "strict"},
+        ["map 1 1", "store 1", "wipeonfork 1 2", "fork c"],
+        ["load 1"],
+    ),
+    "a ZERO that is refused promises nothing": (
+        {"preset": "dontneed-linux", "shadow_anon": "ignore"},
+        ["map 1 1", "store 1", "fork c"],
+        ["zero 1 1", "load 1", "copyin 1 1"],
+    ),
+    "a HOLE puts anonymous memory over a private file": (
+        PUNCHES,
+        ["map 1 1 file:1", "store 1", "hole 1 1", "zero 1 1", "load 1", "fork c"],
+        ["load 1"],
+    ),
+    "a HOLE over a file, in permissive memory": (
+        {"preset": "flag-only", "shadow_named": "punch"},
+        ["map 1 1 file:1", "load 1", "hole 1 1", "load 1", "store 1", "load 1", "fork c"],
+        ["load 1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_whose_values_are_right_is_held(name: str) -> None:
+    policy, a, c = RUNS[name]
+    assert judged(setup_of(policy, a, c)).violations == []
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_in_any_order(name: str) -> None:
+    policy, a, c = RUNS[name]
+    assert search(World(setup_of(policy, a, c, grain="fine")), budget=4_000).found == []
+
+
+def test_a_removal_meets_a_fork_of_a_map_that_changes() -> None:
+    """The child may have the page from before the mmap or from after it: both are the file's."""
+    setup = setup_of(
+        {"preset": "dontneed-linux"},
+        ["map 1 1 rw shared file:1", "store 1", "create b", "fork c", "await c 0", "load 1"],
+        ["remove 1 1"],
+        ["map 1 1 rw shared file:1"],
+        grain="fused",
+    )
+    assert search(World(setup), budget=40_000).found == []
+
+
+class Allocator:
+    """A guest whose HOLEs and ZEROs are an allocator's releases and reuses."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+        self.threads, self.digest, self.families = guest.threads, guest.digest, guest.families
+
+    def at(self, thread: int, index: int) -> Instruction | None:
+        i = self.guest.at(thread, index)
+        if isinstance(i, Advise) and i.advice == Advice.HOLE:
+            return Release(i.va, i.length, 0)
+        if isinstance(i, Advise) and i.advice == Advice.ZERO:
+            return Reuse(i.va, i.length, 0)
+        return i
+
+
+def test_memory_that_is_reused_is_in_no_hole() -> None:
+    a = ["map 1 1", "store 1", "hole 1 1", "zero 1 1", "store 1", "load 1", "fork c"]
+    setup = setup_of({"preset": "apple"}, a, ["fence"])
+    setup = msgspec.structs.replace(setup, guest=Allocator(setup.guest))
+    assert judged(setup).broken_unpromised == {}
