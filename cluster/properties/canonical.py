@@ -1,8 +1,9 @@
 """Parts of what the checker knows, and their canonical form.
 
-A verdict only ever compares a clock with an event that some part retains. So events are renamed by
-rank among those that are retained: states that differ in nothing else are equal, and a search over
-them closes.
+A verdict compares a clock with an event that some part retains, or such an event with others of its
+actor. So events are renamed by rank among those that are retained: states that differ in nothing
+else are equal, and a search over them closes. What is never compared with a clock (`Placed`) only
+has a place among them: no clock is told apart by whether it knows it.
 """
 
 from abc import ABC, abstractmethod
@@ -21,6 +22,18 @@ _CLOCKS = frozenset({NarrowClock, WideClock})
 #: what a part retains: nested tuples of numbers, events and clocks
 Retained = tuple[Any, ...]
 _ENCODER = msgspec.msgpack.Encoder()
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """An event that is compared with others of its actor, and with no clock."""
+
+    actor: int
+    number: int
+
+
+def placed(at: At | None) -> Placed | tuple[()]:
+    """Return an event as one that no clock is compared with."""
+    return () if at is None else Placed(at.actor, at.number)
 
 
 class Frozen:
@@ -90,9 +103,9 @@ class Canonical:
             elif kind in _CLOCKS:
                 found = self._clocks.get(part)
                 renamed.append(self._clock(part) if found is None else found)
-            elif kind is At:
+            elif kind is At or kind is Placed:
                 actor = part.actor
-                renamed.append((actor, bisect_right(of_actor[actor], part.number)))
+                renamed.append((actor, bisect_right(of_actor.get(actor, ()), part.number)))
             else:
                 renamed.append(part)
         return tuple(renamed)

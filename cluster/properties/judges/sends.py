@@ -12,6 +12,7 @@ from actors.messages import (
     PageIn,
     PageOut,
     ReadPage,
+    Resolved,
     Return,
     SetDirty,
     Signal,
@@ -54,8 +55,14 @@ def _translation(known: Known, vm: int, send: Send, clock: Clock) -> None:
     translations = known.translations
     if pte & pte_bits.W and translations.cores.get(va, 0) & ~(1 << core):
         due.replaced(known, core, va, pfn, m.op, clock)
-    translations.filled(core, va, pte, clock.latest(vm), known.under_way.dead.get(m.op), clock)
+    under_way = known.under_way
+    under_way.faults.pop(m.op, None)
+    translations.filled(core, va, pte, clock.latest(vm), under_way.dead.get(m.op), clock)
     known.frames.filled(core, va, pfn)
+
+
+def _resolved(known: Known, _vm: int, send: Send, _clock: Clock) -> None:
+    known.under_way.faults.pop(send.message.op, None)
 
 
 def _walk(known: Known, _core: int, send: Send, _clock: Clock) -> None:
@@ -175,7 +182,8 @@ _ANSWERED = CALLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS | TRANSLATIO
 
 #: by message: who judges that it is sent, and a mask of the parts of what is known that he changes
 JUDGES: dict[type, tuple[Judge, int]] = {
-    Translation: (_translation, FRAMES | TRANSLATIONS),
+    Translation: (_translation, FRAMES | TRANSLATIONS | UNDER_WAY),
+    Resolved: (_resolved, UNDER_WAY),
     Walk: (_walk, UNDER_WAY),
     SetDirty: (_walk, UNDER_WAY),
     Load: (_load, UNDER_WAY),

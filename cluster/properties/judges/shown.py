@@ -88,7 +88,7 @@ def _look_for(
         known.translations.answered(core, va, sent.number(src), clock, loaded=loaded)
         known.under_way.ends(message.op)
     elif kind is Sleep:
-        known.under_way.kills(message.op, clock.latest(core))
+        known.under_way.sleeps(message.op, core)
     else:
         _look_at(known, core, _named(known, core, message), clock.latest(core))
         if kind is PageFault:

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import Self
 
 from actors.core.values import Buffered
-from cluster.properties.canonical import Part, Retained
+from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.places import Places
 from cluster.properties.known.under_way import By
@@ -131,7 +131,7 @@ def rows(origins: Origins) -> Hashable:
 
 
 def _by_rows(by: By) -> Hashable:
-    return tuple((vpn, at or ()) for vpn, at in by)
+    return tuple((vpn, placed(at)) for vpn, at in by)
 
 
 def _row(origin: Origin) -> tuple[int, int, int]:

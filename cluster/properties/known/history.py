@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from cluster.properties.canonical import Part, Retained
+from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import SHARED, split
@@ -225,12 +225,12 @@ class History:
                 *split(high),
                 tuple(
                     (
-                        d.op, d.call, d.end or (), d.hole, d.zero, d.returned, d.spares or (),
+                        d.op, d.call, d.end or (), d.hole, d.zero, d.returned, placed(d.spares),
                         d.void or "",
                     )
                     for d in h.discards
                 ),
-                tuple((z.op, z.called, z.arrived, z.returned, z.zero) for z in h.zeros),
+                tuple((z.op, z.called, placed(z.arrived), z.returned, z.zero) for z in h.zeros),
                 tuple((f.settled, f.reopened or ()) for f in h.holes),
             )
             for low, high, h in self.pages.all()

@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from cluster.properties.canonical import Part, Retained
+from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import SHARED
@@ -240,7 +240,7 @@ def _split(key: int) -> tuple[int, int]:
 
 def _plain(stored: Stored) -> Hashable:
     before = () if stored.before is None else _plain(stored.before)
-    return stored.stamp, stored.issued, stored.performed, stored.used or (), before
+    return stored.stamp, stored.issued, stored.performed, placed(stored.used), before
 
 
 def _rows(stores: dict[int, Stored]) -> Hashable:

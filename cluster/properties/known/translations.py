@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 
-from cluster.properties.canonical import Part, Retained
+from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.fill import Fill, fill_of
 from cluster.properties.known.roots import Roots
@@ -315,7 +315,7 @@ class Translations(Part):
                 (
                     core,
                     tuple(
-                        (va, self.used(core, va) or (), *map(_fields, chain))
+                        (va, self._loaded(core, va), *map(_fields, chain))
                         for va, chain in sorted(fills.items())
                     ),
                 )
@@ -327,10 +327,26 @@ class Translations(Part):
                 for pfn, va in sorted(self.first.items())
             ),
             tuple(
-                (core, tuple((va, o.sent, o.left or ()) for va, o in sorted(pages.items())))
+                (
+                    core,
+                    tuple(
+                        (va, self._places(core, va, one), one.left or ())
+                        for va, one in sorted(pages.items())
+                    ),
+                )
                 for core, pages in sorted(self.owed.items())
             ),
         )
+
+    def _loaded(self, core: int, va: int) -> tuple[int, ...]:
+        """Return which of the fills of a page its core has loaded, by their place."""
+        used = self.used(core, va)
+        return tuple(n for n, one in enumerate(self.fills[core][va]) if one.sent == used)
+
+    def _places(self, core: int, va: int, owed: Owed) -> tuple[int, ...]:
+        """Return which of the fills of a page its core owes, by their place."""
+        chain = self.fills[core].get(va, ())
+        return tuple(n for n, one in enumerate(chain) if one.sent in owed.sent)
 
 
 def _seen(fill: Fill, loaded: At | None, core: int, va: int, observed: Observed, at: At) -> Fill:
@@ -348,7 +364,7 @@ def _is_due(owed: Owed, told: Clock | None) -> bool:
 
 
 def _fields(fill: Fill) -> tuple[object, ...]:
-    return fill.pfn, fill.writable, fill.dirty, fill.user, fill.sent, fill.absent or ()
+    return fill.pfn, fill.writable, fill.dirty, fill.user, placed(fill.sent), fill.absent or ()
 
 
 def _members(mask: int) -> Iterator[int]:

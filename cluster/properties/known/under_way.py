@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from cluster.properties.canonical import Part, Retained
+from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 
 #: (page, the vm's event that sent the entry which an access goes by), for each page of a stretch
@@ -47,6 +47,11 @@ class UnderWay(Part):
         if thread in self.walks:
             self.dead.setdefault(thread, at)
 
+    def sleeps(self, thread: int, core: int) -> None:
+        """Note that a thread sleeps: who wakes it knows that its walk, if it has one, is dead."""
+        if thread in self.walks:
+            self.dead[thread] = At(core, 0)
+
     # For exploring.
 
     def copy(self) -> Self:
@@ -63,11 +68,11 @@ class UnderWay(Part):
         return (
             tuple(sorted(self.dead.items())),
             tuple(
-                (core, tuple((vpn, at or ()) for vpn, at in by))
+                (core, tuple((vpn, placed(at)) for vpn, at in by))
                 for core, by in sorted(self.loads.items())
             ),
             tuple(
-                (thread, clock.latest(vm), write)
+                (thread, placed(clock.latest(vm)), write)
                 for thread, (clock, vm, write) in sorted(self.faults.items())
             ),
         )
