@@ -187,8 +187,8 @@ def device_stores(known: Known, m: DmaStore, at: At) -> None:
         number, key = shown.line(asid), shown.page(vpn) << CELL_SHIFT | granule
         history = known.histories.of[number].at(shown.page(vpn))
         known.cells.origin[place] = number, key
-        stored = Stored(version, issued, at)
-        known.lines.of[number].put(key, stored, keeping(known, history, issued, None))
+        stored = Stored(version, issued, at, page.since)
+        known.lines.of[number].put(key, stored, keeping(known, history, issued, page.since))
         if known.calls.forks and number == asid:
             _inherit(known, asid, key, stored)
     known.transfers.performed(m.name, len(m.items), at)
@@ -209,7 +209,7 @@ def device_loads(known: Known, m: DmaLoad, stamps: tuple[int, ...], at: At, cloc
             continue
         number, key = shown.line(asid), shown.page(vpn) << CELL_SHIFT | granule
         history = known.histories.of[number].at(shown.page(vpn))
-        if not any(d.undoes(issued, None) for d in history.discards):
+        if not any(d.undoes(issued, page.since) for d in history.discards):
             access = Access(
                 m.op, asid, vpn, shown, history, known.lines.of[number], number, key,
                 pfn << CELL_SHIFT | granule, value, issued, at, clock,

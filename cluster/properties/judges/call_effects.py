@@ -83,7 +83,7 @@ def returned(known: Known, vm: int, lane: int, error: int, clock: Clock) -> None
     for span in flight.spans:
         _discarded(known, flight, span, done, at)
     if done is Outcome.DONE:
-        due.returns(known, vm, m, at, clock)
+        due.returns(known, vm, flight, at, clock)
 
 
 def _discarded(known: Known, flight: InFlight, span: Span, done: Outcome, at: At) -> None:

@@ -20,6 +20,7 @@ from actors.messages import (
     PagedOut,
     PageOut,
     ReadSlot,
+    Scan,
     Store,
     SwapData,
     SwapWrite,
@@ -183,6 +184,10 @@ def _call(
     call_effects.called(known, m, clock.latest(dst), sent)
 
 
+def _scan(known: Known, _dst: int, _src: int, m: Scan, _e: list[Effect], *_: Clock) -> None:
+    known.calls.scans[m.op] = None
+
+
 def _unpin(known: Known, _dst: int, _src: int, m: Unpin, _e: list[Effect], *_: Clock) -> None:
     locks.given_back(known, m.name)
     known.transfers.given_back(m.name, m.pfns)
@@ -213,5 +218,6 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     Frame: (_frame, FRAMES),
     Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS),
     Fault: (_fault, UNDER_WAY),
+    Scan: (_scan, CALLS),
     Unpin: (_unpin, HISTORIES | TRANSFERS),
 }

@@ -6,6 +6,7 @@ from actors.messages import Call
 from actors.operation import OpKind
 from cluster.properties.clock import At, Clock
 from cluster.properties.deadlines import RETURNS, Deadline, Due
+from cluster.properties.known.calls import InFlight
 from cluster.properties.known.fill import Fill
 from cluster.properties.known.known import Known
 from cluster.properties.known.translations import Holder, Owed
@@ -14,6 +15,8 @@ from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK, page_span
 
 _WHOLE = frozenset({OpKind.EXIT, OpKind.EXEC})
+#: calls that may take entries away
+_TAKES = frozenset(RETURNS) | {OpKind.ADVISE_PAGEOUT}
 #: calls that are about shared memory alone, or about private memory
 _SHARED: dict[int, bool] = {OpKind.FORK: False, OpKind.ADVISE_REMOVE: True}
 
@@ -26,8 +29,13 @@ def report(known: Known, holders: Iterable[Holder]) -> None:
         known.reports.add(Property.TRANSLATION, text, holder.asid, holder.vpn, (holder.lane,))
 
 
-def returns(known: Known, vm: int, m: Call, at: At, clock: Clock) -> None:
-    """Judge what is due when a call has done what it was called for, in the vm's event `at`."""
+def returns(known: Known, vm: int, flight: InFlight, at: At, clock: Clock) -> None:
+    """Judge what is due when a call has done what it was called for, in the vm's event `at`.
+
+    What was sent since the call arrived may have been taken away after it by somebody else, who
+    owes the flush: such an entry is judged only if there was nobody else.
+    """
+    m, alone = flight.call, None
     for row in RETURNS.get(OpKind(m.kind), ()):
         if not (row.under(known.given.policy) and row.taking(m.args)):
             continue
@@ -36,13 +44,28 @@ def returns(known: Known, vm: int, m: Call, at: At, clock: Clock) -> None:
         owed = Owed(f"{row.name} has returned", m.op, (), at if row.left else None)
         for start, end in _spans(known, m):
             for va in known.translations.within(base | start, base + end):
+                if alone is None:
+                    alone = _is_alone(known)
                 good = good_for(row.due, ptes.get(va & VPN_MASK, 0))
+                if not alone:
+                    good = _or_later(good, flight.at.number)
                 if row.left:
                     known.translations.leave(va, good, clock, owed)
                 else:
                     holders = known.translations.due(va, good, clock, known.roots, owed)
                     if holders:
                         report(known, holders)
+
+
+def _is_alone(known: Known) -> bool:
+    """Say whether nobody else may take entries away: no other call, no page daemon."""
+    return not known.calls.scans and all(
+        flight.call.kind not in _TAKES for flight in known.calls.in_flight.values()
+    )
+
+
+def _or_later(good: Callable[[Fill], bool], arrived: int) -> Callable[[Fill], bool]:
+    return lambda fill: fill.sent.number > arrived or good(fill)
 
 
 def _spans(known: Known, m: Call) -> list[tuple[int, int]]:

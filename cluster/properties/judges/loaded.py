@@ -180,9 +180,12 @@ def _zero(known: Known, a: Access, history: PageHistory, stored: Stored | None) 
 
 
 def _is_later(stored: Stored | None, zero: Zeroed) -> bool:
-    """Say whether a store may survive a ZERO: it used a translation sent after ZERO arrived."""
+    """Say whether a store may survive a ZERO: it used a translation sent after ZERO arrived.
+
+    Or it is a device's, whose transfer was asked for after that.
+    """
     if stored is None:
         return False
-    if stored.used is None:  # a device's, or one whose entry is not known
+    if stored.used is None:
         return stored.issued.knows(zero.arrived)
     return stored.used.number > zero.arrived.number

@@ -14,6 +14,7 @@ from actors.messages import (
     ReadPage,
     Resolved,
     Return,
+    Scanned,
     SetDirty,
     Signal,
     StartTransfer,
@@ -163,6 +164,10 @@ def _return(known: Known, vm: int, send: Send, clock: Clock) -> None:
     call_effects.returned(known, vm, m.op, m.error, clock)
 
 
+def _scanned(known: Known, _vm: int, send: Send, _clock: Clock) -> None:
+    known.calls.scans.pop(send.message.op, None)
+
+
 def _start_transfer(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, StartTransfer)
@@ -197,6 +202,7 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     Free: (_free, TRANSFERS | TRANSLATIONS),
     Frame: (_frame, FRAMES),
     Return: (_return, _ANSWERED),
+    Scanned: (_scanned, CALLS),
     StartTransfer: (_start_transfer, _ANSWERED),
     Transfer: (_transfer, TRANSFERS),
 }

@@ -53,7 +53,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
 class Calls(Part):
     """Calls by lane, and the forks among them."""
 
-    __slots__ = ("during", "forks", "in_flight")
+    __slots__ = ("during", "forks", "in_flight", "scans")
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -61,6 +61,8 @@ class Calls(Part):
         #: by lane
         self.in_flight: dict[int, InFlight] = {}
         self.forks: dict[int, Forking] = {}
+        #: lanes of page daemons that go through a queue
+        self.scans: dict[int, None] = {}
         #: by lane of a call that changes the map: calls in flight with it that discard there, and
         #: the events in which they arrived
         self.during: dict[int, tuple[tuple[Call, At], ...]] = {}
@@ -76,6 +78,7 @@ class Calls(Part):
         twin = type(self)()
         twin.in_flight = self.in_flight.copy()
         twin.forks = self.forks.copy()
+        twin.scans = self.scans.copy()
         twin.during = self.during.copy()
         return twin
 

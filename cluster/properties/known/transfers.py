@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from cluster.properties.canonical import Part, Retained
+from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.calls import InFlight
 from cluster.properties.known.frames import Frames
@@ -18,13 +18,17 @@ from kernel.units import page_span
 
 
 class Pinned(msgspec.Struct, frozen=True, gc=False):
-    """A frame that was pinned: as which page, in which life, and the caller's clock."""
+    """A frame that was pinned: as which page, in which life.
+
+    at, since: the caller's clock, and the vm's event in which its call arrived.
+    """
 
     asid: int
     vpn: int
     pfn: int
     life: int
     at: Clock
+    since: At
 
 
 class Transfers(Part):
@@ -50,7 +54,9 @@ class Transfers(Part):
         m = flight.call
         start, _ = page_span(m.va, m.length)
         self.pages[name] = {
-            pfn: Pinned(m.asid, start + n, pfn, self.frames.known.get(pfn, 0), flight.called)
+            pfn: Pinned(
+                m.asid, start + n, pfn, self.frames.known.get(pfn, 0), flight.called, flight.at
+            )
             for n, pfn in enumerate(pfns)
         }
         self.held[name] = tuple(self.pages[name].values())
@@ -118,4 +124,6 @@ class Transfers(Part):
 
     def _rows(self, pages: Iterable[Pinned]) -> Hashable:
         is_of = self.frames.is_of
-        return tuple((p.asid, p.vpn, p.pfn, is_of(p.pfn, p.life), p.at) for p in pages)
+        return tuple(
+            (p.asid, p.vpn, p.pfn, is_of(p.pfn, p.life), p.at, placed(p.since)) for p in pages
+        )

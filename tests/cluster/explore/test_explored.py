@@ -33,20 +33,20 @@ def tiny(
     *hazards: str,
     **machine: int | str,
 ) -> Setup:
-    """Make a setup of threads a, b, c, on two cores in turn; a starts the others.
+    """Make a setup of threads a, b, c, on the cores in turn (two, unless said); a starts the others.
 
-    A forked thread is a process of its own.
+    A forked thread is a process of its own; those that it creates are in it.
     """
-    forked = {
-        word.removeprefix("fork ") for run in threads for word in run if word.startswith("fork ")
-    }
+    forked = _named_by("fork", threads)
+    if "b" in forked:
+        forked |= _named_by("create", threads[1:2])
     data = {
         "machine": {"cores": 2, "grain": "fine", **machine},
         "policy": policy,
         "thread": [
             {
                 "name": name,
-                "core": place % 2,
+                "core": place % int(machine.get("cores", 2)),
                 "run": run,
                 "initial": name == "a",
                 "process": int(name in forked),
@@ -56,6 +56,12 @@ def tiny(
         "run": {"hazards": list(hazards)},
     }
     return prepare(parse(data, "tiny"))
+
+
+def _named_by(verb: str, threads: tuple[Program, ...]) -> set[str]:
+    """Return the threads that instructions start."""
+    words = (word.split() for run in threads for word in run)
+    return {word[1] for word in words if word[0] == verb}
 
 
 def zeroed(*more: str) -> Program:
@@ -252,7 +258,22 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
         {"grain": "fused"},
     ),
     "collapse-takes-busy": (
-        LINUX, (["map 1 1", "store 1", "fork b", "quit"], ["load 1", "store 1.1", "load 1"]), {},
+        LINUX,
+        (
+            ["map 1 1", "store 1", "fork b", "quit"],
+            ["create c", "await c 0", "store 1.1", "load 1"],
+            ["load 1"],
+        ),
+        {"grain": "fused", "cores": 3},
+    ),
+    "check-comes-late": (
+        {**LINUX, "errors": "strict"},
+        (["map 1 2", "store 1", "lock 2 1", "dontneed 1 2", "load 1"],),
+        {},
+    ),
+    "zero-keeps-mark": (FATAL, (["map 1 1", "hole 1 1", "zero 1 1", "load 1"],), {}),
+    "protect-without-flush": (
+        LINUX, (["map 1 1", "create b", "protect 1 1 r"], ["store 1", "store 1.1"]), {},
     ),
 }  # fmt: skip
 

@@ -37,7 +37,6 @@ def test_every_hazard_has_a_scenario() -> None:
 #: a timed run does not show them: `test_explored.py` and the race scripts find an order
 UNTIMED = {
     "claim-without-fence",
-    "collapse-takes-busy",
     "generation-before-bit",
     "move-before-flush",
     "pin-forgets-write",
