@@ -12,9 +12,8 @@ map write lock; Linux's zap_page_range works under the shared lock.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from actors.machine import Effect, Send
+from actors.machine import Effect
 from actors.message import PageKey
-from actors.messages import Free
 from actors.vm.entries import Gone
 from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.flushes import shootdown
@@ -172,19 +171,8 @@ def freed(vm: VmState, op: Op[P], out: list[Effect]) -> Op[P]:
     """Give the operation's frames back, except those that pins still keep."""
     if not op.flush.frames:
         return op
-    give_back(vm, op.lane, op.flush.frames, out)
+    vm.pins.free(op.lane, op.flush.frames, out)
     return replace(op, flush=replace(op.flush, frames=()))
-
-
-def give_back(vm: VmState, lane: int, frames: tuple[int, ...], out: list[Effect]) -> None:
-    """Free frames that no TLB can reach, except those that pins still keep."""
-    by_memory: dict[int, list[int]] = {}
-    for pfn in filter(vm.pins.let_go_of_frame, frames):
-        by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
-    out.extend(
-        Send(memory, Free(lane, tuple(pfns), zeroed=False))
-        for memory, pfns in sorted(by_memory.items())
-    )
 
 
 FREE_FRAMES = Phase(free_frames, idle=lambda _vm, _space, op: not op.flush.frames)
