@@ -27,7 +27,7 @@ from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
-from kernel.units import ASID_SHIFT, VPN_LIMIT
+from kernel.units import ASID_SHIFT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
@@ -279,11 +279,6 @@ def lock(clips: Callable[[VmState], bool], punches: Choice = older_copies) -> Ph
     return Phase(step, shown="lock")
 
 
-def whole_space(_vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
-    """Phase: the operation is about all of the address space."""
-    return advance(replace(op, start=0, end=VPN_LIMIT))
-
-
 UNMAP = Phase(unmap)
 MUNMAP_PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_EXCLUSIVE,
@@ -318,5 +313,3 @@ DONTNEED_PHASES: tuple[Phase, ...] = (
     range_scan.UNLOCK,
     object_chain.SETTLE,
 )
-#: exit(2), and execve(2), which goes on with an empty address space
-EXIT_PHASES: tuple[Phase, ...] = (Phase(whole_space), *MUNMAP_PHASES)
