@@ -72,6 +72,7 @@ class MessageText:
             "items": self.items,
             "thief": lane,
             "thread": lane,
+            "started": lambda v: listed(map(lane, v)),
             "keys": lambda v: listed(map(self.key, v)),
             "pages": self._pages,
             "frames": lambda v: listed(f"f{pfn:x}:{done}" for pfn, done in v),

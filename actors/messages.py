@@ -24,6 +24,7 @@ overtake one another. What a protocol needs ordered beyond that it earns with an
                     Wakeup> core, GaveUp> memories
     out of memory   pagedaemon  Census> vms  Sizes> pagedaemon  Kill> vm  Die> cores
                     vm  ... (as exit)  Return> pagedaemon
+    exit, execve    core  Call> vm  Die> cores of the other threads  Died> vm  ...  Return> core
     transfer        core  Call> vm  (faults as above, page by page)  StartTransfer> core  Transfer>
                     device  BeginTransfer> device (timer)  DmaStore|DmaLoad> memory
                     Stored|Loaded> device  Unpin> vm  Unpinned> device  TransferDone> core

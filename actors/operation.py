@@ -51,7 +51,7 @@ class OpKind(IntEnum):
 
 
 class OpState(IntEnum):
-    """READY, or what the operation waits for; nothing interrupts a sleep yet."""
+    """READY, or what the operation waits for."""
 
     READY = 0
     #: the map lock
@@ -70,10 +70,14 @@ class OpState(IntEnum):
     PAGER = 7
     #: frames: no domain had any, everything was given up
     LOW_MEMORY = 8
+    #: the other threads of its process, to end
+    SIBLINGS = 9
 
 
 #: states in which the thread is off its core
-SLEEPING = frozenset({OpState.LOCK, OpState.PAGE_BUSY, OpState.PAGER, OpState.LOW_MEMORY})
+SLEEPING = frozenset(
+    {OpState.LOCK, OpState.PAGE_BUSY, OpState.PAGER, OpState.LOW_MEMORY, OpState.SIBLINGS}
+)
 
 
 #: second argument of a fault, besides whether it is for a store: of a user's access, of one that

@@ -1,6 +1,7 @@
 """An address space: its map, its pmap and the map lock (FreeBSD's vmspace)."""
 
 from collections.abc import Hashable
+from enum import IntEnum
 
 from kernel.hole_ranges import HoleRanges
 from kernel.locks import SxLock
@@ -45,10 +46,20 @@ class Pmap:
         return tuple(sorted(self.ptes.items())), self.active, self.gens
 
 
+class Ending(IntEnum):
+    """Whether the threads of a process go on; if not, nothing more is mapped for them."""
+
+    NO = 0
+    #: all but one are to end, which goes on alone (FreeBSD's thread_single)
+    SINGLE = 1
+    #: out of memory: all are
+    KILLED = 2
+
+
 class VmSpace:
     """One address space."""
 
-    __slots__ = ("holes", "killed", "lock", "map", "pmap", "resident")
+    __slots__ = ("ending", "holes", "lock", "map", "pmap", "resident")
 
     def __init__(self) -> None:
         """Make an empty address space."""
@@ -59,8 +70,7 @@ class VmSpace:
         self.resident = 0
         #: private pages in a hole (hole_state = range-list)
         self.holes = HoleRanges()
-        #: the process was killed: nothing more is mapped for it
-        self.killed = False
+        self.ending = Ending.NO
 
     def copy(self) -> "VmSpace":
         """Copy the containers."""
@@ -70,7 +80,7 @@ class VmSpace:
         twin.lock = self.lock.copy()
         twin.resident = self.resident
         twin.holes = self.holes.copy()
-        twin.killed = self.killed
+        twin.ending = self.ending
         return twin
 
     def freeze(self) -> Hashable:
@@ -82,5 +92,5 @@ class VmSpace:
             self.lock.freeze(),
             self.resident,
             record,
-            self.killed,
+            self.ending,
         )

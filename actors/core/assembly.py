@@ -41,5 +41,5 @@ def idle_core(me: int, settings: Settings, guest: Guest, bound: Iterable[int]) -
         ClaimWords(settings, running, buffer),
         scheduler,
         Transfers(settings, running, scheduler),
-        Killed(running, scheduler, waits),
+        Killed(settings, running, scheduler, waits),
     )

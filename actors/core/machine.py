@@ -211,6 +211,8 @@ class Core(Machine):
 
     def _return(self, _src: int, m: Return) -> list[Effect]:
         out = self.system_calls.returned(m)
+        if m.op in self.killed.dying:
+            self.system_calls.finish_fork(m, out)
         self.execution.run(out)
         return out
 

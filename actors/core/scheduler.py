@@ -29,6 +29,7 @@ from actors.core.values import (
     SLEEP,
     SWITCH,
     THINK,
+    TRANSFER,
     WALK,
     WOKEN,
     Doing,
@@ -308,15 +309,23 @@ class Scheduler:
         self.threads[thread] = Thread(state.pc + 1, 0, EDGE)
         return state.pc
 
-    def is_thinking_or_unborn(self, thread: int) -> bool:
+    def is_unborn(self, thread: int) -> bool:
+        """Say whether a thread was not started."""
+        waits = thread in self.run_queue or thread == self.running.thread
+        return self.threads[thread].doing is RUN and not waits
+
+    def has_ended(self, thread: int) -> bool:
+        """Say whether a thread has ended."""
+        return self.threads[thread].doing is DONE
+
+    def is_interruptible(self, thread: int) -> bool:
         """Say whether a thread is off the core with nothing in flight in the kernel.
 
-        It thinks, waits for another thread, or was not started.
+        It thinks, waits for another thread or for a device, or was not started.
         """
-        doing = self.threads[thread].doing
         if thread == self.running.thread:
             return False
-        return doing in (THINK, EDGE) or (doing is RUN and thread not in self.run_queue)
+        return self.threads[thread].doing in (THINK, EDGE, TRANSFER) or self.is_unborn(thread)
 
     def bury(self, thread: int) -> None:
         """End a thread that is off the core, wherever it is in its program."""

@@ -10,10 +10,12 @@ from actors.core.store_buffer import StoreBuffer
 from actors.core.values import CALL, DONE, DRAIN, RUN
 from actors.facts import CallEnded, CallStarted
 from actors.guest.calls import calls, is_call
-from actors.guest.program import Create, Exit, Fence, Fork, Instruction, Quit
+from actors.guest.program import Create, Exit, Fence, Fork, Instruction, Quit, started_by
 from actors.machine import Effect, Note, Send, Spend
 from actors.messages import Call, Return, Spawn
+from actors.operation import OpKind
 from actors.settings import Settings
+from kernel.errors import Errno
 from kernel.units import PAGE_SHIFT, PAGE_SIZE
 
 
@@ -47,6 +49,8 @@ class SystemCalls:
         kind, va, length, args = todo[running.part]
         running.doing = CALL
         thread, asid = running.thread, running.asid
+        if kind is OpKind.EXEC and self.settings.process_of.count(asid) > 1:
+            args = started_by(running.guest, thread, running.pc)
         out.append(Note(CallStarted(thread, kind, length + PAGE_SIZE - 1 >> PAGE_SHIFT)))
         out.append(Spend(self.settings.costs.syscall_ns))
         call = Call(thread, running.pc, kind, asid, va, length, args)
@@ -71,6 +75,12 @@ class SystemCalls:
         running.part += 1
         running.doing = RUN
         return [Spend(m.ns), Note(CallEnded(m.op, kind, m.error))]
+
+    def finish_fork(self, m: Return, out: list[Effect]) -> None:
+        """Start the child of a fork that is done, whatever becomes of the parent's thread."""
+        i = self.running.instruction()
+        if isinstance(i, Fork) and m.error == Errno.OK:
+            self.start_thread(i, out)
 
     def fence(self, _i: Fence, out: list[Effect]) -> bool:
         """Go on only when the store buffer is empty."""

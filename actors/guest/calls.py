@@ -14,7 +14,8 @@ part of the release and reuse that they belong to, so they are not made besides,
 `args` of a call: MMAP (prot, shared, file or -1, first page of it), MPROTECT (prot), FORK (the
 thread that the child begins with), MREMAP (new address, new length, whether the old range stays),
 MINHERIT (flags of the map's entries set, cleared), POPULATE (for stores, `POPULATES`),
-ADVISE_DONTNEED (whether wired pages go, too), DMA (for stores, `POPULATES`, the device).
+ADVISE_DONTNEED (whether wired pages go, too), DMA (for stores, `POPULATES`, the device), EXEC (the
+threads of the process that the caller has started: the core adds them).
 """
 
 from collections.abc import Callable

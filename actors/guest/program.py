@@ -290,6 +290,20 @@ class Guest(Protocol):
         ...
 
 
+def started_by(guest: Guest, thread: int, end: int) -> tuple[int, ...]:
+    """Return the threads that a thread has started in its process before instruction `end`."""
+    threads = guest.threads
+    process = threads[thread].process
+    found: dict[int, None] = {}
+    for index in range(end):
+        one = guest.at(thread, index)
+        if one is None:
+            break
+        if isinstance(one, Create) and threads[one.thread].process == process:
+            found[one.thread] = None
+    return tuple(found)
+
+
 def families(processes: int, related: Iterable[tuple[int, int]]) -> tuple[int, ...]:
     """Number the families of processes: who is related to whom, directly or by others."""
     root = list(range(processes))

@@ -159,11 +159,25 @@ class TlbiDone(Message, frozen=True, tag=65):
 
 
 class Die(Message, frozen=True, tag=66):
-    """core <- vm: the process was killed: the thread ends at its next instruction boundary."""
+    """core <- vm: the thread ends at its next instruction boundary, as its process does.
+
+    EXIT: it was killed, or another of its threads has called exit_group; a thread that was not
+    started never will be. EXEC: another has called execve; such a thread may be started later.
+    """
+
+    kind: int
+
+
+class Died(Message, frozen=True, tag=97):
+    """vm <- core: the thread has ended, or was not started and may be later."""
+
+    born: bool
+    #: threads that it has started, whose `Spawn` may be on its way; only for one that was born
+    started: tuple[int, ...]
 
 
 #: all messages of the family
 KERNEL: tuple[type[Message], ...] = (
     Fault, Resolved, Signal, Call, Return, Step, Work, Sleep, Wakeup, Shoot, Ipi, IpiAck,
-    Flush, Invalidated, CatchUp, CaughtUp, Watch, Deadline, Overdue, Tlbi, TlbiDone, Die,
+    Flush, Invalidated, CatchUp, CaughtUp, Watch, Deadline, Overdue, Tlbi, TlbiDone, Die, Died,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from actors.messages import (
     Call,
     CatchUp,
     CaughtUp,
+    Died,
     Fault,
     Overdue,
     PageFault,
@@ -20,12 +21,13 @@ from actors.messages import (
     Translation,
     Walk,
 )
-from actors.operation import KERNEL, USER, OpKind
+from actors.operation import KERNEL, USER, OpKind, OpState
 from actors.settings import KERNEL_LANE
 from actors.vm import payloads, steps
 from actors.vm.op import Op
 from actors.vm.operations import calls
 from actors.vm.operations.flushes import deferral
+from actors.vm.operations.mappings import end
 from actors.vm.operations.ranges.call_errors import answer_at_once
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
@@ -92,7 +94,7 @@ def begin_fault(vm: VmState, src: int, m: Walk | SetDirty | Fault, *, write: boo
 
 def call(vm: VmState, src: int, m: Call) -> list[Effect]:
     """Begin a system call, or answer it at once."""
-    if vm.spaces[m.asid].killed:
+    if vm.spaces[m.asid].ending:
         return [Send(src, Return(m.op, Errno.EINTR, 0, 0))]
     kind = _KINDS[m.kind]
     answer = answer_at_once(kind, m.va, m.length, m.args, vm.settings.policy.errors)
@@ -113,6 +115,15 @@ def _enters_kernel(vm: VmState, src: int, asid: int) -> list[Effect]:
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()
     return [Send(src, CatchUp(KERNEL_LANE + src, asid, vpns, upto))]
+
+
+def died(vm: VmState, m: Died) -> list[Effect]:
+    """Take in that a thread has ended; tell the exit_group or execve of its process."""
+    asid, out = vm.settings.process_of[m.op], list[Effect]()
+    ending = (op for op in vm.in_flight.ops.values() if op.asid == asid)
+    for op in [one for one in ending if one.state is OpState.SIBLINGS and m.op in one.own.awaits]:
+        end.died(vm, op, m, out)
+    return out
 
 
 # Context switches.

@@ -1,5 +1,7 @@
 """Invalidations left to other cores: who still has to do which.
 
+A shootdown that another operation makes of the same entries does them as well (`made`).
+
 Owns the notes of what is left to whom, numbered in the order in which they came. Touches nothing
 else: what follows when all cores have invalidated is told to the operation that caught up
 (`operations/flushes/deferral.py`).
@@ -73,6 +75,17 @@ class Deferrals:
                 over.append(number)
         return over
 
+    def made(self, entries: tuple[tuple[int, int], ...], upto: int) -> tuple[tuple[int, int], ...]:
+        """Note that no TLB holds these entries, as they were left up to a note; return those."""
+        known, done = set(entries), []
+        for number, one in self.notes.items():
+            if number > upto or known.isdisjoint(one.gone):
+                continue
+            done += [entry for entry in one.gone if entry in known]
+            left = tuple(entry for entry in one.gone if entry not in known)
+            self.notes[number] = Deferral(left, one.awaiting)
+        return tuple(done)
+
     def settle(self, number: int) -> Deferral:
         """Take a note away that awaits nobody."""
         return self.notes.pop(number)
@@ -89,14 +102,14 @@ class Deferrals:
                     masks[asid] = masks.get(asid, 0) | mask
         return next(((asid, mask) for asid, mask in masks.items() if mask), (-1, 0))
 
-    def owed_to(self, asid: int, upto: int) -> tuple[tuple[int, int], ...]:
-        """Return the entries of a space that were taken away up to a note, each once."""
+    def owed_to(self, asid: int, upto: int) -> tuple[int, ...]:
+        """Return where in a space entries were taken away up to a note, each place once."""
         gone = {
-            one: None
+            va: None
             for number, note in self.notes.items()
             if number <= upto
-            for one in note.gone
-            if one[0] >> ASID_SHIFT == asid
+            for va, _ in note.gone
+            if va >> ASID_SHIFT == asid
         }
         return tuple(gone)
 

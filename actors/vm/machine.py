@@ -13,6 +13,7 @@ from actors.messages import (
     Ceded,
     Census,
     Claimed,
+    Died,
     Fault,
     Frame,
     FramesFree,
@@ -51,7 +52,7 @@ class Vm(Machine):
     RECEIVES = (
         Walk | SetDirty | Fault | Call | Step | Invalidated | Frame | NoFrame | FramesFree | Take
         | PageZeroed | Ceded | Scan | PagedOut | PagedIn | Census | Kill | SwitchIn | SwitchOut
-        | CaughtUp | Overdue | Claimed | Unpin
+        | CaughtUp | Overdue | Claimed | Unpin | Died
     )  # fmt: skip
 
     def __init__(self, me: int, settings: Settings, state: VmState | None = None) -> None:
@@ -125,5 +126,6 @@ Vm.HANDLERS = {
     SwitchOut: lambda vm, src, m: core_requests.switch_out(vm.state, src, m),
     CaughtUp: lambda vm, src, m: core_requests.caught_up(vm.state, src, m),
     Overdue: lambda vm, src, m: core_requests.overdue(vm.state, src, m),
+    Died: lambda vm, _, m: core_requests.died(vm.state, m),
     Unpin: lambda vm, src, m: vm.state.pins.give_back(src, m),
 }

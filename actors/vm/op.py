@@ -33,6 +33,8 @@ class Flush(msgspec.Struct, frozen=True, gc=False, array_like=True):
     spared: int = 0
     #: pm_active as it was before the generations were zeroed (the hazard generation-after-mask)
     active: int = 0
+    #: invalidations left to other cores, up to this number, that the round makes as well
+    covers: int = 0
 
     def owing(self, gone: Iterable[tuple[int, int]]) -> "Flush":
         """Return it with more entries that were taken away."""

@@ -74,10 +74,21 @@ class Dma(Fault, frozen=True):
 
 
 class Discard(Payload, frozen=True):
-    """MUNMAP, EXIT, EXEC; and whatever else lets pages go."""
+    """MUNMAP; and whatever else lets pages go."""
 
     #: pages at which it slept: with the hazard no-restart-after-busy it does not look again
     seen: tuple[int, ...] = ()
+
+
+class End(Discard, frozen=True):
+    """EXIT, EXEC."""
+
+    #: threads of the process whose end it awaits
+    awaits: tuple[int, ...] = ()
+    #: threads that were not started when they were asked
+    unborn: tuple[int, ...] = ()
+    #: threads that those that ended had started, and the caller before an execve
+    started: tuple[int, ...] = ()
 
 
 class Map(Discard, frozen=True, kw_only=True):

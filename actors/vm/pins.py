@@ -84,6 +84,16 @@ class Pins:
             self.unowned[pfn] = holds
         return not holds
 
+    def free(self, lane: int, frames: tuple[int, ...], out: list[Effect]) -> None:
+        """Free frames that no TLB can reach, except those that something else still holds."""
+        by_memory: dict[int, list[int]] = {}
+        for pfn in filter(self.let_go_of_frame, frames):
+            by_memory.setdefault(self.settings.memory_of(pfn), []).append(pfn)
+        out.extend(
+            Send(memory, Free(lane, tuple(pfns), zeroed=False))
+            for memory, pfns in sorted(by_memory.items())
+        )
+
     def give_back(self, src: int, m: Unpin) -> list[Effect]:
         """A device is done with frames; one whose page is gone may be free then."""
         out: list[Effect] = [

@@ -20,7 +20,7 @@ from actors.vm.operations.advice import (
 )
 from actors.vm.operations.faults import fault, pin, populate
 from actors.vm.operations.flushes import deferral, switch
-from actors.vm.operations.mappings import discard, fork, incore, inherit, protect, remap
+from actors.vm.operations.mappings import discard, end, fork, incore, inherit, protect, remap
 from actors.vm.operations.paging import age, launder, reclaim
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
@@ -41,8 +41,8 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.AGE: age.PHASES,
     OpKind.SWITCH: switch.PHASES,
     OpKind.FORK: fork.PHASES,
-    OpKind.EXIT: discard.EXIT_PHASES,
-    OpKind.EXEC: discard.EXIT_PHASES,
+    OpKind.EXIT: end.PHASES,
+    OpKind.EXEC: end.PHASES,
     OpKind.MREMAP: remap.PHASES,
     OpKind.MLOCK: populate.MLOCK_PHASES,
     OpKind.MUNLOCK: populate.MUNLOCK_PHASES,

@@ -15,6 +15,7 @@ from actors.vm.payloads import (
     Discard,
     Dma,
     Dontneed,
+    End,
     Fault,
     Fork,
     Free,
@@ -84,6 +85,10 @@ def _mlock(_settings: Settings, start: int, _end: int, args: Args) -> Mlock:
     return Mlock(start, bool(write), behalf)
 
 
+def _exec(_settings: Settings, _start: int, _end: int, args: Args) -> End:
+    return End(started=args)
+
+
 def _dma(_settings: Settings, start: int, _end: int, args: Args) -> Dma:
     write, behalf, device = args
     return Dma(start, bool(write), behalf, device=device)
@@ -99,11 +104,11 @@ _DECODERS: dict[OpKind, Decoder] = {
     OpKind.POPULATE: _populate,
     OpKind.MLOCK: _mlock,
     OpKind.DMA: _dma,
+    OpKind.EXEC: _exec,
 }
 _WITHOUT_ARGUMENTS: dict[OpKind, Payload] = {
     OpKind.MUNMAP: Discard(),
-    OpKind.EXIT: Discard(),
-    OpKind.EXEC: Discard(),
+    OpKind.EXIT: End(),
     OpKind.MUNLOCK: NOTHING,
     OpKind.MINCORE: NOTHING,
     OpKind.ADVISE_FREE: Free(),

@@ -200,10 +200,10 @@ def test_who_has_awaited_goes_past_its_instruction():
 def test_who_may_be_ended_where_it_is():
     one = scheduler(OnCore(), 2)
     one.threads[1] = Thread(3, 0, THINK)
-    assert [one.is_thinking_or_unborn(thread) for thread in range(3)] == [False, True, False]
+    assert [one.is_interruptible(thread) for thread in range(3)] == [False, True, False]
     one.threads[1] = Thread(3, 0, SLEEP)
     one.run_queue.clear()
-    assert [one.is_thinking_or_unborn(thread) for thread in range(3)] == [False, False, True]
+    assert [one.is_interruptible(thread) for thread in range(3)] == [False, False, True]
 
 
 def test_to_bury_who_computed_off_the_core_leaves_it_idle():

@@ -39,11 +39,18 @@ def test_a_core_that_caught_up_to_an_earlier_note_still_owes_the_later_one() -> 
 def test_who_is_late_is_told_space_by_space() -> None:
     part = two_notes()
     assert part.late(1) == (0, 0b110)
-    assert part.owed_to(0, 2) == ((4, 40), (5, 50))
+    assert part.owed_to(0, 2) == (4, 5)
     assert part.awaited(0) == {4: 0b110, 5: 0b100, _OTHER | 6: 0b100}
     part.caught_up(0b110, 0, upto=2)
     assert part.late(2) == (1, 0b1000)
     assert part.late(0) == (-1, 0)
+
+
+def test_a_shootdown_of_the_same_entries_does_what_was_left() -> None:
+    part = two_notes()
+    assert part.made(((4, 40), (5, 50)), upto=1) == ((4, 40),)
+    assert part.owed_to(0, 2) == (5,)
+    assert part.late(1) == (0, 0b110), "whoever is awaited is so still"
 
 
 def test_numbers_go_on_in_a_clone() -> None:

@@ -18,7 +18,7 @@ _FATAL = HoleAccess.FATAL
 
 def denial(vm: VmState, space: VmSpace, entry: MapEntry | None, own: Fault) -> SegvCode | None:
     """Say why the access is not permitted, if it is not."""
-    if space.killed:
+    if space.ending:
         return SegvCode.KILLED
     if entry is None:
         return SegvCode.MAPERR

@@ -54,7 +54,7 @@ def _sleep(
         vm.waiting.unlock_map(space, op, out)
     out.append(Note(Stalled(op.lane)))
     out.append(Send(op.by, Sleep(op.lane, OpState.LOW_MEMORY, op.ns)))
-    if space.killed:  # it may hold the frames that others wait for
+    if space.ending:  # it may hold the frames that others wait for
         out.append(Send(op.by, Wakeup(op.lane)))
         return replace(op, phase=0, own=own, ns=0, state=OpState.READY)
     out.extend(Send(memory, AwaitFrames(op.lane)) for memory in vm.settings.memories)
@@ -85,6 +85,13 @@ def give_up(vm: VmState, op: Op[Any], out: list[Effect]) -> None:
     """Wake an operation that sleeps for frames, and let no domain wake it again."""
     out.extend(Send(memory, GaveUp(op.lane)) for memory in vm.settings.memories)
     _wake(vm, op, out)
+
+
+def end_sleeps(vm: VmState, asid: int, out: list[Effect]) -> None:
+    """Wake all that sleep for frames in a process that ends: they are to get none."""
+    for op in list(vm.in_flight.ops.values()):
+        if op.asid == asid and op.state is OpState.LOW_MEMORY:
+            give_up(vm, op, out)
 
 
 def _wake(vm: VmState, op: Op[Any], out: list[Effect]) -> None:

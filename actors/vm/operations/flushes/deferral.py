@@ -20,7 +20,7 @@ from actors.messages import Shoot, Watch
 from actors.operation import OpKind, OpState
 from actors.settings import KERNEL_LANE
 from actors.vm.deferrals import Deferral
-from actors.vm.entries import Gone
+from actors.vm.entries import NO_FRAME, Gone
 from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.flushes import shootdown
 from actors.vm.payloads import NOTHING, CatchUp, Hole
@@ -151,7 +151,8 @@ def look(vm: VmState, _space: VmSpace, op: Op[CatchUp], out: list[Effect]) -> Op
     if vm.settings.hazards & Hazard.TIME_FOR_ACKNOWLEDGEMENT:
         caught_up(vm, op.lane, late, asid, upto, out)
         return op
-    owed = tuple(vm.entries.must_flush(*one) for one in vm.deferrals.owed_to(asid, upto))
+    # the notes go on owing it: another operation may do it first
+    owed = tuple((va, NO_FRAME) for va in vm.deferrals.owed_to(asid, upto))
     flush = replace(op.flush, gone=owed, spared=~late)
     return advance(replace(op, asid=asid, flush=flush), vm.settings.costs.map_ns)
 

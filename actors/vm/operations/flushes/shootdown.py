@@ -112,16 +112,24 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect])
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()
     out.append(Send(op.by, Shoot(op.lane, flush.round, asid, vpns, targets, op.ns)))
+    if vm.deferrals.notes and not flush.spared:
+        flush = replace(flush, covers=vm.deferrals.last)
     return replace(op, flush=flush, state=_ACKS, ns=0)
 
 
 def invalidated(vm: VmState, op: Op[P]) -> Op[P]:
-    """Take in that a round is complete; entries of another space have a round of their own."""
+    """Take in that a round is complete; entries of another space have a round of their own.
+
+    What had been left to other cores of the same entries is done by it as well.
+    """
     asid, _ = next_round(op)
     gone = op.flush.gone
-    vm.entries.has_flushed(tuple(one for one in gone if one[0] >> ASID_SHIFT == asid))
+    flushed = tuple(one for one in gone if one[0] >> ASID_SHIFT == asid)
+    vm.entries.has_flushed(flushed)
+    if op.flush.covers:
+        vm.entries.has_flushed(vm.deferrals.made(flushed, op.flush.covers))
     left = tuple(one for one in gone if one[0] >> ASID_SHIFT != asid)
-    flush = replace(op.flush, gone=left, round=op.flush.round + 1)
+    flush = replace(op.flush, gone=left, round=op.flush.round + 1, covers=0)
     op = replace(op, flush=flush, state=_READY)
     return replace(op, phase=op.phase - 1) if left else advance(op)
 

@@ -12,9 +12,8 @@ map write lock; Linux's zap_page_range works under the shared lock.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from actors.machine import Effect, Send
+from actors.machine import Effect
 from actors.message import PageKey
-from actors.messages import Free
 from actors.vm.entries import Gone
 from actors.vm.op import Op, P, advance, replace
 from actors.vm.operations.flushes import shootdown
@@ -28,7 +27,7 @@ from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent
 from kernel.page import Page
-from kernel.units import ASID_SHIFT, VPN_LIMIT
+from kernel.units import ASID_SHIFT
 from kernel.vm_map import NEEDS_COPY, SHARED, MapEntry
 from kernel.vmspace import VmSpace
 
@@ -172,19 +171,8 @@ def freed(vm: VmState, op: Op[P], out: list[Effect]) -> Op[P]:
     """Give the operation's frames back, except those that pins still keep."""
     if not op.flush.frames:
         return op
-    give_back(vm, op.lane, op.flush.frames, out)
+    vm.pins.free(op.lane, op.flush.frames, out)
     return replace(op, flush=replace(op.flush, frames=()))
-
-
-def give_back(vm: VmState, lane: int, frames: tuple[int, ...], out: list[Effect]) -> None:
-    """Free frames that no TLB can reach, except those that pins still keep."""
-    by_memory: dict[int, list[int]] = {}
-    for pfn in filter(vm.pins.let_go_of_frame, frames):
-        by_memory.setdefault(vm.settings.memory_of(pfn), []).append(pfn)
-    out.extend(
-        Send(memory, Free(lane, tuple(pfns), zeroed=False))
-        for memory, pfns in sorted(by_memory.items())
-    )
 
 
 FREE_FRAMES = Phase(free_frames, idle=lambda _vm, _space, op: not op.flush.frames)
@@ -291,11 +279,6 @@ def lock(clips: Callable[[VmState], bool], punches: Choice = older_copies) -> Ph
     return Phase(step, shown="lock")
 
 
-def whole_space(_vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
-    """Phase: the operation is about all of the address space."""
-    return advance(replace(op, start=0, end=VPN_LIMIT))
-
-
 UNMAP = Phase(unmap)
 MUNMAP_PHASES: tuple[Phase, ...] = (
     range_scan.LOCK_EXCLUSIVE,
@@ -330,5 +313,3 @@ DONTNEED_PHASES: tuple[Phase, ...] = (
     range_scan.UNLOCK,
     object_chain.SETTLE,
 )
-#: exit(2), and execve(2), which goes on with an empty address space
-EXIT_PHASES: tuple[Phase, ...] = (Phase(whole_space), *MUNMAP_PHASES)

@@ -22,9 +22,10 @@ from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, fork_pinned, object_chain
 from actors.vm.operations.ranges import range_scan
 from actors.vm.payloads import Fork
-from actors.vm.phases import Phase
+from actors.vm.phases import Phase, index_of
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
+from kernel.errors import Errno
 from kernel.page import NOBODY
 from kernel.policy.keys import ForkHole, HoleRecord
 from kernel.units import ASID_SHIFT, VPN_LIMIT
@@ -137,6 +138,10 @@ def _writable(vm: VmState, space: VmSpace, op: Op[Fork]) -> Iterator[int]:
 def copy_entries(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -> Op[Fork]:
     """Phase: one entry of the map after the other goes to the child."""
     if fork_pinned.missing(vm, space, op) > 0:
+        if space.ending:  # it is to get no frames, and may hold those that others wait for
+            vm.pins.free(op.lane, op.own.spare, out)
+            own = replace(op.own, spare=())
+            return replace(op, own=own, error=Errno.EINTR, phase=index_of(PHASES, end_holes))
         return frame_wait.ask(vm, op, out)
     for entry in space.map.overlapping(op.cursor, op.end):
         if entry.start < op.cursor:

@@ -19,7 +19,6 @@ from actors.message import PageKey
 from actors.messages import CopyFrame, Frame
 from actors.operation import OpState
 from actors.vm.op import Op, replace
-from actors.vm.operations.mappings import discard
 from actors.vm.payloads import Fork
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
@@ -81,7 +80,7 @@ def keep_pinned(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) ->
     """Phase: the next pinned page moves to where only the parent sees it; the child gets a copy."""
     entry, key, index = min(_pinned(vm, space), key=lambda one: one[1], default=(None, (0, 0), 0))
     if entry is None:  # pins have gone since
-        discard.give_back(vm, op.lane, op.own.spare, out)
+        vm.pins.free(op.lane, op.own.spare, out)
         return replace(op, own=replace(op.own, spare=()), phase=op.phase + 2)
     if vm.objects.by_oid[key[0]].pages[key[1]].busy != NOBODY:
         return vm.waiting.sleep_on_page(op, key, out)

@@ -88,8 +88,11 @@ def aim_at_moved(_vm: VmState, _space: VmSpace, op: Op[Remap], _out: list[Effect
     return advance(replace(op, start=op.own.old, end=_kept(op.own)))
 
 
-def _movable(_vm: VmState, space: VmSpace, op: Op[Remap]) -> list[int]:
-    return space.pmap.mapped_in(op.cursor, op.end)
+def _movable(vm: VmState, space: VmSpace, op: Op[Remap]) -> list[int]:
+    """List the pages with an entry, and those whose entry is gone but not flushed yet."""
+    owed = vm.entries.owed_in(op.asid, op.cursor, op.end, op.flush.gone)
+    mapped = space.pmap.mapped_in(op.cursor, op.end)
+    return sorted({*mapped, *owed}) if owed else mapped
 
 
 def take_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
@@ -98,9 +101,10 @@ def take_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect])
     moved = list(op.own.moved)
     cursor = op.end
     for vpn in _movable(vm, space, op):
-        moved.append((vpn, space.pmap.ptes[vpn]))
+        if vpn in space.pmap.ptes:
+            moved.append((vpn, space.pmap.ptes[vpn]))
         one = vm.entries.take_entry(op.asid << ASID_SHIFT | vpn)
-        assert one is not None, "it is there"
+        assert one is not None, "a TLB may have it"
         gone.append(one)
         if vm.settings.fine:
             cursor = vpn + 1

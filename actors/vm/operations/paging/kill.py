@@ -15,7 +15,7 @@ from actors.facts import Killed
 from actors.machine import Effect, Note, Send
 from actors.message import PageKey
 from actors.messages import Die, Kill
-from actors.operation import OpKind, OpState
+from actors.operation import OpKind
 from actors.settings import DOMAIN_SHIFT
 from actors.vm.op import Op
 from actors.vm.operations.faults import frame_wait
@@ -24,15 +24,15 @@ from actors.vm.state import VmState
 from kernel.hole import HoleState
 from kernel.page import Page
 from kernel.vm_object import NONE
-from kernel.vmspace import VmSpace
+from kernel.vmspace import Ending, VmSpace
 
 #: process, pages resident, pages in swap
 Size = tuple[int, int, int]
 
 
 def sizes(vm: VmState) -> tuple[Size, ...]:
-    """Return the sizes of all processes of a vm that are not dead yet."""
-    return tuple(_size(vm, asid, space) for asid, space in vm.spaces.items() if not space.killed)
+    """Return the sizes of all processes of a vm that are not ending."""
+    return tuple(_size(vm, asid, space) for asid, space in vm.spaces.items() if not space.ending)
 
 
 def frames(vm: VmState, domain: int) -> tuple[int, int]:
@@ -83,12 +83,10 @@ def begin(vm: VmState, by: int, m: Kill, out: list[Effect]) -> Op[Discard]:
     space = vm.spaces[m.asid]
     _, resident, swapped = _size(vm, m.asid, space)
     out.append(Note(Killed(m.op, m.asid, resident, swapped, m.free)))
-    space.killed = True
+    space.ending = Ending.KILLED
     settings = vm.settings
     for thread, process in enumerate(settings.process_of):
         if process == m.asid:
-            out.append(Send(settings.core_of[thread], Die(thread)))
-    for op in list(vm.in_flight.ops.values()):
-        if op.asid == m.asid and op.state is OpState.LOW_MEMORY:
-            frame_wait.give_up(vm, op, out)
+            out.append(Send(settings.core_of[thread], Die(thread, OpKind.EXIT)))
+    frame_wait.end_sleeps(vm, m.asid, out)
     return Op(m.op, by, OpKind.EXIT, m.asid, 0, 0, Discard())

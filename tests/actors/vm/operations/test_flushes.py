@@ -3,6 +3,7 @@
 from actors.facts import CoresCaughtUp, EntriesGone
 from actors.messages import Shoot, Switched
 from actors.operation import OpKind, OpState
+from actors.vm.entries import NO_FRAME
 from actors.vm.op import Flush
 from actors.vm.operations.flushes import deferral, shootdown, switch
 from actors.vm.payloads import NOTHING, CatchUp, Hole, Switch
@@ -75,7 +76,7 @@ def test_the_deadline_interrupts_those_that_are_late() -> None:
     one.space.pmap.active = 0b11
     one.step(deferral.interrupt_or_defer, op_of(OpKind.HOLE, Hole(), 4, 5, flush=taken(one, 4)))
     op = one.step(deferral.look, op_of(OpKind.CATCH_UP, CatchUp(upto=1)))
-    assert (op.flush.gone, ~op.flush.spared) == (((4, 7),), 0b10)
+    assert (op.flush.gone, ~op.flush.spared) == (((4, NO_FRAME),), 0b10)
     op = one.step(deferral.late_caught_up, op)
     assert (op.phase, one.vm.deferrals.notes) == (0, {})
     assert one.step(deferral.look, op).phase == len(deferral.PHASES)

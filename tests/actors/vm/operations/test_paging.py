@@ -9,6 +9,7 @@ from kernel import pte as pte_bits
 from kernel.hole import HoleState
 from kernel.page import DIRTY, NOBODY
 from kernel.page_queue import Queue
+from kernel.vmspace import Ending
 from tests.support.stepped_vm import P_U, SteppedVm, op_of
 
 CLEAN = P_U | pte_bits.W
@@ -128,5 +129,5 @@ def test_killing_tears_the_space_down_as_exit_does() -> None:
     one = SteppedVm()
     op = kill.begin(one.vm, 5, Kill(7, 0, 3), one.out)
     assert (op.kind, op.by, op.own) == (OpKind.EXIT, 5, Discard())
-    assert one.space.killed
+    assert one.space.ending is Ending.KILLED
     assert [m.op for m in one.sent(Die)] == [0]
