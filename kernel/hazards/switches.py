@@ -58,6 +58,7 @@ class Hazard:
     CHECK_COMES_LATE: Final = 1 << 37
     ZERO_KEEPS_MARK: Final = 1 << 38
     PROTECT_WITHOUT_FLUSH: Final = 1 << 39
+    EXIT_LEAVES_SIBLINGS: Final = 1 << 40
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -328,6 +329,12 @@ _ABOUT = {
         ("translation", "access"),
         "none: a thread that has stored, an mprotect by another, and a store after it",
         "an initiator that leaves the interrupts out, and tells nobody",
+    ),
+    Hazard.EXIT_LEAVES_SIBLINGS: _info(
+        "exit_group and execve take the address space down without having ended the other threads",
+        ("ended",),
+        "none: a thread that knows of the exit, and calls mmap",
+        "FreeBSD thread_single(SINGLE_EXIT), left out",
     ),
 }
 

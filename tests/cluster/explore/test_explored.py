@@ -272,6 +272,7 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
         {},
     ),
     "zero-keeps-mark": (FATAL, (["map 1 1", "hole 1 1", "zero 1 1", "load 1"],), {}),
+    "exit-leaves-siblings": (LINUX, (["create b", "quit"], ["await a 1", "map 1 1"]), {}),
     "protect-without-flush": (
         LINUX, (["map 1 1", "create b", "protect 1 1 r"], ["store 1", "store 1.1"]), {},
     ),

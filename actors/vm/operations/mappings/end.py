@@ -20,13 +20,14 @@ from actors.vm.operations.mappings import discard
 from actors.vm.payloads import End
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
+from kernel.hazards.switches import Hazard
 from kernel.units import VPN_LIMIT
 from kernel.vmspace import Ending, VmSpace
 
 
 def _others(vm: VmState, op: Op[P]) -> list[int]:
     """List the other threads of the process; none where a kernel thread tears it down."""
-    if op.by >= vm.settings.cores:
+    if op.by >= vm.settings.cores or vm.settings.hazards & Hazard.EXIT_LEAVES_SIBLINGS:
         return []
     owners = enumerate(vm.settings.process_of)
     return [thread for thread, owner in owners if owner == op.asid and thread != op.lane]
