@@ -39,14 +39,15 @@ def placed(at: At | None) -> Placed | tuple[()]:
 class Frozen:
     """What a part retains. Equal ones are one object, so that they are compared only once."""
 
-    __slots__ = ("events", "value")
+    __slots__ = ("events", "is_plain", "value")
 
     def __init__(self, value: Retained) -> None:
         """Hold nested tuples."""
         self.value = value
         #: by actor: the events in them
         self.events: dict[int, set[int]] = {}
-        _collect(value, self.events)
+        #: there is nothing to rename
+        self.is_plain = _collect(value, self.events)
 
 
 class Part(ABC):
@@ -82,7 +83,9 @@ class Canonical:
         self._orders = sorted((actor, sorted(found)) for actor, found in referred.items())
         self._clocks: dict[Clock, tuple[int, ...]] = {}
         of_actor = dict(self._orders)
-        renamed = [self._renamed(part.value, of_actor) for part in parts]
+        renamed = [
+            part.value if part.is_plain else self._renamed(part.value, of_actor) for part in parts
+        ]
         self.digest = blake2b(_ENCODER.encode(renamed), digest_size=16).digest()
 
     def clocks(self, clocks: Iterable[Clock]) -> list[tuple[int, ...]]:
@@ -111,14 +114,20 @@ class Canonical:
         return tuple(renamed)
 
 
-def _collect(value: tuple[Any, ...], referred: dict[int, set[int]]) -> None:
+def _collect(value: tuple[Any, ...], referred: dict[int, set[int]]) -> bool:
+    """Collect the events in nested tuples; say whether there are none, nor clocks."""
+    plain = True
     for part in value:
         kind = part.__class__
         if kind is tuple:
-            if part:
-                _collect(part, referred)
+            if part and not _collect(part, referred):
+                plain = False
         elif kind is At:
             referred.setdefault(part.actor, set()).add(part.number)
+            plain = False
+        elif kind is Placed or kind in _CLOCKS:
+            plain = False
+    return plain
 
 
 class Canonicals:

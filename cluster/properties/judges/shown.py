@@ -35,13 +35,17 @@ def changes(known: Known, observed: Observed, core: int, message: Message) -> in
     """Return a mask of the parts that what a core shows will change."""
     found = 0
     kind = message.__class__
+    translations, under_way = known.translations, known.under_way
     if kind in _NAMES:
-        found = TRANSLATIONS | UNDER_WAY
-    elif kind is Sleep:
-        found = UNDER_WAY
+        entries = core in translations.fills or core in translations.owed
+        found = TRANSLATIONS if entries else 0
+        if under_way.walks:
+            found |= UNDER_WAY
     elif kind is Translation:
         found = TRANSLATIONS | UNDER_WAY
-    if core in known.translations.pending:
+    elif kind is Sleep and message.op in under_way.walks:
+        found = UNDER_WAY
+    if core in translations.pending:
         found |= TRANSLATIONS | UNDER_WAY
     root, buffer = observed.root_and_stores(core)
     if root != known.roots.now[core]:
