@@ -174,11 +174,8 @@ class Holes:
                 yield from space.holes.inside(piece.start, piece.end)
 
     def punch_files(self, space: VmSpace, start: int, end: int) -> None:
-        """Let the files that are mapped shared in [start, end) read as zero there from now on.
-
-        Not what mlock holds: its pages stay as they are.
-        """
+        """Let the files that are mapped shared in [start, end) read as zero there from now on."""
         for piece in space.map.pieces(start, end):
             one = self.objects.by_oid[piece.oid]
-            if piece.flags & (SHARED | WIRED) == SHARED and not one.anonymous:
+            if piece.flags & SHARED and not one.anonymous:
                 one.punched.add(piece.offset, piece.pindex(piece.end))

@@ -34,7 +34,8 @@ def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, in
     """Yield pinned pages that the child sees, too: entry, page, index in the entry.
 
     A pinned page is in the top object of its entry, as a pin asks for the right to store; or right
-    below it, if this fork has given the entry a new top object for another page.
+    below it, if this fork has given the entry a new top object for another page. One of a file was
+    pinned through a shared mapping: it stays the file's.
     """
     if not vm.settings.devices:
         return
@@ -45,7 +46,7 @@ def _pinned(vm: VmState, space: VmSpace) -> Iterator[tuple[MapEntry, PageKey, in
         if not entry.flags & NEEDS_COPY:
             first += vm.objects.by_oid[oid].offset
             oid = vm.objects.by_oid[oid].backing
-        if oid == NONE:
+        if oid == NONE or not vm.objects.by_oid[oid].anonymous:
             continue
         for index, page in vm.objects.by_oid[oid].pages.items():
             if page.pins and 0 <= index - first < entry.end - entry.start:
@@ -59,7 +60,7 @@ def missing(vm: VmState, space: VmSpace, op: Op[Fork]) -> int:
     found = {
         (entry.oid, index)
         for entry in space.map.entries
-        if not entry.flags & _NOT_COPIED
+        if not entry.flags & _NOT_COPIED and vm.objects.by_oid[entry.oid].anonymous
         for index, page in vm.objects.by_oid[entry.oid].pages.items()
         if page.pins and entry.offset <= index < entry.pindex(entry.end)
     }
