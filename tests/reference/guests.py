@@ -42,12 +42,14 @@ class Guest(NamedTuple):
     order: tuple[tuple[int, str], ...]
     #: by instruction, those that it awaits, by their places in `order`; empty: the one before
     after: tuple[tuple[int, ...], ...] = ()
+    #: after each store
+    fences: bool = True
 
     def programs(self) -> tuple[list[list[str]], list[tuple[int, int]]]:
         """Return each thread's lines, and where in its program each of `order` is.
 
         Each instruction awaits those that `after` names, or else the one before it. Nothing can
-        await the end of a process, so time passes. A store is fenced before anything else is done.
+        await the end of a process, so time passes.
         """
         programs: list[list[str]] = [[] for _ in self.threads]
         places: list[tuple[int, int]] = []
@@ -63,7 +65,7 @@ class Guest(NamedTuple):
                 program.append(_WAIT)
             program.append(line)
             places.append((thread, len(program) - 1))
-            if line.split()[0] in ("store", "copyout"):
+            if self.fences and line.split()[0] in ("store", "copyout"):
                 program.append("fence")
             ends.append((thread, len(program) - 1))
             ended = line in _ENDS

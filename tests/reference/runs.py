@@ -21,6 +21,7 @@ from cluster.properties.checker import Checker
 from cluster.scenario.scenario import MachineTable, Scenario
 from cluster.scenario.setup import Setup, prepare
 from kernel.stamp import file_stamp, stamp
+from tests.reference.accepted import Search
 from tests.reference.guests import Guest
 from tests.reference.rules import RULES
 from tests.reference.sequential import Differs, Event, Reference
@@ -29,7 +30,10 @@ _BUSY = 200_000
 
 
 class Seen:
-    """An observer: by thread, in order, what it saw."""
+    """An observer: by thread, in order, what it saw.
+
+    A load that a core's own store buffer has answered gives ("load", None).
+    """
 
     def __init__(self, threads: int) -> None:
         self.events: list[deque[Event]] = [deque() for _ in range(threads)]
@@ -40,6 +44,8 @@ class Seen:
             if fact.write:  # type: ignore[attr-defined]
                 first, count = fact.first, fact.count  # type: ignore[attr-defined]
                 self.events[fact.op] += [("store", first + i) for i in range(count)]
+            else:
+                self.events[fact.op] += [("load", None)] * fact.count  # type: ignore[attr-defined]
         elif kind is CallEnded:
             self.events[fact.op].append(("call", fact.error))  # type: ignore[attr-defined]
         elif kind is Segv:
@@ -54,7 +60,9 @@ class Seen:
         self, when: int, dst: int, src: int, seq: int, message: Message, effects: list[Effect]
     ) -> None:
         if message.__class__ is Loaded:
-            self.events[message.op] += [("load", one) for one in message.stamps]  # type: ignore[attr-defined]
+            events, stamps = self.events[message.op], message.stamps  # type: ignore[attr-defined]
+            for index in range(-len(stamps), 0):
+                events[index] = ("load", stamps[index])
 
 
 def script(guest: Guest) -> Script:
@@ -72,14 +80,17 @@ def setup(guest: Guest, preset: str, grain: str = "fused") -> Setup:
     """Make a guest ready to run, on two cores with plenty of memory."""
     made = script(guest)
     families = made.families(1 + max(process for process, _ in guest.threads))
+    cores = max(2, *(1 + core for _, core in guest.threads))
     key = guest.threads, families, preset, grain
     if key not in _READY:  # it serves all guests with threads and families alike
         profile = "x86-invlpgb" if preset == "broadcast-tlb" else "x86-ipi"
-        machine = MachineTable(cores=2, frames=256, profile=profile, grain=grain)
+        machine = MachineTable(cores=cores, profile=profile, grain=grain, **_MEMORY)
         _READY[key] = prepare(Scenario(machine=machine, policy={"preset": preset}), "guest", made)
     return structs.replace(_READY[key], guest=made)
 
 
+#: frames are soon used again, and the page daemon never has to take any
+_MEMORY = {"frames": 128, "free_wakeup": 1, "free_target": 1}
 _READY: dict[tuple[object, ...], Setup] = {}
 
 
@@ -153,3 +164,20 @@ def compared(guest: Guest, preset: str, events: list[deque[Event]]) -> str:
             return f"{thread}: {line}: {differs}"
     left = [(thread, list(found)) for thread, found in enumerate(events) if found]
     return f"more was seen: {left}" if left else ""
+
+
+def race(guest: Guest, preset: str, order: str = "") -> tuple[str, str]:
+    """As `difference`, of a guest whose threads race."""
+    ran = run(setup(guest, preset, "fine" if order else "fused"), order)
+    programs, _ = guest.programs()
+    names = [
+        [stamp(thread, index, 0) for index in range(len(program))]
+        for thread, program in enumerate(programs)
+    ]
+    seen = [[_plain(one) for one in events] for events in ran.events]
+    return ran.failed or Search(guest, preset, seen, names).explains(), ran.broken
+
+
+def _plain(event: Event) -> Event:
+    """Return an event with numbers in place of the machines' own words for them."""
+    return event[0], *(None if one is None else int(one) for one in event[1:])  # type: ignore[call-overload]
