@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from actors.core.machine import Core
-from actors.core.values import NO_THREAD, SWITCH, WALK, Buffered
+from actors.core.values import NO_THREAD, WALK, Buffered
 from actors.hardware.memory import Memory
 from actors.hardware.swap import Swap
 from actors.machine import Machine
@@ -58,11 +58,6 @@ class Observed:
         one: Core = self.machines[core]  # type: ignore[assignment]
         return one.running.asid, one.buffer.entries
 
-    def thread(self, core: int) -> int:
-        """Return the thread that runs on a core, once it is switched to; -1: none."""
-        running = self._core(core).running
-        return NO_THREAD if running.doing is SWITCH else running.thread
-
     def entry(self, core: int, va: int) -> int:
         """Return the entry that a core's TLB has for a page, or 0."""
         return self._core(core).accesses.tlb.entries.get(va, 0)
@@ -77,6 +72,16 @@ class Observed:
             and accesses.walk_vpn == va & VPN_MASK
             and running.asid == va >> ASID_SHIFT
         )
+
+    def dead_walk(self, core: int) -> int:
+        """Return the thread whose walk in flight is dead; -1: there is none."""
+        one = self._core(core)
+        running = one.running
+        return running.thread if running.doing is WALK and one.accesses.walk_killed else NO_THREAD
+
+    def sleeps_in_walk(self, core: int, thread: int) -> bool:
+        """Say whether a thread of a core is asleep, and will walk again."""
+        return self._core(core).scheduler.threads[thread].resume is WALK
 
     def _core(self, core: int) -> Core:
         machine = self.machines[core]

@@ -8,13 +8,12 @@ from actors.messages import DmaLoad, DmaStore, Load, Store
 from cluster.properties.clock import At, Clock
 from cluster.properties.judges import ended
 from cluster.properties.judges.loaded import Access, judge
-from cluster.properties.known.cells import granule_of
+from cluster.properties.known.cells import By, granule_of
 from cluster.properties.known.history import PageHistory
 from cluster.properties.known.known import Known
 from cluster.properties.known.lines import Keeps, Stored
 from cluster.properties.known.rights import READ, WRITE
 from cluster.properties.known.transfers import Pinned
-from cluster.properties.known.under_way import By
 from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT
 
@@ -68,7 +67,6 @@ def load(
     asid, page = m.asid, -1
     at, clock = performed
     may_access = known.frames.may_access
-    by = known.under_way.loads.pop(core, ())
     if known.rights.ended:
         ended.acts(known, asid, m.op, issued, "loaded")
     for (cell, pfn), value in zip(m.items, stamps, strict=True):
@@ -85,13 +83,18 @@ def load(
                 line, base = known.lines.of[number], key_of_page << CELL_SHIFT
                 history = known.histories.of[number].at(key_of_page)
                 if history.holes:
-                    _fatal(known, m, vpn, history, issued, _used(by, vpn), clock)
+                    _fatal(known, m, vpn, history, issued, _loaded(known, core, asid, vpn), clock)
         if shown is not None:
             access = Access(
                 m.op, asid, vpn, shown, history, line, number, base | cell & CELL_MASK,
                 granule_of(pfn, cell), value, issued, at, clock,
             )  # fmt: skip
             judge(known, access)
+
+
+def _loaded(known: Known, core: int, asid: int, vpn: int) -> At | None:
+    """Return what sent the entry that a load goes by: its core waits for what memory gives."""
+    return known.translations.used(core, asid << ASID_SHIFT | vpn)
 
 
 def _used(by: By, vpn: int) -> At | None:

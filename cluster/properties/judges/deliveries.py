@@ -201,7 +201,7 @@ def _fault(
 
 #: by message: who judges it, and a mask of the parts of what is known that he changes
 JUDGES: dict[type, tuple[Judge, int]] = {
-    Load: (_load, LINES | UNDER_WAY),
+    Load: (_load, LINES),
     Store: (_store, CELLS | LINES),
     DmaStore: (_dma_store, CELLS | LINES | TRANSFERS),
     DmaLoad: (_dma_load, LINES | TRANSFERS),

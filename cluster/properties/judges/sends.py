@@ -8,20 +8,16 @@ from actors.messages import (
     CopyFrame,
     Frame,
     Free,
-    Load,
     PageIn,
     PageOut,
     ReadPage,
-    Resolved,
     Return,
     Scanned,
-    SetDirty,
     Signal,
     StartTransfer,
     Taken,
     Transfer,
     Translation,
-    Walk,
     ZeroFrames,
 )
 from cluster.properties.clock import Clock
@@ -36,13 +32,12 @@ from cluster.properties.known.known import (
     RIGHTS,
     TRANSFERS,
     TRANSLATIONS,
-    UNDER_WAY,
     Known,
 )
 from kernel import pte as pte_bits
 from kernel.policy.promises import Property
 from kernel.stamp import stamp
-from kernel.units import ASID_SHIFT, CELL_SHIFT
+from kernel.units import ASID_SHIFT
 
 #: (what is known, sender, what it sends, clock of the event)
 Judge = Callable[[Known, int, Send, Clock], None]
@@ -56,29 +51,8 @@ def _translation(known: Known, vm: int, send: Send, clock: Clock) -> None:
     translations = known.translations
     if pte & pte_bits.W and translations.cores.get(va, 0) & ~(1 << core):
         due.replaced(known, core, va, pfn, m.op, clock)
-    under_way = known.under_way
-    under_way.faults.pop(m.op, None)
-    translations.filled(core, va, pte, clock.latest(vm), under_way.dead.get(m.op), clock)
+    translations.filled(core, va, pte, clock.latest(vm), known.under_way.dead.get(m.op), clock)
     known.frames.filled(core, va, pfn)
-
-
-def _resolved(known: Known, _vm: int, send: Send, _clock: Clock) -> None:
-    known.under_way.faults.pop(send.message.op, None)
-
-
-def _walk(known: Known, _core: int, send: Send, _clock: Clock) -> None:
-    m = send.message
-    assert isinstance(m, Walk | SetDirty)
-    known.under_way.begins(m.op, m.asid << ASID_SHIFT | m.vpn)
-
-
-def _load(known: Known, core: int, send: Send, _clock: Clock) -> None:
-    """Note by which entries a load goes."""
-    m = send.message
-    assert isinstance(m, Load)
-    base, used = m.asid << ASID_SHIFT, known.translations.used
-    pages = dict.fromkeys([cell >> CELL_SHIFT for cell, _ in m.items])
-    known.under_way.loads[core] = tuple([(vpn, used(core, base | vpn)) for vpn in pages])
 
 
 def _signal(known: Known, vm: int, send: Send, clock: Clock) -> None:
@@ -187,12 +161,8 @@ _ANSWERED = CALLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS | TRANSLATIO
 
 #: by message: who judges that it is sent, and a mask of the parts of what is known that he changes
 JUDGES: dict[type, tuple[Judge, int]] = {
-    Translation: (_translation, FRAMES | TRANSLATIONS | UNDER_WAY),
-    Resolved: (_resolved, UNDER_WAY),
-    Walk: (_walk, UNDER_WAY),
-    SetDirty: (_walk, UNDER_WAY),
-    Load: (_load, UNDER_WAY),
-    Signal: (_signal, UNDER_WAY),
+    Translation: (_translation, FRAMES | TRANSLATIONS),
+    Signal: (_signal, 0),
     Taken: (_taken, FRAMES | TRANSLATIONS),
     ZeroFrames: (_zero_frames, FRAMES | TRANSLATIONS),
     CopyFrame: (_copy_frame, FRAMES | TRANSLATIONS),

@@ -12,7 +12,9 @@ from actors.messages import (
     Flush,
     Ipi,
     PageFault,
+    Resolved,
     Shoot,
+    Signal,
     Sleep,
     Switched,
     Tlbi,
@@ -20,15 +22,17 @@ from actors.messages import (
 )
 from cluster.properties.clock import At, Clock
 from cluster.properties.judges.due import report
+from cluster.properties.known.cells import By
 from cluster.properties.known.known import CELLS, ROOTS, TRANSLATIONS, UNDER_WAY, Known
-from cluster.properties.known.under_way import By
 from cluster.properties.observed import Observed
 from kernel.units import ASID_SHIFT, CELL_SHIFT
 
 #: messages after which a core may show that entries, or a walk, are gone: a look at their pages
 _NAMING = (Ipi, Tlbi, Flush, Shoot, CatchUp, Switched, PageFault)
 _NAMES = frozenset(_NAMING)
-_LOOKED_AT = _NAMES | {Translation, Sleep}
+#: what a thread that has asked its vm for something is told in the end
+_ANSWERS = frozenset({Translation, PageFault, Resolved, Signal})
+_LOOKED_AT = _NAMES | _ANSWERS | {Sleep}
 
 
 def changes(known: Known, observed: Observed, core: int, message: Message) -> int:
@@ -39,11 +43,14 @@ def changes(known: Known, observed: Observed, core: int, message: Message) -> in
     if kind in _NAMES:
         entries = core in translations.fills or core in translations.owed
         found = TRANSLATIONS if entries else 0
-        if under_way.walks:
+        if observed.dead_walk(core) not in (-1, *under_way.dead):
             found |= UNDER_WAY
     elif kind is Translation:
-        found = TRANSLATIONS | UNDER_WAY
-    elif kind is Sleep and message.op in under_way.walks:
+        found = TRANSLATIONS
+    if kind in _ANSWERS:
+        if message.op in under_way.dead or message.op in under_way.faults:
+            found |= UNDER_WAY
+    elif kind is Sleep and observed.sleeps_in_walk(core, message.op):
         found = UNDER_WAY
     if core in translations.pending:
         found |= TRANSLATIONS | UNDER_WAY
@@ -90,13 +97,14 @@ def _look_for(
         va = known.given.process_of[message.op] << ASID_SHIFT | message.vpn  # type: ignore[attr-defined]
         loaded = known.observed.entry(core, va) == message.pte  # type: ignore[attr-defined]
         known.translations.answered(core, va, sent.number(src), clock, loaded=loaded)
-        known.under_way.ends(message.op)
     elif kind is Sleep:
-        known.under_way.sleeps(message.op, core)
-    else:
+        if known.observed.sleeps_in_walk(core, message.op):
+            known.under_way.sleeps(message.op, core)
+    elif kind in _NAMES:
         _look_at(known, core, _named(known, core, message), clock.latest(core))
-        if kind is PageFault:
-            known.under_way.ends(message.op)
+    under_way = known.under_way
+    if kind in _ANSWERS and (under_way.dead or under_way.faults):
+        under_way.answered(message.op)
 
 
 def _has_caught_up(effects: list[Effect]) -> bool:
@@ -120,13 +128,10 @@ def _named(known: Known, core: int, message: Message) -> Iterable[int]:
 
 
 def _look_at(known: Known, core: int, pages: Iterable[int], at: At) -> None:
-    observed, under_way = known.observed, known.under_way
-    known.translations.shown(core, pages, observed, at)
-    if under_way.walks:
-        thread = observed.thread(core)
-        va = under_way.walks.get(thread)
-        if va is not None and not observed.walks(core, va):
-            under_way.kills(thread, at)
+    known.translations.shown(core, pages, known.observed, at)
+    thread = known.observed.dead_walk(core)
+    if thread >= 0:
+        known.under_way.kills(thread, at)
 
 
 def _executed(known: Known, core: int, buffer: "deque[Buffered]", clock: Clock) -> None:

@@ -24,7 +24,7 @@ def signalled(known: Known, m: Signal, at: At) -> None:
     asid = known.given.process_of[m.op]
     since, write = at.number, True
     if m.op in known.under_way.faults:
-        arrived, vm, write = known.under_way.faults.pop(m.op)
+        arrived, vm, write = known.under_way.faults[m.op]
         since = arrived.number(vm)
     vpn, until = m.vpn, at.number
     if asid in known.rights.ended or not known.rights.allows(

@@ -7,9 +7,10 @@ from actors.core.values import Buffered
 from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.places import Places
-from cluster.properties.known.under_way import By
 from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT, CELLS_PER_PAGE, VPN_MASK
 
+#: (page, the vm's event that sent the entry which an access goes by), for each page of a stretch
+By = tuple[tuple[int, At | None], ...]
 #: (line, key) that a stamp was stored for
 Origin = tuple[int, int]
 #: (granule, origin) of those granules of a page, or of a chunk of one, that have an origin

@@ -186,8 +186,8 @@ def nothing_known(given: Given) -> Known:
         Roots(given.cores),
         SwapContents(),
         Transfers(frames),
-        Translations(),
-        UnderWay(),
+        Translations({}, {}, {}, {}, {}, {}, {}),
+        UnderWay({}, {}),
     )
     reports = Reports(given.promised, given.lane_name)
     return Known(given, [], reports, clocks_of(len(given.names)), Canonicals(), parts)

@@ -5,7 +5,7 @@ neither the entry nor a live walk for it. What is due, and when, is in `deadline
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -40,6 +40,7 @@ class Owed(msgspec.Struct, frozen=True, gc=False):
 
 
 Chain = tuple[Fill, ...]
+V = TypeVar("V")
 
 
 class Translations(Part):
@@ -50,22 +51,33 @@ class Translations(Part):
 
     __slots__ = ("cores", "fills", "first", "in_tlb", "others", "owed", "pending")
 
-    def __init__(self) -> None:
-        """Begin with empty TLBs."""
+    def __init__(
+        self,
+        fills: dict[int, dict[int, Chain]],
+        in_tlb: dict[int, dict[int, At]],
+        cores: dict[int, int],
+        owed: dict[int, dict[int, Owed]],
+        pending: dict[int, dict[int, None]],
+        first: dict[int, int],
+        others: dict[int, dict[int, None]],
+    ) -> None:
+        """Begin with these.
+
+        fills: by core and page.
+        in_tlb: by core and page: the event that sent the entry which the core has loaded.
+        cores: by page: the cores that have a fill of it, as a mask.
+        owed: by core and page.
+        pending: by core: pages that a message has named, and that the core still shows.
+        first, others: by frame: the page that a translation to it was given for first; all others.
+        """
         super().__init__()
-        #: by core and page
-        self.fills: dict[int, dict[int, Chain]] = {}
-        #: by core and page: the event that sent the entry which the core has loaded
-        self.in_tlb: dict[int, dict[int, At]] = {}
-        #: by page: the cores that have a fill of it, as a mask
-        self.cores: dict[int, int] = {}
-        #: by frame: the page that a translation to it was given for first, and all others
-        self.first: dict[int, int] = {}
-        self.others: dict[int, dict[int, None]] = {}
-        #: by core and page
-        self.owed: dict[int, dict[int, Owed]] = {}
-        #: by core: pages that a message has named, and that the core still shows
-        self.pending: dict[int, dict[int, None]] = {}
+        self.fills = fills
+        self.in_tlb = in_tlb
+        self.cores = cores
+        self.owed = owed
+        self.pending = pending
+        self.first = first
+        self.others = others
 
     # What cores are sent, and show.
 
@@ -298,15 +310,15 @@ class Translations(Part):
 
     def copy(self) -> Self:
         """Copy the containers."""
-        twin = type(self)()
-        twin.fills = {core: fills.copy() for core, fills in self.fills.items()}
-        twin.in_tlb = {core: entries.copy() for core, entries in self.in_tlb.items()}
-        twin.cores = self.cores.copy()
-        twin.first = self.first.copy()
-        twin.others = {pfn: pages.copy() for pfn, pages in self.others.items()}
-        twin.owed = {core: pages.copy() for core, pages in self.owed.items()}
-        twin.pending = {core: pages.copy() for core, pages in self.pending.items()}
-        return twin
+        return type(self)(
+            _copied(self.fills),
+            _copied(self.in_tlb),
+            self.cores.copy(),
+            _copied(self.owed),
+            _copied(self.pending),
+            self.first.copy(),
+            _copied(self.others),
+        )
 
     def retained(self) -> Retained:
         """Return what a later verdict may depend on."""
@@ -355,6 +367,10 @@ def _seen(fill: Fill, loaded: At | None, core: int, va: int, observed: Observed,
         return fill
     there = observed.entry(core, va) if fill.sent == loaded else observed.walks(core, va)
     return fill if there else fill.was_absent(at)
+
+
+def _copied(of: dict[int, dict[int, V]]) -> dict[int, dict[int, V]]:
+    return {key: inner.copy() for key, inner in of.items()} if of else {}
 
 
 def _is_due(owed: Owed, told: Clock | None) -> bool:

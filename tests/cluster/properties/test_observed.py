@@ -19,7 +19,7 @@ KNOWN = {
 EVIDENCE = {
     "running.asid", "running.doing", "running.thread", "buffer.entries", "accesses.walk_killed",
     "accesses.walk_vpn", "accesses.tlb.entries", "space.pmap.ptes", "machine.state.spaces",
-    "machine.contents", "machine.junk",
+    "machine.contents", "machine.junk", "scheduler.threads",
 }  # fmt: skip
 #: books that are audited
 BOOKS = {
