@@ -7,9 +7,10 @@ from actors.operation import OpKind
 from cluster.properties.clock import At, Clock
 from cluster.properties.deadlines import RETURNS, Deadline, Due
 from cluster.properties.known.calls import InFlight
+from cluster.properties.known.debts import Owed
 from cluster.properties.known.fill import Fill
 from cluster.properties.known.known import Known
-from cluster.properties.known.translations import Holder, Owed
+from cluster.properties.known.translations import Holder
 from kernel import pte as pte_bits
 from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK, page_span
@@ -107,10 +108,7 @@ def replaced(known: Known, core: int, va: int, pfn: int, lane: int, clock: Clock
     """
     if _is_going(known, va >> ASID_SHIFT, va & VPN_MASK):
         return
-    spared = 1 << core
-    for other, pages in known.translations.owed.items():
-        if va in pages:
-            spared |= 1 << other
+    spared = 1 << core | known.translations.debts.debtors(va)
 
     def good(fill: Fill) -> bool:
         return fill.pfn == pfn

@@ -41,7 +41,7 @@ def changes(known: Known, observed: Observed, core: int, message: Message) -> in
     kind = message.__class__
     translations, under_way = known.translations, known.under_way
     if kind in _NAMES:
-        entries = core in translations.fills or core in translations.owed
+        entries = core in translations.fills or core in translations.debts.of
         found = TRANSLATIONS if entries else 0
         if observed.dead_walk(core) not in (-1, *under_way.dead):
             found |= UNDER_WAY

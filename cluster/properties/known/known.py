@@ -9,6 +9,7 @@ from cluster.properties.clock import Clock
 from cluster.properties.clocks import Clocks, clocks_of
 from cluster.properties.known.calls import Calls
 from cluster.properties.known.cells import Cells
+from cluster.properties.known.debts import Debts
 from cluster.properties.known.frames import Frames
 from cluster.properties.known.given import Given
 from cluster.properties.known.history import Histories
@@ -186,7 +187,7 @@ def nothing_known(given: Given) -> Known:
         Roots(given.cores),
         SwapContents(),
         Transfers(frames),
-        Translations({}, {}, {}, {}, {}, {}, {}),
+        Translations({}, {}, {}, Debts({}), {}, {}, {}),
         UnderWay({}, {}),
     )
     reports = Reports(given.promised, given.lane_name)

@@ -97,11 +97,15 @@ class Rights(Part):
             (low, high, next((r.allowed for r in line if r.called != called), 0))
             for low, high, line in self.timelines[asid].pieces(start, start + length)
         ]
-        self.ends(asid, *new, called, at, found[-1][2] if found else 0)
+        # where the old range has a gap, what is at the new place stays
+        self.ends(asid, *new, called, at, UNSURE)
         for low, high, allowed in found:
-            self.ends(asid, low + by, high + by, called, at, allowed)
+            if allowed:
+                self.ends(asid, low + by, high + by, called, at, allowed)
             if keep:
                 self.ends(asid, low, high, called, at, allowed)
+        if found and found[-1][2] and start + length == found[-1][1] < new[1] - by:
+            self.ends(asid, start + length + by, new[1], called, at, found[-1][2])
         if not keep:
             self.ends(asid, start, end, called, at, 0)
 

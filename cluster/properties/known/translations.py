@@ -7,10 +7,9 @@ neither the entry nor a live walk for it. What is due, and when, is in `deadline
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Self, TypeVar
 
-import msgspec
-
 from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
+from cluster.properties.known.debts import Debts, Owed
 from cluster.properties.known.fill import Fill, fill_of
 from cluster.properties.known.roots import Roots
 from cluster.properties.observed import Observed
@@ -28,17 +27,6 @@ class Holder(NamedTuple):
     lane: int
 
 
-class Owed(msgspec.Struct, frozen=True, gc=False):
-    """Entries of a page that a core must have lost by a moment that is to come."""
-
-    deadline: str
-    lane: int
-    #: the events that sent them
-    sent: tuple[At, ...]
-    #: None: by the time it loads the root. Else by its next occasion that knows of this event
-    left: At | None
-
-
 Chain = tuple[Fill, ...]
 V = TypeVar("V")
 
@@ -49,14 +37,14 @@ class Translations(Part):
     Pages are numbers, `asid << ASID_SHIFT | vpn`.
     """
 
-    __slots__ = ("cores", "fills", "first", "in_tlb", "others", "owed", "pending")
+    __slots__ = ("cores", "debts", "fills", "first", "in_tlb", "others", "pending")
 
     def __init__(
         self,
         fills: dict[int, dict[int, Chain]],
         in_tlb: dict[int, dict[int, At]],
         cores: dict[int, int],
-        owed: dict[int, dict[int, Owed]],
+        debts: Debts,
         pending: dict[int, dict[int, None]],
         first: dict[int, int],
         others: dict[int, dict[int, None]],
@@ -66,7 +54,7 @@ class Translations(Part):
         fills: by core and page.
         in_tlb: by core and page: the event that sent the entry which the core has loaded.
         cores: by page: the cores that have a fill of it, as a mask.
-        owed: by core and page.
+        debts: what cores owe.
         pending: by core: pages that a message has named, and that the core still shows.
         first, others: by frame: the page that a translation to it was given for first; all others.
         """
@@ -74,7 +62,7 @@ class Translations(Part):
         self.fills = fills
         self.in_tlb = in_tlb
         self.cores = cores
-        self.owed = owed
+        self.debts = debts
         self.pending = pending
         self.first = first
         self.others = others
@@ -212,7 +200,7 @@ class Translations(Part):
                 heard = clock.latest(core)
                 load = None if roots.as_of(heard) == asid else roots.next_load(heard, asid)
                 if roots.as_of(heard) != asid and load is None:
-                    self._owes(core, va, late, owed)
+                    self.debts.add(core, va, late, owed)
                     left, still = list(chain), True
                 elif load is None or any(
                     one.absent is None or one.absent.number > load for one in late
@@ -227,19 +215,7 @@ class Translations(Part):
         for core in _members(self.cores.get(va, 0)):
             bad = [one for one in self.fills[core][va] if not good(one) and not one.is_over(clock)]
             if bad:
-                self._owes(core, va, bad, owed)
-
-    def _owes(self, core: int, va: int, fills: list[Fill], owed: Owed) -> None:
-        sent = {one.sent: None for one in fills}
-        pages = self.owed.setdefault(core, {})
-        before = pages.get(va)
-        if before is None:
-            pages[va] = msgspec.structs.replace(owed, sent=tuple(sent))
-            return
-        # due at the first deadline is due, whatever follows
-        left = None if before.left is None else owed.left
-        sent = dict.fromkeys((*before.sent, *sent))
-        pages[va] = Owed(before.deadline, before.lane, tuple(sent), left)
+                self.debts.add(core, va, bad, owed)
 
     def called_in(self, core: int, asid: int, told: Clock | None) -> list[Holder]:
         """Return what a core still has of what it owes, now that it has loaded a root.
@@ -247,23 +223,14 @@ class Translations(Part):
         Or has had an occasion for invalidations that were left to it: `told` is the clock of the
         vm's event that told it what those are.
         """
-        pages = self.owed.get(core)
-        if not pages:
-            return []
         found = []
-        for va, owed in list(pages.items()):
-            if va >> ASID_SHIFT != asid or not _is_due(owed, told):
-                continue
-            del pages[va]
+        for va, owed in self.debts.call_in(core, asid, told):
             chain = self.fills[core].get(va, ())
             late = [one for one in chain if one.sent in owed.sent]
             if any(one.absent is None for one in late):
                 found.append(Holder(asid, va & VPN_MASK, core, owed.deadline, owed.lane))
-            gone = [one for one in chain if one.sent not in owed.sent]
-            if len(gone) != len(chain):
-                self._keep(core, va, tuple(gone))
-        if not pages:
-            del self.owed[core]
+            if late:
+                self._keep(core, va, tuple([one for one in chain if one.sent not in owed.sent]))
         return found
 
     def _keep(self, core: int, va: int, chain: Chain) -> None:
@@ -314,7 +281,7 @@ class Translations(Part):
             _copied(self.fills),
             _copied(self.in_tlb),
             self.cores.copy(),
-            _copied(self.owed),
+            self.debts.copy(),
             _copied(self.pending),
             self.first.copy(),
             _copied(self.others),
@@ -346,7 +313,7 @@ class Translations(Part):
                         for va, one in sorted(pages.items())
                     ),
                 )
-                for core, pages in sorted(self.owed.items())
+                for core, pages in sorted(self.debts.of.items())
             ),
         )
 
@@ -371,12 +338,6 @@ def _seen(fill: Fill, loaded: At | None, core: int, va: int, observed: Observed,
 
 def _copied(of: dict[int, dict[int, V]]) -> dict[int, dict[int, V]]:
     return {key: inner.copy() for key, inner in of.items()} if of else {}
-
-
-def _is_due(owed: Owed, told: Clock | None) -> bool:
-    if owed.left is None:
-        return told is None
-    return told is not None and told.knows(owed.left)
 
 
 def _fields(fill: Fill) -> tuple[object, ...]:
