@@ -10,6 +10,7 @@ from actors.machine import Machine
 from actors.messages import Free, PageOut
 from actors.vm.machine import Vm
 from actors.vm.payloads import Fork
+from cluster.properties.in_vain import awaited_in_vain
 from cluster.properties.reports import Reports
 from kernel import pte as pte_bits
 from kernel.hole import HoleState
@@ -118,8 +119,11 @@ def nothing_waits(machines: list[Machine], names: tuple[str, ...], reports: Repo
         )
         reports.add(Property.PROGRESS, text, 0, -1, ())
         return
+    guests_fault = awaited_in_vain(machines)
     for name, machine in zip(names, machines, strict=True):
         for what in machine.waiting():
+            if what in guests_fault:
+                continue
             reports.actor = machine.me
             reports.add(Property.PROGRESS, f"nothing is in flight, but {name}: {what}", 0, -1, ())
 

@@ -21,6 +21,8 @@ class Verdict(StrEnum):
     HELD = "held"
     VIOLATED = "violated"
     UNCHECKED = "unchecked"
+    #: no promise was broken, but threads of the guest wait for what nobody will execute
+    WAITS = "waits in vain"
 
 
 def verdict_of(violations: Sequence[Violation] | None) -> Verdict:
@@ -50,6 +52,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     violations: list[dict[str, Any]]
     #: properties that the policy does not promise and that were broken, with how often
     not_promised: dict[str, int]
+    #: threads that wait for an instruction of another that nobody will execute
+    waits_in_vain: list[str]
     #: nothing in flight and no timer armed at the end
     complete: bool
     #: Ctrl-C or SIGTERM ended it
