@@ -13,6 +13,8 @@ import msgspec
 from cluster.properties.violation import Violation
 from cluster.results.figures import Metrics
 from cluster.results.json_text import json_text
+from kernel.policy.keys import AdviceKind
+from kernel.policy.presets import PRESETS
 
 
 class Verdict(StrEnum):
@@ -75,6 +77,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     host: dict[str, Any] = {}
     #: where the run's files are
     directory: str
+
+
+def advice_of(summary: Summary) -> AdviceKind:
+    """Return the advice of a run's policy."""
+    changed = summary.policy_changes.get("advice")
+    return AdviceKind(changed) if changed else PRESETS[summary.preset].advice
 
 
 def encode(summary: Summary) -> bytes:
