@@ -35,7 +35,7 @@ from actors.core.values import (
     Doing,
     Thread,
 )
-from actors.guest.program import Think
+from actors.guest.program import Await, Think
 from actors.machine import Effect, Send, Spend, Timer
 from actors.messages import (
     CaughtUp,
@@ -55,7 +55,7 @@ from kernel.policy.keys import defers
 #: stands for the running thread among the others: its state is in `running`
 _ON_CORE = Thread()
 #: a time slice is divided by the load, by this at most (SCHED_SLICE_MIN_DIVISOR)
-_LEAST_PART = 6
+LEAST_PART = 6
 
 
 class Scheduler:
@@ -125,11 +125,27 @@ class Scheduler:
 
     def waiting(self) -> list[str]:
         """Name the threads that have begun and not ended."""
+        awaits = self.awaits()
         return [
-            f"thread {t} is in {s.doing.name} at instruction {s.pc}"
+            self.await_text(t)
+            if t in awaits
+            else f"thread {t} is in {s.doing.name} at instruction {s.pc}"
             for t, s in self.threads.items()
             if s.doing is not DONE and (s.pc or s.doing is not RUN)
         ]
+
+    def awaits(self) -> dict[int, Await]:
+        """Return what threads wait for that wait for an instruction of another."""
+        guest = self.running.guest
+        waiting = (t for t, s in self.threads.items() if s.doing is EDGE)
+        found = {thread: guest.at(thread, self.threads[thread].pc) for thread in waiting}
+        return {thread: one for thread, one in found.items() if isinstance(one, Await)}
+
+    def await_text(self, thread: int) -> str:
+        """Say what a thread waits for that waits for an instruction of another."""
+        threads, one = self.running.guest.threads, self.awaits()[thread]
+        other = threads[one.thread].name
+        return f"thread {threads[thread].name} awaits instruction {one.index} of thread {other}"
 
     def finished(self, thread: int) -> int:
         """Return the last instruction that a thread has finished, or -1."""
@@ -216,7 +232,7 @@ class Scheduler:
 
     def _slice_ns(self) -> int:
         """Return the time slice: by load, at least a sixth. Source: FreeBSD tdq_slice (ULE)."""
-        return self.settings.slice_ns // min(len(self.run_queue) or 1, _LEAST_PART)
+        return self.settings.slice_ns // min(len(self.run_queue) or 1, LEAST_PART)
 
     def _tick(self, out: list[Effect]) -> None:
         if not self.ticking and self.settings.slice_ns:

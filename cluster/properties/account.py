@@ -63,7 +63,8 @@ def nothing_waits(observed: Observed, names: tuple[str, ...], reports: Reports) 
         )
         reports.add(Property.PROGRESS, text, 0, -1, ())
         return False
-    left = observed.waiting()
+    in_vain = observed.awaited_in_vain()
+    left = [(actor, what) for actor, what in observed.waiting() if what not in in_vain]
     for actor, what in left:
         reports.actor = actor
         text = f"nothing is in flight, but {names[actor]}: {what}"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from actors.core.machine import Core
+from actors.core.scheduler import Scheduler
 from actors.core.values import NO_THREAD, WALK, Buffered
 from actors.hardware.memory import Memory
 from actors.hardware.swap import Swap
@@ -164,3 +165,25 @@ class Observed:
     def waiting(self) -> list[tuple[int, str]]:
         """List what machines say they wait for: (actor, what)."""
         return [(m.me, what) for m in self.machines for what in m.waiting()]
+
+    def awaited_in_vain(self) -> set[str]:
+        """Return, of a run at rest, what threads wait for that nobody will execute.
+
+        As their cores name it in `waiting`. The other thread has ended before that instruction, was
+        never started, or waits in vain itself: that is the guest's fault. A thread that waits for
+        what has been executed was forgotten: that is not.
+        """
+        cores = [m for m in self.machines if isinstance(m, Core)]
+        home = {thread: core.scheduler for core in cores for thread in core.scheduler.threads}
+        return {
+            core.scheduler.await_text(thread)
+            for core in cores
+            for thread, one in core.scheduler.awaits().items()
+            if home[one.thread].finished(one.thread) < one.index
+            and _never_goes_on(home[one.thread], one.thread)
+        }
+
+
+def _never_goes_on(scheduler: Scheduler, thread: int) -> bool:
+    ended = scheduler.has_ended(thread) or scheduler.is_unborn(thread)
+    return ended or thread in scheduler.awaits()

@@ -4,6 +4,7 @@ A new measure is a declaration here and, where no fact tells it yet, a fact in `
 machine states. Pages are 4 KiB pages, durations simulated nanoseconds, counts are of the whole run.
 """
 
+from actors.call_names import call_name
 from actors.facts import (
     BackgroundZeroed,
     CallEnded,
@@ -43,6 +44,7 @@ from cluster.results.measure import (
 )
 from cluster.results.sometimes import SOMETIMES
 from kernel.errors import Errno, FaultCause, SegvCode
+from kernel.policy.keys import AdviceKind
 from kernel.units import GRANULE
 
 _CALLS = {int(kind): kind.name.lower() for kind in OpKind}
@@ -51,12 +53,7 @@ _CODES = {int(code): code.name.lower() for code in SegvCode}
 _ERRORS = {int(error): error.name for error in Errno}
 
 #: the calls that the protocol is about: of these, tables also tell the pages
-_ADVICE = {
-    "hole": "MADV_FREE_HOLE",
-    "zero": "MADV_FREE_ZERO",
-    "advise_free": "MADV_FREE",
-    "advise_dontneed": "MADV_DONTNEED",
-}
+_ADVICE = frozenset({"hole", "zero", "reuse", "advise_free", "advise_dontneed"})
 #: places of rows in their section: before and after those of the other measures
 _FIRST, _LAST = -1, 1
 
@@ -74,7 +71,7 @@ CALLS = Distribution(
     unit=Unit.NS,
     help="System calls that returned.",
     fed=Lasted(start=CallStarted, end=CallEnded, by="kind", names=_CALLS),
-    titles={name: name for name in _CALLS.values()} | _ADVICE,
+    titles={name: call_name(kind, AdviceKind.HOLE_ZERO) for kind, name in _CALLS.items()},
     rows=(
         Row(
             Section.CALLS,
@@ -82,7 +79,7 @@ CALLS = Distribution(
             ("operations.{kind}.count", "operation_pages.{kind}"),
             Joined.EACH,
             always=True,
-            second_for=frozenset(_ADVICE),
+            second_for=_ADVICE,
         ),
         Row(Section.CALLS, "{kind} p50 / p99", _p50_p99("operations.{kind}"), always=True),
         Row(

@@ -13,6 +13,8 @@ import msgspec
 from cluster.properties.violation import Violation
 from cluster.results.figures import Metrics
 from cluster.results.json_text import json_text
+from kernel.policy.keys import AdviceKind
+from kernel.policy.presets import PRESETS
 
 
 class Verdict(StrEnum):
@@ -21,6 +23,8 @@ class Verdict(StrEnum):
     HELD = "held"
     VIOLATED = "violated"
     UNCHECKED = "unchecked"
+    #: no promise was broken, but threads of the guest wait for what nobody will execute
+    WAITS = "waits in vain"
 
 
 def verdict_of(violations: Sequence[Violation] | None) -> Verdict:
@@ -50,6 +54,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     violations: list[dict[str, Any]]
     #: properties that the policy does not promise and that were broken, with how often
     not_promised: dict[str, int]
+    #: threads that wait for an instruction of another that nobody will execute
+    waits_in_vain: list[str]
     #: nothing in flight and no timer armed at the end
     complete: bool
     #: Ctrl-C or SIGTERM ended it
@@ -71,6 +77,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     host: dict[str, Any] = {}
     #: where the run's files are
     directory: str
+
+
+def advice_of(summary: Summary) -> AdviceKind:
+    """Return the advice of a run's policy."""
+    changed = summary.policy_changes.get("advice")
+    return AdviceKind(changed) if changed else PRESETS[summary.preset].advice
 
 
 def encode(summary: Summary) -> bytes:

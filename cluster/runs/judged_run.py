@@ -15,7 +15,7 @@ from cluster.hosts.host import Outcome
 from cluster.properties.violation import Violation
 from cluster.results import summary
 from cluster.results.meter import Results
-from cluster.results.summary import Summary, verdict_of
+from cluster.results.summary import Summary, Verdict, verdict_of
 from cluster.runs import manifest
 from cluster.runs.run_directory import (
     LOG,
@@ -161,6 +161,10 @@ def _summary(request: Request, ran: Ran, directory: Path) -> Summary:
     metrics = ran.results.metrics()
     meta = guest.meta if isinstance(guest, Workload) else None
     wall_s = max(ran.wall_s, 1e-9)
+    verdict = verdict_of(ran.violations)
+    # whatever else waits at the end of a run that was checked is a broken promise
+    held = verdict is Verdict.HELD
+    in_vain = [what.partition(": ")[2] for what in outcome.waiting] if held else []
     return Summary(
         scenario=request.name,
         preset=request.setup.preset,
@@ -170,9 +174,10 @@ def _summary(request: Request, ran: Ran, directory: Path) -> Summary:
         machine=msgspec.to_builtins(request.setup.scenario.machine),
         workload=_workload(request.setup),
         assumptions=list(meta.assumptions) if meta else [],
-        verdict=verdict_of(ran.violations),
+        verdict=Verdict.WAITS if in_vain else verdict,
         violations=[msgspec.to_builtins(v) for v in ran.violations or ()],
         not_promised=ran.not_promised,
+        waits_in_vain=in_vain,
         complete=outcome.complete,
         interrupted=bool(ran.signal),
         deliveries=outcome.deliveries,

@@ -18,6 +18,7 @@ from cluster.input_error import InputError
 from cluster.scenario.profile import adjusted, load_profile
 from cluster.scenario.scenario import MachineTable, Scenario, ThreadTable
 from cluster.scenario.shipped import nearest, problem_text
+from cluster.scenario.slices import check_slices
 from cluster.scenario.waits import check_waits
 from cluster.workload.reader import Workload
 from kernel.costs import Profile
@@ -303,6 +304,7 @@ def prepare(
         think_scale=_think_scale(workload.timing, where),
         recorded_calls=workload.mapping == "recorded",
     )
+    check_slices(settings, LatencyTable(wiring, profile.latencies), where)
     return Setup(scenario, preset, wiring, settings, guest, profile)
 
 

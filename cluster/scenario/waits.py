@@ -2,7 +2,7 @@
 
 from graphlib import CycleError, TopologicalSorter
 
-from actors.guest.program import Await, Create, Fork, Instruction
+from actors.guest.program import Await, Create, Exit, Fork, Instruction, Quit
 from cluster.input_error import InputError
 from cluster.scenario.scenario import ThreadTable
 
@@ -15,6 +15,7 @@ def check_waits(
     Raises:
         InputError: says which threads, and what to do.
     """
+    programs = [_executed(program) for program in programs]
     started = {i for i, table in enumerate(tables) if table.initial}
     for name, program in zip(names, programs, strict=False):
         for one in program:
@@ -25,17 +26,33 @@ def check_waits(
                     f"{where}: thread {name}: forks {names[one.thread]}: give that thread "
                     "`initial = false`, and a process that no other thread begins with"
                 )
-            if isinstance(one, Await) and one.index >= len(programs[one.thread]):
-                raise InputError(
-                    f"{where}: thread {name}: awaits instruction {one.index} of thread "
-                    f"{names[one.thread]}, which has {len(programs[one.thread])} (the first is 0)"
-                )
+            if isinstance(one, Await):
+                _check_await(one, programs[one.thread], f"{where}: thread {name}", names)
     for i in sorted(set(range(len(names))) - started):
         raise InputError(
             f"{where}: thread {names[i]}: nobody starts it; add `create {names[i]}` to another "
             "thread, or take `initial = false` away"
         )
     _check_circles(programs, tables, names, where)
+
+
+def _executed(program: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
+    """Return what a thread executes at most: nothing after it has ended."""
+    ends = (i for i, one in enumerate(program) if isinstance(one, Exit | Quit))
+    return program[: next(ends, len(program)) + 1]
+
+
+def _check_await(
+    one: Await, awaited: tuple[Instruction, ...], where: str, names: list[str]
+) -> None:
+    if one.index < len(awaited):
+        return
+    other, last = names[one.thread], len(awaited) - 1
+    if awaited and isinstance(awaited[-1], Exit | Quit):
+        has = f"ends with its instruction {last}: await that one, or take the exit out"
+    else:
+        has = f"has {len(awaited)} (the first is 0)"
+    raise InputError(f"{where}: awaits instruction {one.index} of thread {other}, which {has}")
 
 
 def _may_be_forked(thread: int, parent: str, tables: list[ThreadTable], names: list[str]) -> bool:

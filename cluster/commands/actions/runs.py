@@ -172,9 +172,11 @@ def _print_json(summaries: list[Summary], *, several: bool) -> None:
 
 
 def _exit_code(done: list[Finished]) -> int:
-    """Return the exit code of one or several runs: interrupted, violated, or well."""
+    """Return the exit code of one or several runs: interrupted, violated, bad input, or well."""
     signals = [one.signal for one in done if one.signal]
     if signals:
         return exit_codes.of_signal(signals[0])
-    violated = any(one.summary.verdict is Verdict.VIOLATED for one in done)
-    return exit_codes.VIOLATED if violated else 0
+    verdicts = {one.summary.verdict for one in done}
+    if Verdict.VIOLATED in verdicts:
+        return exit_codes.VIOLATED
+    return exit_codes.BAD_INPUT if Verdict.WAITS in verdicts else 0

@@ -26,12 +26,14 @@ BOOKS = {
     "machine.state.pages.frames", "machine.state.pages", "machine.state.objects.by_oid",
     "machine.settings.is_zero_page", "space.resident", "one.pages", "one.swap", "page.pfn",
     "page.hole", "machine.freed", "machine.freed_zeroed", "m.fresh", "m.waiters", "m.contents",
-    "m.waiting", "m.me",
+    "m.waiting", "m.me", "core.scheduler.threads", "core.scheduler.awaits",
+    "core.scheduler.await_text", "scheduler.awaits", "scheduler.has_ended", "scheduler.is_unborn",
 }  # fmt: skip
 #: steps on the way to them, and what is not of a machine
 WAYS = {
     "self.machines", "self._core", "one.accesses", "one.running", "one.buffer",
     "found.bases", "found.cells", "pte_bits.pfn_of", "HoleState.LIVE", "space.pmap",
+    "core.scheduler", "one.thread", "one.index",
 }  # fmt: skip
 #: methods of containers
 METHODS = {"get", "values", "items", "update"}

@@ -1,6 +1,6 @@
 """Measures as lines of a table: for each row that one declares, a label and a text for each run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cluster.results import measures
 from cluster.results.figures import Metrics, read
@@ -22,14 +22,20 @@ def duration(ns: int) -> str:
     return f"{ns} ns"
 
 
-def measured(section: Section, runs: Sequence[Metrics]) -> list[Line]:
-    """Return the lines that measures have in a section."""
-    found = [one for measure in measures.ALL for one in _lines(measure, section, runs)]
+def measured(
+    section: Section, runs: Sequence[Metrics], titles: Mapping[str, str] | None = None
+) -> list[Line]:
+    """Return the lines that measures have in a section.
+
+    titles: what calls are called in these runs, where that is not what it is elsewhere.
+    """
+    names = titles or {}
+    found = [one for measure in measures.ALL for one in _lines(measure, section, runs, names)]
     return [line for _, line in sorted(found, key=lambda one: one[0])]
 
 
 def _lines(
-    measure: Measure, section: Section, runs: Sequence[Metrics]
+    measure: Measure, section: Section, runs: Sequence[Metrics], titles: Mapping[str, str]
 ) -> Iterator[tuple[int, Line]]:
     """Make the lines of a measure, with their order; those of one value of its label together."""
     rows = [row for row in measure.rows if row.section is section]
@@ -38,19 +44,20 @@ def _lines(
         found = [read(run, measure.name, measure.values) for run in runs]
         for value in dict.fromkeys(value for one in found for value in one):
             for row in labelled:
-                yield from _line(measure, row, value, runs)
+                yield from _line(measure, row, value, runs, titles)
     for row in rows:
         if row not in labelled:
-            yield from _line(measure, row, "", runs)
+            yield from _line(measure, row, "", runs, titles)
 
 
 def _line(
-    measure: Measure, row: Row, value: str, runs: Sequence[Metrics]
+    measure: Measure, row: Row, value: str, runs: Sequence[Metrics], titles: Mapping[str, str]
 ) -> Iterator[tuple[int, Line]]:
     """Make the line of a row, unless there is nothing to say."""
     found = [_figures(measure, row, value, run) for run in runs]
     if row.always or any(figure for figures in found for figure in figures):
         title = measure.titles.get(value, value.replace("_", " "))
+        title = titles.get(value, title) if measure is measures.CALLS else title
         paths = row.shows or (measure.name,)
         texts = [_text(row.joined, paths, figures) for figures in found]
         yield row.order, (at_value(row.text, title), texts)

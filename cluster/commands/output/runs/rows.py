@@ -6,9 +6,11 @@ time that it took here, what a recording left out) is written out here.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from actors.call_names import call_name
+from actors.operation import OpKind
 from cluster.commands.output.runs.measured import Line, duration, measured
 from cluster.results.measure import Section
-from cluster.results.summary import Summary
+from cluster.results.summary import Summary, advice_of
 
 #: title (may be empty) and lines
 Lines = tuple[str, list[Line]]
@@ -61,7 +63,18 @@ def _run(runs: Sequence[Summary]) -> Lines:
 
 
 def _measured(section: Section, runs: Sequence[Summary]) -> list[Line]:
-    return measured(section, [one.metrics for one in runs])
+    return measured(section, [one.metrics for one in runs], _call_names(runs))
+
+
+def _call_names(runs: Sequence[Summary]) -> dict[str, str]:
+    """Return what each call is called: by all names that it has in the runs that made it."""
+    kinds = {kind.name.lower(): kind for kind in OpKind}
+    names: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for made in run.metrics.get("operations", {}):
+            name = call_name(kinds[made], advice_of(run))
+            names.setdefault(made, {})[name] = None
+    return {made: " / ".join(found) for made, found in names.items()}
 
 
 def _simulator(runs: Sequence[Summary]) -> Lines:

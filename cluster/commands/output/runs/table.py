@@ -11,7 +11,12 @@ from cluster.commands.output.console import console
 from cluster.commands.output.runs.rows import sections
 from cluster.results.summary import Summary
 
-_VERDICT_STYLE = {"held": "green", "violated": "bold red", "unchecked": "yellow"}
+_VERDICT_STYLE = {
+    "held": "green",
+    "violated": "bold red",
+    "unchecked": "yellow",
+    "waits in vain": "bold red",
+}
 _VIOLATIONS_SHOWN = 5
 
 
@@ -41,6 +46,7 @@ def print_runs(runs: Sequence[Summary]) -> None:
     for one in runs:
         _print_violations(out, one)
         _print_killed(out, one)
+        _print_waits(out, one)
     for one in runs:
         out.print(Text(f"{one.preset}: {one.directory}", style="dim"))
 
@@ -66,6 +72,14 @@ def _print_killed(out: Console, one: Summary) -> None:
             "free; what it did not do any more is in no figure: give the machine more frames or "
             "swap (machine.frames, machine.swap_slots)"
         )
+        text.append(told, style="default")
+        out.print(text)
+
+
+def _print_waits(out: Console, one: Summary) -> None:
+    for what in one.waits_in_vain:
+        text = Text(f"{one.preset}: waits in vain: ", style="bold red")
+        told = f"{what}, which nobody will execute: the thread has ended, or was never started"
         text.append(told, style="default")
         out.print(text)
 

@@ -76,8 +76,8 @@ def test_both_are_zero_after_zero(way: str, preset: str) -> None:
 def test_a_pinned_page_of_a_file_stays_the_files() -> None:
     """Fork copies pinned pages of private memory; a private mapping shows this one as well."""
     first = thread(
-        "a", "map 0x10 2 shared file:0", "map 0x20 2 file:0", "dma-read 0x10 2", "fork c", "dma-wait",
-        "load 0x20 2", "load 0x10 2", "quit",
+        "a", "map 0x10 2 shared file:0", "map 0x20 2 file:0", "dma-read 0x10 2", "fork c",
+        "dma-wait", "load 0x20 2", "load 0x10 2", "quit",
     )  # fmt: skip
     child = thread("c", "load 0x20 2", process=1, initial=False)
     done = Outcomes({"preset": "fatal-hole"}, first, child, devices=1)
