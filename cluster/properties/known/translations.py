@@ -17,12 +17,11 @@ from kernel.units import ASID_SHIFT, VPN_MASK
 
 
 class Holder(NamedTuple):
-    """A core that may still use an entry for a page of an address space."""
+    """A core that may still use an entry, and the deadline that it has passed, and whose."""
 
     asid: int
     vpn: int
     core: int
-    #: the deadline that it has passed, and whose
     deadline: str
     lane: int
 

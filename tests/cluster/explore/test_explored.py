@@ -33,9 +33,9 @@ def tiny(
     *hazards: str,
     **machine: int | str,
 ) -> Setup:
-    """Make a setup of threads a, b, c, on the cores in turn (two, unless said); a starts the others.
+    """Make a setup of threads a, b, c, on the cores in turn; a starts the others.
 
-    A forked thread is a process of its own; those that it creates are in it.
+    There are two cores, unless said. A forked thread is a process of its own; those that it creates are in it.
     """
     forked = _named_by("fork", threads)
     if "b" in forked:
