@@ -21,6 +21,11 @@ PROPERTY_ABOUT: dict[Property, str] = {
     Property.ACCOUNT: "resident-set counts are right, every frame is in exactly one place",
     Property.FORK: "a child sees memory as it was at the fork; nothing overwritten comes back",
     Property.PAGE_OUT: "no page of a hole is written to swap",
+    Property.ACCESS: "access ends when the call that takes it away returns",
+    Property.USABLE: "memory is usable after a ZERO, an mmap or an mprotect that succeeded",
+    Property.UNCHANGED: "a call that failed changed nothing that it must not",
+    Property.LOCKED: "locked and pinned memory stays, whatever is advised",
+    Property.ENDED: "exit_group and execve end every thread of the process",
     Property.FATAL: "an access to a settled hole gives SIGSEGV, never data",
     Property.PROGRESS: "every operation returns; nothing waits at the end",
 }

@@ -300,10 +300,7 @@ class Translations(Part):
                 for core, fills in sorted(self.fills.items())
                 if fills
             ),
-            tuple(
-                (pfn, tuple(sorted((va, *self.others.get(pfn, ())))))
-                for pfn, va in sorted(self.first.items())
-            ),
+            tuple((pfn, *sorted(self.of_frame(pfn))) for pfn in sorted(self.first)),
             tuple(
                 (
                     core,
