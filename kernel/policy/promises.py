@@ -21,13 +21,15 @@ from kernel.policy.keys import (
 class Property(StrEnum):
     """Names of the properties, as in violations and summaries."""
 
-    #: a load after ZERO has returned gives 0, or a store made after the grant
+    #: a load after ZERO has returned gives 0, or a store through a translation that was sent after
+    #: ZERO had arrived
     ZERO_STRONG = "zero-strong"
     #: a load after ZERO (or a MADV_DONTNEED that discards) has returned gives 0, or a store made
     #: after the call
     ZERO_WEAK = "zero-weak"
     KEEP = "keep"
     ISOLATE = "isolate"
+    #: no core may use an entry past the deadlines of `cluster/properties/deadlines.py`
     TRANSLATION = "translation"
     #: a page believed clean and zero is zero
     CLEAN = "clean"

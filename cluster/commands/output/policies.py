@@ -12,11 +12,11 @@ from kernel.policy.texts import KEY_ABOUT, VALUE_ABOUT
 
 #: what each promise says, in one line
 PROPERTY_ABOUT: dict[Property, str] = {
-    Property.ZERO_STRONG: "a load after ZERO returned gives 0, or a store made after the grant",
+    Property.ZERO_STRONG: "a load after ZERO returned gives 0, or a store by a later translation",
     Property.ZERO_WEAK: "a load after ZERO returned gives 0, or a store made after ZERO was called",
     Property.KEEP: "no store to memory that is in use is lost",
     Property.ISOLATE: "nobody reads what another process, or an earlier owner of a frame, wrote",
-    Property.TRANSLATION: "nobody uses a translation whose shootdown is complete",
+    Property.TRANSLATION: "no core keeps an entry past a deadline (PROTOCOL.md, Deadlines)",
     Property.CLEAN: "a page believed to be zero is zero",
     Property.ACCOUNT: "resident-set counts are right, every frame is in exactly one place",
     Property.FORK: "a child sees memory as it was at the fork; nothing overwritten comes back",

@@ -153,13 +153,15 @@ def _fatal(
 ) -> None:
     """Judge an access by the holes that the page was in; used: what sent the entry it goes by.
 
-    Where invalidations are left to others, an old entry may serve until they have had an occasion.
+    In a closed hole an entry that was sent in it is one too many; older ones have their deadline.
     """
     for hole in history.holes:
-        late = used is not None and used.number > hole.settled.number
-        if not issued.knows(hole.settled) or (known.given.defers and not late):
-            continue
-        if hole.reopened is None or not clock.knows(hole.reopened):
+        if hole.closed:
+            broken = used is not None and hole.is_open_at(used.number)
+        else:
+            knows_end = hole.reopened is not None and clock.knows(hole.reopened)
+            broken = issued.knows(hole.settled) and not knows_end
+        if broken:
             text = f"an access to page {vpn:#x} of a settled hole got data instead of SIGSEGV"
             known.reports.add(Property.FATAL, text, m.asid, vpn, (m.op,))
 

@@ -3,7 +3,7 @@
 from actors.messages import Call
 from actors.operation import OpKind
 from cluster.properties.clock import At, Clock
-from cluster.properties.judges import due, locks, map_effects, right_effects, windows
+from cluster.properties.judges import due, holes, locks, map_effects, right_effects, windows
 from cluster.properties.known.calls import Forking, InFlight, Span
 from cluster.properties.known.history import Zeroed
 from cluster.properties.known.known import Known
@@ -82,6 +82,8 @@ def returned(known: Known, vm: int, lane: int, error: int, clock: Clock) -> None
             history.reopened(shown.page(low), shown.page(high), lane, at)
     for span in flight.spans:
         _discarded(known, flight, span, done, at)
+    if m.kind == OpKind.HOLE and known.given.closed:
+        holes.none_is_mapped(known, vm, m)
     if done is Outcome.DONE:
         due.returns(known, vm, flight, at, clock)
 
@@ -97,8 +99,8 @@ def _discarded(known: Known, flight: InFlight, span: Span, done: Outcome, at: At
         return
     sure = locks.without_vetoed(known, span) if span.sure else []
     if m.kind == OpKind.HOLE:
-        for low, high in sure:
-            history.settled(low, high, m.op, flight.at, at)
+        for part in sure:
+            history.settled(part, m.op, flight.at, at, closed=known.given.closed)
         return
     if m.kind == OpKind.ZERO and not span.aside:
         history.reopened(*pages, m.op, at)

@@ -119,11 +119,11 @@ def _copied(known: Known, lane: int, pfn: int) -> None:
 
 
 def _page_out(
-    known: Known, dst: int, _src: int, m: PageOut, _e: list[Effect], _clock: Clock, sent: Clock
+    known: Known, dst: int, src: int, m: PageOut, _e: list[Effect], _clock: Clock, sent: Clock
 ) -> None:
     _check_work(known, m.op, m.pfns, "paged out")
     for pfn in m.pfns:
-        holes.no_hole_goes_out(known, dst, pfn, m.op, sent)
+        holes.no_hole_goes_out(known, dst, src, pfn, m.op, sent)
     known.swap.goes_out(m.op, tuple(map(known.cells.page, m.pfns)))
 
 

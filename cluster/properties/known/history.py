@@ -56,10 +56,23 @@ class Zeroed(msgspec.Struct, frozen=True, gc=False):
 
 
 class FatalHole(msgspec.Struct, frozen=True, gc=False):
-    """A hole in which accesses must be fatal: from `settled` on, until `reopened`."""
+    """A hole in which accesses must be fatal: from `settled` on, until `reopened`.
+
+    closed: the policy lets nobody in, so what counts is when an entry was sent, not who knows what.
+    """
 
     settled: At
     reopened: At | None
+    closed: bool
+
+    def was_reopened(self, at: At) -> "FatalHole":
+        """Return it, a hole no more from an event on."""
+        return FatalHole(self.settled, at, self.closed) if self.reopened is None else self
+
+    def is_open_at(self, number: int) -> bool:
+        """Say whether the pages were in the hole, as of an event of the vm."""
+        began = self.settled.number <= number
+        return began and (self.reopened is None or number < self.reopened.number)
 
 
 class PageHistory(msgspec.Struct, frozen=True, gc=False):
@@ -172,7 +185,7 @@ class History:
                 for d in old.discards
             )
             # a ZERO that was called before the HOLE had returned, and waited for it, ends it here
-            holes = tuple(FatalHole(h.settled, at) if h.reopened is None else h for h in old.holes)
+            holes = tuple(h.was_reopened(at) for h in old.holes)
             return PageHistory(discards, old.zeros, holes)
 
         self._change(start, end, change)
@@ -186,9 +199,10 @@ class History:
         self._fill(start, end)
         self._change(start, end, change)
 
-    def settled(self, start: int, end: int, op: int, call: At, at: At) -> None:
+    def settled(self, pages: tuple[int, int], op: int, call: At, at: At, *, closed: bool) -> None:
         """Note that HOLE has returned: access is fatal, unless a ZERO was called meanwhile."""
-        hole = FatalHole(at, None)
+        start, end = pages
+        hole = FatalHole(at, None, closed)
 
         def change(old: PageHistory) -> PageHistory:
             if any(_meets(d, op, call) for d in old.discards):
@@ -231,10 +245,16 @@ class History:
                     for d in h.discards
                 ),
                 tuple((z.op, z.called, placed(z.arrived), z.returned, z.zero) for z in h.zeros),
-                tuple((f.settled, f.reopened or ()) for f in h.holes),
+                tuple(map(_hole_row, h.holes)),
             )
             for low, high, h in self.pages.all()
         )  # fmt: skip
+
+
+def _hole_row(hole: FatalHole) -> Retained:
+    if hole.closed:
+        return placed(hole.settled), placed(hole.reopened)
+    return hole.settled, hole.reopened or ()
 
 
 def _reopening(old: PageHistory, at: At, *, closed: bool) -> PageHistory:
@@ -247,7 +267,7 @@ def _reopening(old: PageHistory, at: At, *, closed: bool) -> PageHistory:
             else d
             for d in discards
         )
-    holes = tuple(FatalHole(h.settled, at) if h.reopened is None else h for h in old.holes)
+    holes = tuple(h.was_reopened(at) for h in old.holes)
     return PageHistory(discards, old.zeros, holes)
 
 

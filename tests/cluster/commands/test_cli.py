@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.__main__ import main
+from cluster.commands.output.policies import PROPERTY_ABOUT
 from cluster.live.errors import WorkerDiedError
 from cluster.replay.causal_cut import Cut
 from cluster.results.sometimes import SOMETIMES_KEYS
@@ -15,6 +16,7 @@ from cluster.scenario.scenario import load
 from cluster.scenario.setup import prepare
 from cluster.trace.format import End, header_of
 from cluster.trace.writer import TraceWriter
+from kernel.policy.promises import Property
 from tests.support.command_line import process, run_json
 
 SCENARIO = """
@@ -262,6 +264,10 @@ def test_a_worker_that_dies_exits_4(
     error = capsys.readouterr().err
     assert error.startswith("holezero: the process of core1 died: x.trace keeps 12 deliveries")
     assert Path("runs/latest/manifest.json").exists()
+
+
+def test_every_promise_is_explained() -> None:
+    assert set(PROPERTY_ABOUT) == set(Property)
 
 
 @pytest.mark.parametrize("command", ["scenarios", "policies", "hazards", "policies fatal-hole"])

@@ -35,7 +35,8 @@ def tiny(
 ) -> Setup:
     """Make a setup of threads a, b, c, on the cores in turn; a starts the others.
 
-    There are two cores, unless said. A forked thread is a process of its own; those that it creates are in it.
+    There are two cores, unless said. A forked thread is a process of its own; those that it creates
+    are in it.
     """
     forked = _named_by("fork", threads)
     if "b" in forked:
