@@ -216,7 +216,7 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     FreeSlots: (_free_slots, SWAP),
     Free: (_free, FRAMES),
     Frame: (_frame, FRAMES),
-    Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS),
+    Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS),
     Fault: (_fault, UNDER_WAY),
     Scan: (_scan, CALLS),
     Unpin: (_unpin, HISTORIES | TRANSFERS),

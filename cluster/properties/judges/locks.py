@@ -28,6 +28,9 @@ def _ranges(m: Call) -> list[tuple[int, int]]:
 def called(known: Known, m: Call) -> None:
     """Note that a call arrived which may lock memory, pin it, or let it go."""
     rights = known.rights
+    if known.transfers.held and m.kind not in _VETOED:
+        for start, end in _ranges(m):
+            known.transfers.loosen(m.asid, start, end)
     if m.kind in _HOLDS:
         start, end = page_span(m.va, m.length)
         if m.kind == OpKind.MLOCK:
@@ -86,9 +89,9 @@ def spared(known: Known, m: Call, start: int, end: int) -> list[tuple[int, int, 
         ranges = [(low, high) for low, high, certain in found if certain]
     if m.kind in _VETOED:
         ranges += [
-            (vpn, vpn + 1)
-            for asid, vpn in known.transfers.pinned()
-            if asid == m.asid and start <= vpn < end
+            (one.vpn, one.vpn + 1)
+            for one in known.transfers.pinned()
+            if one.asid == m.asid and start <= one.vpn < end and not one.loose
         ]
     return [
         (shown.line(m.asid), shown.page(first), shown.page(last))
@@ -128,7 +131,7 @@ def without_vetoed(known: Known, span: Span) -> list[tuple[int, int]]:
     held = []
     for asid in range(len(known.rights.locks)) if span.line == SHARED else (span.line,):
         ranges = [(low, high) for low, high, _ in known.rights.locks[asid].all()]
-        ranges += [(vpn, vpn + 1) for space, vpn in known.transfers.pinned() if space == asid]
+        ranges += [(p.vpn, p.vpn + 1) for p in known.transfers.pinned() if p.asid == asid]
         ranges += [
             page_span(f.call.va, f.call.length)
             for f in known.calls.in_flight.values()

@@ -46,6 +46,7 @@ def signalled(known: Known, m: Signal, at: At) -> None:
 def _is_hole(history: PageHistory, since: int) -> bool:
     """Say whether a page may have been in a hole at some moment since an event of the vm."""
     return any(
-        d.void is None and (d.hole or (d.zero and (d.end is None or d.end.number >= since)))
+        d.void is not Property.UNCHANGED
+        and (d.hole or (d.zero and (d.end is None or d.end.number >= since)))
         for d in history.discards
     )
