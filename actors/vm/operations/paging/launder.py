@@ -81,14 +81,19 @@ def _is_written(vm: VmState, op: Op[Scan], key: PageKey, page: Page, gone: list[
 
 
 def _write_protected(vm: VmState, page: Page) -> list[Gone]:
-    """Take W and D from the entries of a page; D lives on in the page."""
+    """Take W and D from the entries of a page; D lives on in the page.
+
+    What another operation has taken away, and not flushed yet, may be stored through as well.
+    """
     gone = []
-    for va, pte in list(vm.entries.of(page)):
-        vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~(pte_bits.W | pte_bits.D)
-        if pte & pte_bits.W:
+    for va in page.mappings:
+        pte = vm.spaces[va >> ASID_SHIFT].pmap.ptes.get(va & VPN_MASK, 0)
+        if pte & pte_bits.W and pte_bits.pfn_of(pte) == page.pfn:
             gone.append(vm.entries.must_flush(va, page.pfn))
         elif (owed := vm.entries.owed(va)) is not None:
             gone.append(owed)
+        if pte and pte_bits.pfn_of(pte) == page.pfn:
+            vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~(pte_bits.W | pte_bits.D)
     return gone
 
 
