@@ -35,7 +35,7 @@ def returned(known: Known, flight: InFlight, done: Outcome, at: At) -> None:
     """Note that a call has returned, and what is allowed now."""
     m, called, rights = flight.call, flight.at, known.rights
     if m.kind in _WHOLE:
-        rights.ended[m.asid] = at, (m.op if m.kind == OpKind.EXEC else -1)
+        rights.ended[m.asid] = at, ((m.op,) if m.kind == OpKind.EXEC else ())
     if m.kind in _SETS:
         if done is Outcome.NOTHING:
             rights.fails(m.asid, *_range(m), called)

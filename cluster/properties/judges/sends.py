@@ -14,6 +14,7 @@ from actors.messages import (
     Return,
     Scanned,
     Signal,
+    Spawn,
     StartTransfer,
     Taken,
     Transfer,
@@ -53,6 +54,14 @@ def _translation(known: Known, vm: int, send: Send, clock: Clock) -> None:
         due.replaced(known, core, va, pfn, m.op, clock)
     translations.filled(core, va, pte, clock.latest(vm), known.under_way.dead.get(m.op), clock)
     known.frames.filled(core, va, pfn)
+
+
+def _spawn(known: Known, _core: int, send: Send, _clock: Clock) -> None:
+    m = send.message
+    assert isinstance(m, Spawn)
+    asid = known.given.process_of[m.thread]
+    if asid in known.rights.ended:
+        known.rights.started(asid, m.op, m.thread)
 
 
 def _signal(known: Known, vm: int, send: Send, clock: Clock) -> None:
@@ -163,6 +172,7 @@ _ANSWERED = CALLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS | TRANSLATIO
 JUDGES: dict[type, tuple[Judge, int]] = {
     Translation: (_translation, FRAMES | TRANSLATIONS),
     Signal: (_signal, 0),
+    Spawn: (_spawn, RIGHTS),
     Taken: (_taken, FRAMES | TRANSLATIONS),
     ZeroFrames: (_zero_frames, FRAMES | TRANSLATIONS),
     CopyFrame: (_copy_frame, FRAMES | TRANSLATIONS),

@@ -49,8 +49,9 @@ class Rights(Part):
         #: newest first; where there is none, nothing was ever mapped
         self.timelines: list[IntervalMap[Timeline]] = [IntervalMap() for _ in range(processes)]
         self.locks: list[IntervalMap[Lock]] = [IntervalMap() for _ in range(processes)]
-        #: by address space: the event in which it ended, and the thread that goes on (-1: none)
-        self.ended: dict[int, tuple[At, int]] = {}
+        #: by address space: the event in which it ended, and the threads that are not of those that
+        #: ended with it: the one that called execve, and what it has started since
+        self.ended: dict[int, tuple[At, tuple[int, ...]]] = {}
 
     # Changes.
 
@@ -138,6 +139,12 @@ class Rights(Part):
                 ):
                     space.remove(low, high)
 
+    def started(self, asid: int, by: int, thread: int) -> None:
+        """Note that a thread starts another one."""
+        at, go_on = self.ended[asid]
+        if by in go_on and thread not in go_on:
+            self.ended[asid] = at, (*go_on, thread)
+
     # Questions.
 
     def allows(self, asid: int, vpn: int, need: int, known: int, until: int) -> bool | None:
@@ -211,5 +218,5 @@ class Rights(Part):
                 tuple((low, high, lock.certain) for low, high, lock in one.all())
                 for one in self.locks
             ),
-            tuple((asid, at, thread) for asid, (at, thread) in sorted(self.ended.items())),
+            tuple((asid, at, *go_on) for asid, (at, go_on) in sorted(self.ended.items())),
         )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from actors.core.machine import Core
 from cluster.properties.account import nothing_waits
+from cluster.properties.observed import Observed
 from cluster.properties.reports import Reports
 from cluster.runs.inline_run import run_inline
 from cluster.runs.judged_run import Options, Request, judge
@@ -48,6 +49,6 @@ def test_who_was_forgotten_is_a_broken_promise() -> None:
     core = next(one for one in run.machines if isinstance(one, Core) and 2 in one.scheduler.threads)
     core.scheduler.bury(2)  # as if c had executed all, and d had not been told
     reports = Reports(ALWAYS, str)
-    nothing_waits(run.machines, tuple(map(str, range(len(run.machines)))), reports)
+    nothing_waits(Observed(run.machines), tuple(map(str, range(len(run.machines)))), reports)
     (broken,) = reports.found
     assert broken.text.endswith("thread d awaits instruction 0 of thread c")
