@@ -268,6 +268,8 @@ class Accesses:
 
     def catch_up(self, m: Switched, out: list[Effect]) -> None:
         """Drop all entries of the space, or those whose invalidation was left to this core."""
+        if not m.keep and self.settings.hazards & Hazard.SWITCH_KEEPS_ENTRIES:
+            return  # the root was loaded with what stands for no flush
         if not m.keep:
             self.tlb.invalidate_all(m.asid)
         elif m.vpns:

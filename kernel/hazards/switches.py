@@ -55,6 +55,9 @@ class Hazard:
     COLLAPSE_TAKES_BUSY: Final = 1 << 34
     PIN_FORGETS_WRITE: Final = 1 << 35
     FREE_CLEARS_WIRED: Final = 1 << 36
+    FLUSH_CLEARS_MARK: Final = 1 << 37
+    BROADCAST_WITHOUT_WAITING: Final = 1 << 38
+    SWITCH_KEEPS_ENTRIES: Final = 1 << 39
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -306,6 +309,27 @@ _ABOUT = {
         ("fork",),
         "none: a page with an older copy in swap that mlock holds meanwhile",
         "H-44: XNU clears the bits of a range before it skips pages of it",
+    ),
+    Hazard.FLUSH_CLEARS_MARK: _info(
+        "whoever makes a flush that the page daemon owed clears the mark of the whole address "
+        "space when it is done, and so that of what the page daemon has taken meanwhile",
+        ("fork",),
+        "between the interrupts of that flush and its last acknowledgement",
+        "H-4: Linux 5ee2fa2f0636 (flush_tlb_batched_pending)",
+    ),
+    Hazard.BROADCAST_WITHOUT_WAITING: _info(
+        "a broadcast invalidation is issued and not waited for: frames are free while a core has "
+        "not taken it in yet",
+        ("translation",),
+        "between TLBI and what its DSB would have waited for",
+        "arm64 Linux 4b634918384c: a DSB after TLBI that was missing",
+    ),
+    Hazard.SWITCH_KEEPS_ENTRIES: _info(
+        "a core that switches in finds its generation zero and loads the root all the same without "
+        "flushing",
+        ("translation",),
+        "a shootdown while the core runs another address space",
+        "the NOFLUSH bit of CR3, set for a PCID whose entries are old",
     ),
 }
 
