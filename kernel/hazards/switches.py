@@ -58,6 +58,7 @@ class Hazard:
     FLUSH_CLEARS_MARK: Final = 1 << 37
     BROADCAST_WITHOUT_WAITING: Final = 1 << 38
     SWITCH_KEEPS_ENTRIES: Final = 1 << 39
+    FAULT_WITHOUT_FENCE: Final = 1 << 40
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -330,6 +331,13 @@ _ABOUT = {
         ("translation",),
         "a shootdown while the core runs another address space",
         "the NOFLUSH bit of CR3, set for a PCID whose entries are old",
+    ),
+    Hazard.FAULT_WITHOUT_FENCE: _info(
+        "after a fault a core does not fence off the absence that its TLB has cached: it faults on "
+        "that again, and the kernel, which finds nothing to resolve, sends SIGSEGV",
+        ("progress",),
+        "none: a machine whose TLBs keep absences (machine.tlb_keeps_absence)",
+        "RISC-V: update_mmu_cache fences locally, as entries that are not valid may be cached",
     ),
 }
 
