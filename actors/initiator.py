@@ -14,6 +14,7 @@ from actors.machine import Effect, Note, ProtocolError, Send, Spend
 from actors.messages import Invalidated, Ipi, IpiAck, Shoot, Tlbi, TlbiDone
 from actors.round import Round
 from actors.settings import Settings
+from kernel.hazards.switches import Hazard
 from kernel.policy.keys import Invalidate
 
 _BROADCAST = Invalidate.BROADCAST
@@ -74,6 +75,10 @@ class Rounds:
         message = Tlbi(m.op, m.round, m.asid, m.vpns)
         out.append(Note(Shooting(m.op, 0)))
         out.extend(Send(target, message) for target in targets)
+        if self.settings.hazards & Hazard.BROADCAST_WITHOUT_WAITING:
+            out.append(Note(Shot(m.op, 0)))
+            out.append(Send(vm, Invalidated(m.op, m.round)))
+            return
         self.in_flight[m.op] = Round(vm, m.round, 0, frozenset(targets))
 
     def acknowledge(self, src: int, m: IpiAck | TlbiDone, out: list[Effect]) -> None:
@@ -82,6 +87,8 @@ class Rounds:
         Raises:
             ProtocolError: `src` owes none.
         """
+        if isinstance(m, TlbiDone) and self.settings.hazards & Hazard.BROADCAST_WITHOUT_WAITING:
+            return
         current = self.in_flight.get(m.op)
         if current is None or current.number != m.round or src not in current.pending:
             raise ProtocolError(f"{m!r} from {src}, but the round is {current}")

@@ -17,6 +17,7 @@ from kernel.claim_word import Side, word_text
 from kernel.errors import Errno, FaultCause, SegvCode
 from kernel.page_queue import Queue
 from kernel.stamp import stamp_text
+from kernel.tlb import ABSENT
 from kernel.units import CELL_MASK, CELL_SHIFT
 from kernel.vm_object import OBJECT_SHIFT
 
@@ -37,6 +38,8 @@ def listed(parts: Iterable[str]) -> str:
 
 def pte_text(pte: int) -> str:
     """Render a page-table entry: its frame, and each of the bits PWADU as a letter or a dash."""
+    if pte == ABSENT:
+        return "absent"
     return f"f{pte_bits.pfn_of(pte):x}:{pte_bits.bits_text(pte)}" if pte else "none"
 
 

@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tlb_entries: int = 1536
     #: an entry leaves a TLB at most so long after it was loaded; 0: only if it is flushed, or full
     tlb_life_ns: int = 0
+    #: a TLB also keeps that a page has no entry, until that is fenced or flushed
+    tlb_keeps_absence: bool = False
     frames: int = 1 << 20
     swap_slots: int = 0
     #: of free frames in each domain

@@ -12,6 +12,8 @@ from itertools import islice
 from kernel import pte as pte_bits
 from kernel.units import ASID_SHIFT, VPN_MASK
 
+#: in place of an entry: there is none. It permits nothing, and an invalidation drops it like others
+ABSENT = pte_bits.A
 _DRAW_MASK = (1 << 64) - 1
 
 
@@ -34,10 +36,20 @@ class Tlb:
     def load(self, asid: int, vpn: int, pte: int) -> None:
         """Cache an entry that a walk found, evicting one of the oldest if need be.
 
-        The entry must be present: others are never cached.
+        The entry must be present: of others at most the absence is cached.
         """
         assert pte & pte_bits.P
-        key = asid << ASID_SHIFT | vpn
+        self._keep(asid << ASID_SHIFT | vpn, pte)
+
+    def load_absence(self, asid: int, vpn: int) -> None:
+        """Cache that a walk found no entry that permits the access, as RISC-V may."""
+        self._keep(asid << ASID_SHIFT | vpn, ABSENT)
+
+    def has_absence(self, asid: int, vpn: int) -> bool:
+        """Say whether such an absence is cached."""
+        return self.entries.get(asid << ASID_SHIFT | vpn) == ABSENT
+
+    def _keep(self, key: int, pte: int) -> None:
         entries = self.entries
         if key not in entries and len(entries) >= self.capacity:
             self.draw = (self.draw * 6364136223846793005 + 1442695040888963407) & _DRAW_MASK

@@ -10,10 +10,11 @@ its run), and puts stores into `buffer`.
 
 from collections.abc import Hashable
 
+from actors.core.absences import Absences
 from actors.core.running import Running
 from actors.core.store_buffer import StoreBuffer
 from actors.core.values import DRAIN, FAULT, LOAD, RUN, WALK, Buffered
-from actors.facts import CallEnded, CallStarted, Flushed, Touched
+from actors.facts import CallEnded, CallStarted, Flushed, Segv, Touched
 from actors.guest.program import Access, Copy
 from actors.machine import Effect, Note, Send, Spend, Timer
 from actors.message import LoadItem, StoreItem
@@ -35,7 +36,7 @@ from actors.messages import (
 from actors.operation import OpKind
 from actors.settings import DOMAIN_SHIFT, TLB_LANE, Settings
 from kernel import pte as pte_bits
-from kernel.errors import Errno
+from kernel.errors import Errno, SegvCode
 from kernel.hazards.switches import Hazard
 from kernel.stamp import stamp
 from kernel.tlb import Tlb
@@ -60,7 +61,16 @@ def _kind(i: Copy) -> OpKind:
 class Accesses:
     """Accesses of the guest, and of the kernel to the guest's memory."""
 
-    __slots__ = ("buffer", "running", "settings", "stretch_max", "tlb", "walk_killed", "walk_vpn")
+    __slots__ = (
+        "absences",
+        "buffer",
+        "running",
+        "settings",
+        "stretch_max",
+        "tlb",
+        "walk_killed",
+        "walk_vpn",
+    )
 
     def __init__(self, settings: Settings, running: Running, buffer: StoreBuffer, tlb: Tlb) -> None:
         """Begin with no walk in flight."""
@@ -68,6 +78,7 @@ class Accesses:
         self.running = running
         self.buffer = buffer
         self.tlb = tlb
+        self.absences = Absences(settings, running, tlb)
         #: page of the walk in flight, and whether an invalidation has killed it
         self.walk_vpn, self.walk_killed = -1, False
         #: granules in one stretch of accesses
@@ -78,11 +89,12 @@ class Accesses:
         """Copy the state; `running` and `buffer` are the twin's."""
         twin = Accesses(self.settings, running, buffer, self.tlb.copy())
         twin.walk_vpn, twin.walk_killed = self.walk_vpn, self.walk_killed
+        twin.absences.tried = self.absences.tried
         return twin
 
     def freeze(self) -> Hashable:
         """Return the canonical state."""
-        return self.tlb.freeze(), self.walk_vpn, self.walk_killed
+        return self.tlb.freeze(), self.walk_vpn, self.walk_killed, *self.absences.tried
 
     # Instructions: each says whether the thread goes on.
 
@@ -125,8 +137,7 @@ class Accesses:
             return False
         items, missing = self._hits(i, first, need)
         if not items:
-            self._miss(missing, i, out)
-            return False
+            return self._miss(missing, i, out)
         count = len(items)
         out.append(Note(Touched(running.thread, count, write, items[0][2])))
         out.append(Spend(count * settings.costs.access_ns))
@@ -159,12 +170,14 @@ class Accesses:
             items.append((cell, pte >> _PFN_SHIFT, version))
         return items, -1
 
-    def _miss(self, vpn: int, i: Access | Copy, out: list[Effect]) -> None:
-        """Ask for a translation, or for the dirty bit of a writable one."""
+    def _miss(self, vpn: int, i: Access | Copy, out: list[Effect]) -> bool:
+        """Ask for a translation, or for the dirty bit of a writable one; the thread waits."""
         running = self.running
         asid = running.asid
         vm = self.settings.vm_of[asid]
         kernel = i.__class__ is Copy
+        if self.absences.cached and self.tlb.has_absence(asid, vpn):
+            return self._meet_absence(vpn, i, out)
         running.doing = WALK
         self.walk_vpn, self.walk_killed = vpn, False
         if i.write:
@@ -172,8 +185,25 @@ class Accesses:
             if pte_bits.permits(pte, write=True, kernel=kernel):
                 pfn = pte_bits.pfn_of(pte)
                 out.append(Send(vm, SetDirty(running.thread, asid, vpn, pfn, kernel)))
-                return
+                return False
         out.append(Send(vm, Walk(running.thread, asid, vpn, i.write, kernel)))
+        return False
+
+    def _meet_absence(self, vpn: int, i: Access | Copy, out: list[Effect]) -> bool:
+        """Fault on an absence that the TLB keeps, without a walk; True: the thread goes on."""
+        running, settings = self.running, self.settings
+        if not self.absences.is_tried_again():
+            running.doing = FAULT if settings.fine else WALK
+            self.walk_vpn, self.walk_killed = -1 if settings.fine else vpn, False
+            kernel = i.__class__ is Copy
+            fault = Fault(running.thread, running.asid, vpn, i.write, kernel)
+            out.append(Send(settings.vm_of[running.asid], fault))
+            return False
+        out.append(Note(Segv(running.thread, running.asid, vpn, SegvCode.ACCERR)))
+        if isinstance(i, Copy):
+            return self._copied(i, _EFAULT, out)
+        running.part += 1
+        return True
 
     def _read(self, items: list[LoadItem], out: list[Effect]) -> bool:
         """Send the loads that the store buffer does not answer."""
@@ -204,6 +234,8 @@ class Accesses:
         if self.walk_killed:
             return None
         asid, vpn = running.asid, m.vpn
+        if m.cause and self.absences.stays(vpn):
+            return None
         self.tlb.load(asid, vpn, m.pte)
         life = self.settings.tlb_life_ns
         if not life:
@@ -218,6 +250,8 @@ class Accesses:
         asid = running.asid
         # a cached entry that no longer permits what the page table does not permit is dropped
         self.tlb.invalidate(asid, (m.vpn,))
+        if self.absences.cached and not self.walk_killed:
+            self.tlb.load_absence(asid, m.vpn)
         i = running.instruction()
         assert isinstance(i, Access | Copy)
         running.doing = FAULT
@@ -228,6 +262,8 @@ class Accesses:
         """SIGSEGV: the guest's handler skips the access. In the kernel the call returns EFAULT."""
         running = self.running
         running.expect(m, FAULT, WALK)
+        if self.absences.cached and running.doing is WALK and not self.walk_killed:
+            self.tlb.load_absence(running.asid, m.vpn)
         self.walk_vpn = -1
         running.doing = RUN
         i = running.instruction()
@@ -268,6 +304,8 @@ class Accesses:
 
     def catch_up(self, m: Switched, out: list[Effect]) -> None:
         """Drop all entries of the space, or those whose invalidation was left to this core."""
+        if not m.keep and self.settings.hazards & Hazard.SWITCH_KEEPS_ENTRIES:
+            return  # the root was loaded with what stands for no flush
         if not m.keep:
             self.tlb.invalidate_all(m.asid)
         elif m.vpns:

@@ -187,6 +187,7 @@ class Core(Machine):
 
     def _resolved(self, _src: int, m: Resolved) -> list[Effect]:
         self.running.expect(m, FAULT)
+        self.accesses.absences.resolved()
         return self._goes_on([Spend(m.ns)])
 
     def _goes_on(self, out: list[Effect]) -> list[Effect]:

@@ -104,7 +104,7 @@ class Entries:
 
     def owed(self, va: int) -> Gone | None:
         """Take over the flush that another operation owes for an entry, if one does."""
-        outstanding = self.unflushed.places.get(va)
+        outstanding = self.unflushed.seen(va)
         if not outstanding or self.settings.hazards & Hazard.IGNORES_UNFLUSHED:
             return None
         return self.must_flush(va, outstanding[-1])
@@ -118,7 +118,11 @@ class Entries:
         if not self.unflushed.places or self.settings.hazards & Hazard.IGNORES_UNFLUSHED:
             return []
         base = asid << ASID_SHIFT
-        found = sorted(self.unflushed.within(base + start, base + end))
+        found = sorted(
+            va
+            for va in self.unflushed.within(base + start, base + end)
+            if va not in self.unflushed.forgotten
+        )
         if not found:
             return []
         own = {va for va, _ in gone}
@@ -141,6 +145,14 @@ class Entries:
             for va, pfns in self.unflushed.oldest_first(first, last)
             if any(pfn not in frames for pfn in pfns)
         ]
+
+    def clear_mark(self, asid: int) -> None:
+        """Let nobody see any more what is owed in a space (a hazard)."""
+        self.unflushed.forget(asid << ASID_SHIFT, (asid + 1) << ASID_SHIFT)
+
+    def joins_others(self, gone: tuple[Gone, ...]) -> bool:
+        """Say whether others owe the flush of one of these entries, too."""
+        return any(len(self.unflushed.places.get(va, ())) > 1 for va, _ in gone)
 
     def has_flushed(self, gone: tuple[Gone, ...]) -> None:
         """Note that no TLB holds these entries any more; pages are mapped there no longer."""

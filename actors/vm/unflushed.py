@@ -14,28 +14,41 @@ _STRETCH_SHIFT = 9
 class Unflushed:
     """Frames by place (`asid << ASID_SHIFT | vpn`), one for each time that an entry was taken."""
 
-    __slots__ = ("places", "stretches")
+    __slots__ = ("forgotten", "places", "stretches")
 
     def __init__(self) -> None:
         """Begin with nothing owed."""
         self.places: dict[int, tuple[int, ...]] = {}
         #: places by stretch
         self.stretches: dict[int, set[int]] = {}
+        #: places whose flush is owed, and nobody sees that (the hazard flush-clears-mark)
+        self.forgotten: set[int] = set()
 
     def clone(self) -> Self:
         """Copy the containers."""
         twin = type(self)()
         twin.places = self.places.copy()
         twin.stretches = {stretch: found.copy() for stretch, found in self.stretches.items()}
+        twin.forgotten = self.forgotten.copy()
         return twin
 
     def freeze(self) -> Hashable:
         """Return the canonical state."""
-        return tuple(sorted(self.places.items()))
+        places = tuple(sorted(self.places.items()))
+        return (places, tuple(sorted(self.forgotten))) if self.forgotten else places
+
+    def forget(self, start: int, end: int) -> None:
+        """Let nobody see what is owed in [start, end)."""
+        self.forgotten.update(self.within(start, end))
+
+    def seen(self, va: int) -> tuple[int, ...]:
+        """Return the frames whose flushes are owed at a place, as far as that is seen."""
+        return () if va in self.forgotten else self.places.get(va, ())
 
     def add(self, va: int, pfn: int) -> None:
         """Note that the flush of an entry for a frame is owed."""
         places = self.places
+        self.forgotten.discard(va)
         frames = places.get(va)
         if frames is not None:
             places[va] = (*frames, pfn)
@@ -56,6 +69,7 @@ class Unflushed:
         frames = self.places.pop(va)
         if len(frames) == 1:
             assert frames[0] == pfn, f"the flush of frame {pfn:#x} at {va:#x} is not owed"
+            self.forgotten.discard(va)
             stretch = va >> _STRETCH_SHIFT
             found = self.stretches[stretch]
             found.remove(va)

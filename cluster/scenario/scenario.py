@@ -45,6 +45,8 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     #: an entry leaves a TLB at most so long after it was loaded (a timed run lasts until the last
     #: one has); 0: only when it is flushed, or evicted because the TLB is full
     tlb_life_ns: _Ns = 0
+    #: a TLB also keeps that a page has no entry (RISC-V may): who gains access faults, and fences
+    tlb_keeps_absence: bool = False
     #: water marks of free frames, per domain; by default FreeBSD's for so many frames
     free_reserved: _Frames | None = None
     free_min: _Frames | None = None

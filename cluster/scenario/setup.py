@@ -36,6 +36,7 @@ _SCALE_MAX = 1_000_000
 _SAME_KEYS = (
     "tlb_entries",
     "tlb_life_ns",
+    "tlb_keeps_absence",
     "frames",
     "swap_slots",
     "act_init",

@@ -59,6 +59,10 @@ class Hazard:
     ZERO_KEEPS_MARK: Final = 1 << 38
     PROTECT_WITHOUT_FLUSH: Final = 1 << 39
     EXIT_LEAVES_SIBLINGS: Final = 1 << 40
+    FLUSH_CLEARS_MARK: Final = 1 << 41
+    BROADCAST_WITHOUT_WAITING: Final = 1 << 42
+    SWITCH_KEEPS_ENTRIES: Final = 1 << 43
+    FAULT_WITHOUT_FENCE: Final = 1 << 44
 
 
 class HazardInfo(msgspec.Struct, frozen=True):
@@ -335,6 +339,34 @@ _ABOUT = {
         ("ended",),
         "none: a thread that knows of the exit, and calls mmap",
         "FreeBSD thread_single(SINGLE_EXIT), left out",
+    ),
+    Hazard.FLUSH_CLEARS_MARK: _info(
+        "whoever makes a flush that the page daemon owed clears the mark of the whole address "
+        "space when it is done, and so that of what the page daemon has taken meanwhile",
+        ("fork",),
+        "between the interrupts of that flush and its last acknowledgement",
+        "H-4: Linux 5ee2fa2f0636 (flush_tlb_batched_pending)",
+    ),
+    Hazard.BROADCAST_WITHOUT_WAITING: _info(
+        "a broadcast invalidation is issued and not waited for: frames are free while a core has "
+        "not taken it in yet",
+        ("translation",),
+        "between TLBI and what its DSB would have waited for",
+        "arm64 Linux 4b634918384c: a DSB after TLBI that was missing",
+    ),
+    Hazard.SWITCH_KEEPS_ENTRIES: _info(
+        "a core that switches in finds its generation zero and loads the root all the same without "
+        "flushing",
+        ("translation",),
+        "a shootdown while the core runs another address space",
+        "the NOFLUSH bit of CR3, set for a PCID whose entries are old",
+    ),
+    Hazard.FAULT_WITHOUT_FENCE: _info(
+        "after a fault a core does not fence off the absence that its TLB has cached: it faults on "
+        "that again, and the kernel, which finds nothing to resolve, sends SIGSEGV",
+        ("progress",),
+        "none: a machine whose TLBs keep absences (machine.tlb_keeps_absence)",
+        "RISC-V: update_mmu_cache fences locally, as entries that are not valid may be cached",
     ),
 }
 

@@ -315,7 +315,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _keys(words: list[str]) -> dict[str, Any]:
-    return {k: int(v) if v.isdigit() else v for k, v in map(_pair, words)}
+    return {k: int(v) if v.isdigit() else v == "true" or v for k, v in map(_pair, words)}
 
 
 _COMMANDS: dict[str, Callable[[Bench, list[str]], list[str]]] = {

@@ -26,6 +26,8 @@ from kernel.vmspace import Pmap, VmSpace
 
 _READY, _ACKS = OpState.READY, OpState.ACKS
 _BROADCAST = Invalidate.BROADCAST
+#: of a flush that clears the mark of what others owe in its space (the hazard flush-clears-mark)
+_MARK = -1
 
 
 def nothing_gone(_vm: VmState, _space: VmSpace, op: Op[Any]) -> bool:
@@ -111,6 +113,8 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect])
     targets = tuple(c for c in range(active.bit_length()) if active >> c & 1 and c != op.by)
     if len(vpns) > vm.settings.costs.full_flush_pages:
         vpns = ()
+    if vm.settings.hazards & Hazard.FLUSH_CLEARS_MARK and vm.entries.joins_others(flush.gone):
+        flush = replace(flush, covers=_MARK)
     out.append(Send(op.by, Shoot(op.lane, flush.round, asid, vpns, targets, op.ns)))
     if vm.deferrals.notes and not flush.spared:
         flush = replace(flush, covers=vm.deferrals.last)
@@ -125,6 +129,8 @@ def invalidated(vm: VmState, op: Op[P]) -> Op[P]:
     asid, _ = next_round(op)
     gone = op.flush.gone
     flushed = tuple(one for one in gone if one[0] >> ASID_SHIFT == asid)
+    if op.flush.covers == _MARK:
+        vm.entries.clear_mark(asid)
     vm.entries.has_flushed(flushed)
     if op.flush.covers:
         vm.entries.has_flushed(vm.deferrals.made(flushed, op.flush.covers))
