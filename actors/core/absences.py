@@ -5,7 +5,7 @@ ends with a local fence, and a core that meets an absence which is no more takes
 An invalidation drops absences like entries.
 Source: Linux riscv update_mmu_cache, flush_tlb_fix_spurious_fault.
 
-Owns, with a hazard, which access was made possible and not fenced. Touches the TLB and `running`.
+Owns nothing. Touches the TLB, and reads what `running` does.
 """
 
 from actors.core.running import Running
@@ -19,16 +19,14 @@ from kernel.units import PAGE_SHIFT
 class Absences:
     """What a core does about absences; nothing, if its TLB keeps none."""
 
-    __slots__ = ("cached", "running", "settings", "tlb", "tried")
+    __slots__ = ("cached", "running", "settings", "tlb")
 
     def __init__(self, settings: Settings, running: Running, tlb: Tlb) -> None:
-        """Begin with nothing tried again."""
+        """Care for the absences of this TLB."""
         self.settings = settings
         self.running = running
         self.tlb = tlb
         self.cached = settings.tlb_keeps_absence
-        #: thread, instruction and element whose fault was resolved last, if there was no fence
-        self.tried: tuple[int, ...] = ()
 
     def resolved(self) -> None:
         """Fence: forget the absence on which the running thread has faulted."""
@@ -44,12 +42,5 @@ class Absences:
         """Say whether an absence stays although the fault was resolved (a hazard)."""
         if not self.cached or not self.settings.hazards & Hazard.FAULT_WITHOUT_FENCE:
             return False
-        running = self.running
-        self.tlb.load_absence(running.asid, vpn)
-        self.tried = running.thread, running.pc, running.part
+        self.tlb.load_absence(self.running.asid, vpn)
         return True
-
-    def is_tried_again(self) -> bool:
-        """Say whether its fault was resolved before, so that nothing is left to do (a hazard)."""
-        running = self.running
-        return self.tried == (running.thread, running.pc, running.part)

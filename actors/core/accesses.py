@@ -14,7 +14,7 @@ from actors.core.absences import Absences
 from actors.core.running import Running
 from actors.core.store_buffer import StoreBuffer
 from actors.core.values import DRAIN, FAULT, LOAD, RUN, WALK, Buffered
-from actors.facts import CallEnded, CallStarted, Flushed, Segv, Touched
+from actors.facts import CallEnded, CallStarted, Flushed, Touched
 from actors.guest.program import Access, Copy
 from actors.machine import Effect, Note, Send, Spend, Timer
 from actors.message import LoadItem, StoreItem
@@ -36,7 +36,7 @@ from actors.messages import (
 from actors.operation import OpKind
 from actors.settings import DOMAIN_SHIFT, TLB_LANE, Settings
 from kernel import pte as pte_bits
-from kernel.errors import Errno, SegvCode
+from kernel.errors import Errno
 from kernel.hazards.switches import Hazard
 from kernel.stamp import stamp
 from kernel.tlb import Tlb
@@ -89,12 +89,11 @@ class Accesses:
         """Copy the state; `running` and `buffer` are the twin's."""
         twin = Accesses(self.settings, running, buffer, self.tlb.copy())
         twin.walk_vpn, twin.walk_killed = self.walk_vpn, self.walk_killed
-        twin.absences.tried = self.absences.tried
         return twin
 
     def freeze(self) -> Hashable:
         """Return the canonical state."""
-        return self.tlb.freeze(), self.walk_vpn, self.walk_killed, *self.absences.tried
+        return self.tlb.freeze(), self.walk_vpn, self.walk_killed
 
     # Instructions: each says whether the thread goes on.
 
@@ -137,7 +136,8 @@ class Accesses:
             return False
         items, missing = self._hits(i, first, need)
         if not items:
-            return self._miss(missing, i, out)
+            self._miss(missing, i, out)
+            return False
         count = len(items)
         out.append(Note(Touched(running.thread, count, write, items[0][2])))
         out.append(Spend(count * settings.costs.access_ns))
@@ -170,14 +170,15 @@ class Accesses:
             items.append((cell, pte >> _PFN_SHIFT, version))
         return items, -1
 
-    def _miss(self, vpn: int, i: Access | Copy, out: list[Effect]) -> bool:
+    def _miss(self, vpn: int, i: Access | Copy, out: list[Effect]) -> None:
         """Ask for a translation, or for the dirty bit of a writable one; the thread waits."""
         running = self.running
         asid = running.asid
         vm = self.settings.vm_of[asid]
         kernel = i.__class__ is Copy
         if self.absences.cached and self.tlb.has_absence(asid, vpn):
-            return self._meet_absence(vpn, i, out)
+            self._meet_absence(vpn, i, out)
+            return
         running.doing = WALK
         self.walk_vpn, self.walk_killed = vpn, False
         if i.write:
@@ -185,25 +186,17 @@ class Accesses:
             if pte_bits.permits(pte, write=True, kernel=kernel):
                 pfn = pte_bits.pfn_of(pte)
                 out.append(Send(vm, SetDirty(running.thread, asid, vpn, pfn, kernel)))
-                return False
+                return
         out.append(Send(vm, Walk(running.thread, asid, vpn, i.write, kernel)))
-        return False
 
-    def _meet_absence(self, vpn: int, i: Access | Copy, out: list[Effect]) -> bool:
-        """Fault on an absence that the TLB keeps, without a walk; True: the thread goes on."""
+    def _meet_absence(self, vpn: int, i: Access | Copy, out: list[Effect]) -> None:
+        """Fault on an absence that the TLB keeps, without a walk."""
         running, settings = self.running, self.settings
-        if not self.absences.is_tried_again():
-            running.doing = FAULT if settings.fine else WALK
-            self.walk_vpn, self.walk_killed = -1 if settings.fine else vpn, False
-            kernel = i.__class__ is Copy
-            fault = Fault(running.thread, running.asid, vpn, i.write, kernel)
-            out.append(Send(settings.vm_of[running.asid], fault))
-            return False
-        out.append(Note(Segv(running.thread, running.asid, vpn, SegvCode.ACCERR)))
-        if isinstance(i, Copy):
-            return self._copied(i, _EFAULT, out)
-        running.part += 1
-        return True
+        running.doing = FAULT if settings.fine else WALK
+        self.walk_vpn, self.walk_killed = -1 if settings.fine else vpn, False
+        kernel = i.__class__ is Copy
+        fault = Fault(running.thread, running.asid, vpn, i.write, kernel)
+        out.append(Send(settings.vm_of[running.asid], fault))
 
     def _read(self, items: list[LoadItem], out: list[Effect]) -> bool:
         """Send the loads that the store buffer does not answer."""

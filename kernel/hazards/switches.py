@@ -364,7 +364,7 @@ _ABOUT = {
     Hazard.FAULT_WITHOUT_FENCE: _info(
         "after a fault a core does not fence off the absence that its TLB has cached: it faults on "
         "that again, and the kernel, which finds nothing to resolve, sends SIGSEGV",
-        ("progress",),
+        ("usable",),
         "none: a machine whose TLBs keep absences (machine.tlb_keeps_absence)",
         "RISC-V: update_mmu_cache fences locally, as entries that are not valid may be cached",
     ),

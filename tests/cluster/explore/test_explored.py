@@ -33,12 +33,13 @@ def tiny(
     *hazards: str,
     **machine: int | str,
 ) -> Setup:
-    """Make a setup of threads a, b, c, on the cores in turn; a starts the others.
+    """Make a setup of threads a, b, c; a starts the others.
 
-    There are two cores, unless said. A forked thread is a process of its own; those that it creates
-    are in it.
+    There are two cores, unless said, and they are on these in turn, or as `placed` says ("011"). A
+    forked thread is a process of its own; those that it creates are in it.
     """
     forked = _named_by("fork", threads)
+    places = str(machine.pop("placed", "0123"[: int(machine.get("cores", 2))] * 2))
     if "b" in forked:
         forked |= _named_by("create", threads[1:2])
     data = {
@@ -47,7 +48,7 @@ def tiny(
         "thread": [
             {
                 "name": name,
-                "core": place % int(machine.get("cores", 2)),
+                "core": int(places[place]),
                 "run": run,
                 "initial": name == "a",
                 "process": int(name in forked),
@@ -273,6 +274,18 @@ SMALL: dict[str, tuple[dict[str, str | int], tuple[Program, ...], dict[str, int 
         {},
     ),
     "zero-keeps-mark": (FATAL, (["map 1 1", "hole 1 1", "zero 1 1", "load 1"],), {}),
+    "broadcast-without-waiting": (
+        {"preset": "broadcast-tlb"}, ([*_OPEN, "dontneed 1 1"], ["load 1"]),
+        {"profile": "x86-invlpgb"},
+    ),
+    "switch-keeps-entries": (
+        LINUX,
+        (["map 1 1", "create b", "fork c", "dontneed 1 1"], ["load 1", "think 1"], ["fence"]),
+        {"placed": "011", "grain": "fused"},
+    ),
+    "fault-without-fence": (
+        FATAL, (["map 1 1", "load 1"],), {"tlb_keeps_absence": True},
+    ),
     "exit-leaves-siblings": (LINUX, (["create b", "quit"], ["await a 1", "map 1 1"]), {}),
     "protect-without-flush": (
         LINUX, (["map 1 1", "create b", "protect 1 1 r"], ["store 1", "store 1.1"]), {},
@@ -288,6 +301,7 @@ def search_for(name: str, *hazards: str) -> States:
 #: these need a third thread, or memory to be short first: too many states from the start;
 #: `tests/scripts/race-*.txt` explore them from a later state
 NOT_SMALL = {
+    "flush-clears-mark",
     "lost-ack",
     "generation-after-mask",
     "page-out-before-acks",

@@ -32,7 +32,7 @@ from actors.vm.payloads import Dma, Fault
 from actors.vm.phases import Phase, index_of
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
-from kernel.errors import FaultCause
+from kernel.errors import FaultCause, SegvCode
 from kernel.hazards.switches import Hazard
 from kernel.hole import Action, HoleEvent, HoleState
 from kernel.page import KNOWN_ZERO, NOBODY, Page
@@ -82,7 +82,16 @@ def look_up(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op
         return _not_here(vm, space, op, key, out)
     if vm.holes.must_wait(page, _touch_event(vm)):
         return _sleep(vm, space, op, key, out)
+    if vm.settings.hazards & Hazard.FAULT_WITHOUT_FENCE and _is_resolved(space, op, page):
+        vm.waiting.unlock_map(space, op, out)
+        return replace(denial.fatal(vm, op, SegvCode.ACCERR, out), phase=len(PHASES))
     return _resident(vm, space, op, key, page)
+
+
+def _is_resolved(space: VmSpace, op: Op[Fault], page: Page) -> bool:
+    """Say whether the page table permits the access already."""
+    pte = space.pmap.ptes.get(op.own.vpn, 0)
+    return pte_bits.permits(pte, write=op.own.write) and pte_bits.pfn_of(pte) == page.pfn
 
 
 def _sleep(
@@ -97,7 +106,7 @@ def _resident(vm: VmState, space: VmSpace, op: Op[Fault], key: PageKey, page: Pa
     vm.pages.put(key, page.with_busy(op.lane))
     own, costs = op.own, vm.settings.costs
     pte = space.pmap.ptes.get(own.vpn, 0)
-    if pte_bits.permits(pte, write=own.write) and pte_bits.pfn_of(pte) == page.pfn:
+    if _is_resolved(space, op, page):
         own = replace(own, page=key, cause=own.cause or FaultCause.SPURIOUS)
         return replace(op, own=own, phase=_ENTER, ns=op.ns + costs.spurious_fault_ns)
     cause = FaultCause.PERMISSION if pte else FaultCause.SOFT
