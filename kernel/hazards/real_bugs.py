@@ -58,7 +58,7 @@ _HAZARDS: dict[str, tuple[str, ...]] = {
     ),
     "H-4": (
         "Reclaim flushes a batch late; mprotect finds no entry and returns too soon.",
-        "ignores-unflushed",
+        "ignores-unflushed flush-clears-mark",
     ),
     "H-7": (
         "A page is cleaned before its flush: a store through an old entry leaves no mark.",
