@@ -48,6 +48,9 @@ class OpKind(IntEnum):
     AGE = 30
     #: a transfer between a device and the caller's memory: its pages are pinned
     DMA = 31
+    #: Linux's guard regions: markers in place of entries of the page table
+    GUARD_INSTALL = 32
+    GUARD_REMOVE = 33
 
 
 class OpState(IntEnum):

@@ -28,6 +28,8 @@ class SegvCode(IntEnum):
     OBJECT = 4
     #: no signal: the process was killed
     KILLED = 5
+    #: MADV_GUARD_INSTALL has left a marker there (Linux says SEGV_MAPERR)
+    GUARD = 6
 
 
 class FaultCause(IntEnum):

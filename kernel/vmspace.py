@@ -59,7 +59,7 @@ class Ending(IntEnum):
 class VmSpace:
     """One address space."""
 
-    __slots__ = ("ending", "holes", "lock", "map", "pmap", "resident")
+    __slots__ = ("ending", "guards", "holes", "lock", "map", "pmap", "resident")
 
     def __init__(self) -> None:
         """Make an empty address space."""
@@ -71,6 +71,8 @@ class VmSpace:
         #: private pages in a hole (hole_state = range-list)
         self.holes = HoleRanges()
         self.ending = Ending.NO
+        #: markers of MADV_GUARD_INSTALL, which are in the page table where there is no entry
+        self.guards = HoleRanges()
 
     def copy(self) -> "VmSpace":
         """Copy the containers."""
@@ -81,6 +83,7 @@ class VmSpace:
         twin.resident = self.resident
         twin.holes = self.holes.copy()
         twin.ending = self.ending
+        twin.guards = self.guards.copy()
         return twin
 
     def freeze(self) -> Hashable:
@@ -93,4 +96,5 @@ class VmSpace:
             self.resident,
             record,
             self.ending,
+            *((self.guards.freeze(),) if self.guards.starts else ()),
         )

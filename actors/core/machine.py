@@ -239,25 +239,23 @@ class Core(Machine):
     def _stored(self, _src: int, _m: Stored | WordsStored) -> list[Effect]:
         out: list[Effect] = []
         self.buffer.performed(out)
-        if not self.buffer.entries:
-            self._drained(out)
-        return out
+        return self._drained(out)
 
     def _drain(self, _src: int, _m: Drain) -> list[Effect]:
         out: list[Effect] = []
         self.buffer.drain(out)
-        if not self.buffer.entries:
-            self._drained(out)
-        return out
+        return self._drained(out)
 
-    def _drained(self, out: list[Effect]) -> None:
-        """Go on with what has waited for the store buffer to be empty."""
+    def _drained(self, out: list[Effect]) -> list[Effect]:
+        """Go on with what has waited for the store buffer to be empty, if it is."""
+        if self.buffer.entries:
+            return out
         if self.claim_words.under_way:
             self.claim_words.fence(out)
         if self.running.doing is DRAIN:
-            self._goes_on(out)
-        else:
-            self.execution.run_if_idle(out)
+            return self._goes_on(out)
+        self.execution.run_if_idle(out)
+        return out
 
     # Threads that come to the run queue, or never will again.
 

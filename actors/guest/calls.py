@@ -69,6 +69,8 @@ _ADVICE: dict[int, tuple[OpKind, tuple[int, ...]]] = {
     Advice.WIPEONFORK: (OpKind.MINHERIT, (INHERITED_ZERO, 0)),
     Advice.KEEPONFORK: (OpKind.MINHERIT, (0, INHERITED_ZERO)),
     Advice.REMOVE: (OpKind.ADVISE_REMOVE, ()),
+    Advice.GUARD_INSTALL: (OpKind.GUARD_INSTALL, ()),
+    Advice.GUARD_REMOVE: (OpKind.GUARD_REMOVE, ()),
 }
 _NO_ADVICE = (OpKind.ADVISE_UNKNOWN, ())
 _RELEASE = {

@@ -45,6 +45,9 @@ class Advice(IntEnum):
     REMOVE = 17
     #: DONTNEED of pages that mlock holds as well
     DONTNEED_LOCKED = 18
+    #: every access is SIGSEGV, and contents are lost; until they are taken away again
+    GUARD_INSTALL = 19
+    GUARD_REMOVE = 20
 
 
 class How(IntFlag):

@@ -11,6 +11,7 @@ from actors.operation import OpKind, OpState
 from actors.vm.op import Op, advance, replace
 from actors.vm.operations.advice import (
     advise_free,
+    advise_guard,
     advise_hole,
     advise_pageout,
     advise_pages,
@@ -52,6 +53,8 @@ STEPS: dict[OpKind, tuple[Phase, ...]] = {
     OpKind.ADVISE_COLD: advise_pages.COLD_PHASES,
     OpKind.ADVISE_PAGEOUT: advise_pageout.PHASES,
     OpKind.ADVISE_REMOVE: advise_remove.PHASES,
+    OpKind.GUARD_INSTALL: advise_guard.INSTALL_PHASES,
+    OpKind.GUARD_REMOVE: advise_guard.REMOVE_PHASES,
     OpKind.POPULATE: populate.POPULATE_PHASES,
     OpKind.CATCH_UP: deferral.PHASES,
     OpKind.REUSE: advise_reuse.PHASES,

@@ -82,7 +82,7 @@ def hazards_command(  # noqa: PLR0913 - one for each option
 
 
 def _chosen(names: tuple[str, ...]) -> list[str]:
-    from kernel.hazards.switches import BY_NAME, CATALOGUE
+    from kernel.hazards.catalogue import BY_NAME, CATALOGUE
 
     for name in names:
         if name not in BY_NAME:

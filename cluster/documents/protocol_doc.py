@@ -7,9 +7,9 @@ import kernel.hole
 from actors.message_text import message_classes
 from cluster.documents.markdown import table
 from cluster.properties.deadlines import FRAMES, RETURNS
+from kernel.hazards.catalogue import CATALOGUE
 from kernel.hazards.real_bugs import KIND_ABOUT, counts
 from kernel.hazards.real_bugs import TABLE as KNOWN
-from kernel.hazards.switches import CATALOGUE
 from kernel.hole import ILLEGAL_BECAUSE, TABLE, Action, HoleEvent, HoleState
 from kernel.policy.keys import Policy, concerned
 from kernel.policy.presets import PRESET_ABOUT, PRESETS

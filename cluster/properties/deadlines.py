@@ -101,6 +101,9 @@ RETURNS: dict[OpKind, tuple[Deadline, ...]] = {
     OpKind.ADVISE_REMOVE: (
         Deadline("MADV_REMOVE", "MADV_REMOVE returns", "its shared memory", Due.RIGHTS),
     ),
+    OpKind.GUARD_INSTALL: (
+        Deadline("MADV_GUARD_INSTALL", "MADV_GUARD_INSTALL returns", _RANGE, Due.RIGHTS),
+    ),
     OpKind.ADVISE_FREE: (
         Deadline("MADV_FREE", "MADV_FREE returns", _RANGE, Due.DIRTY),
     ),

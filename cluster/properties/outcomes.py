@@ -30,7 +30,7 @@ _WALKS = frozenset({OpKind.ADVISE_DONTNEED, OpKind.ADVISE_REMOVE})
 _ADVICE = frozenset(
     {
         OpKind.HOLE, OpKind.ZERO, OpKind.REUSE, OpKind.ADVISE_FREE, OpKind.ADVISE_DONTNEED,
-        OpKind.ADVISE_REMOVE, OpKind.MINHERIT,
+        OpKind.ADVISE_REMOVE, OpKind.MINHERIT, OpKind.GUARD_INSTALL, OpKind.GUARD_REMOVE,
     }
 )  # fmt: skip
 #: calls that change one range as a whole, or nothing

@@ -22,7 +22,8 @@ from cluster.scenario.slices import check_slices
 from cluster.scenario.waits import check_waits
 from cluster.workload.reader import Workload
 from kernel.costs import Profile
-from kernel.hazards.switches import BY_NAME, Hazard
+from kernel.hazards.catalogue import BY_NAME
+from kernel.hazards.switches import Hazard
 from kernel.policy.keys import Invalidate, Policy, concerned
 from kernel.policy.presets import PRESETS
 from kernel.policy.promises import Property

@@ -8,7 +8,7 @@ HAZARDS: dict[str, str] = {
     "H-1": "Linux eb66ae030829, CVE-2018-18281: mremap",
     "H-2": "Linux 99baac21e458: MADV_FREE and MADV_DONTNEED of one range (tlb_flush_pending)",
     "H-3": "Linux 7a30df49f63a, made possible by dd2283f2605e (munmap under the read lock)",
-    "H-4": "Linux 3ea277194dae: mprotect against batched reclaim (flush_tlb_batched_pending)",
+    "H-4": "Linux 3ea277194dae, 5ee2fa2f0636: mprotect against batched reclaim, and its mark lost",
     "H-5": "Linux 60bae73708963: migration against MADV_DONTNEED",
     "H-6": "Linux 20841405940e: migration against change_protection",
     "H-7": "Linux 1cf35d47712d: dirty bits collected before the flush, page_mkclean in between",

@@ -1,6 +1,7 @@
 """Hazards as bits: each has one of its own, a name, and an entry of the catalogue."""
 
-from kernel.hazards.switches import BY_NAME, CATALOGUE, Hazard
+from kernel.hazards.catalogue import BY_NAME, CATALOGUE
+from kernel.hazards.switches import Hazard
 
 
 def test_every_hazard_has_a_bit_of_its_own_and_is_in_the_catalogue() -> None:

@@ -13,8 +13,8 @@ from cluster.documents.protocol_doc import render
 from cluster.input_error import InputError
 from cluster.results.meter import Results
 from cluster.scenario.setup import policy_of
+from kernel.hazards.catalogue import BY_NAME, CATALOGUE
 from kernel.hazards.real_bugs import KIND_ABOUT, TABLE, Kind, Row, counts
-from kernel.hazards.switches import BY_NAME, CATALOGUE
 from kernel.policy.keys import Policy, concerned
 from kernel.policy.presets import PRESETS
 from kernel.policy.promises import Property, promises

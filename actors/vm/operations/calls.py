@@ -119,6 +119,8 @@ _WITHOUT_ARGUMENTS: dict[OpKind, Payload] = {
     OpKind.ADVISE_COLD: NOTHING,
     OpKind.ADVISE_PAGEOUT: Pageout(),
     OpKind.ADVISE_REMOVE: NOTHING,
+    OpKind.GUARD_INSTALL: Discard(),
+    OpKind.GUARD_REMOVE: NOTHING,
 }
 #: calls that go through the phases of a fault have those first
 _FIRST = {

@@ -45,7 +45,7 @@ def _policies() -> list[str]:
 
 
 def _hazards() -> list[str]:
-    from kernel.hazards.switches import BY_NAME
+    from kernel.hazards.catalogue import BY_NAME
 
     return list(BY_NAME)
 

@@ -6,8 +6,8 @@ import click
 
 from cluster.commands.output.console import console, plain_table
 from cluster.results.json_text import json_text
+from kernel.hazards.catalogue import BY_NAME, CATALOGUE
 from kernel.hazards.real_bugs import TABLE
-from kernel.hazards.switches import BY_NAME, CATALOGUE
 
 
 def list_hazards(names: Iterable[str], *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from cluster.properties.known.cells import By, granule_of
 from cluster.properties.known.history import PageHistory
 from cluster.properties.known.known import Known
 from cluster.properties.known.lines import Keeps, Stored
-from cluster.properties.known.rights import READ, WRITE
+from cluster.properties.known.timelines import READ, WRITE
 from cluster.properties.known.transfers import Pinned
 from kernel.policy.promises import Property
 from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT

@@ -40,9 +40,9 @@ def _fork(known: Known, m: Call, at: At, sent: Clock) -> None:
     """Note a fork: the child has its parent's map, contents and windows, as they are now."""
     child = known.given.process_of[m.args[0]]
     parent, calls = m.asid, known.calls
-    nothing = known.places.fork(m.op, parent, child)
+    apart = known.places.fork(m.op, parent, child)
     known.cells.fork(parent, child)
-    right_effects.fork(known, parent, child, nothing, at)
+    right_effects.fork(known, parent, child, apart, at)
     for flight in calls.in_flight.values():
         if flight.call.kind == OpKind.MINHERIT and flight.call.asid == parent:
             known.places.doubt(child, *page_span(flight.call.va, flight.call.length))

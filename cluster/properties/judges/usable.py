@@ -4,7 +4,7 @@ from actors.messages import Signal
 from cluster.properties.clock import At
 from cluster.properties.known.history import PageHistory
 from cluster.properties.known.known import Known
-from cluster.properties.known.rights import READ, WRITE
+from cluster.properties.known.timelines import READ, WRITE
 from kernel.errors import SegvCode
 from kernel.policy.keys import HoleAccess
 from kernel.policy.promises import Property

@@ -21,7 +21,9 @@ def opens(known: Known, m: Call, start: int, end: int, at: At) -> tuple[Span, ..
     children = known.calls.children(m.asid)
     found = []
     for shown, low, high, certain in known.places.maybe(m.asid, start, end):
-        if m.kind == OpKind.ADVISE_REMOVE and not shown.shared:
+        if (m.kind == OpKind.ADVISE_REMOVE and not shown.shared) or (
+            m.kind == OpKind.GUARD_INSTALL and shown.shared
+        ):
             continue
         kept = m.kind == OpKind.ADVISE_DONTNEED and (shown.shared or shown.file != NO_FILE)
         pages = shown.page(low), shown.page(high)

@@ -14,6 +14,7 @@ _DISCARDS = frozenset(
         OpKind.ADVISE_FREE,
         OpKind.ADVISE_DONTNEED,
         OpKind.ADVISE_REMOVE,
+        OpKind.GUARD_INSTALL,
         OpKind.HOLE,
         OpKind.ZERO,
     }

@@ -140,7 +140,7 @@ class Known:
             + len(self.frames.fills)
             + sum(len(one.pages) for one in self.histories.of.values())
             + sum(line.size() for line in self.lines.of.values())
-            + sum(map(len, self.rights.timelines))
+            + self.rights.size()
             + sum(map(len, self.translations.fills.values()))
         )
 

@@ -7,7 +7,7 @@ what a page shows is not certain: such accesses are not judged by their contents
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -19,6 +19,15 @@ from cluster.properties.outcomes import Outcome
 from kernel.intervals import IntervalMap
 from kernel.units import ASID_SHIFT
 from kernel.vm_map import INHERITED_ZERO, NOT_INHERITED
+
+
+class NotInherited(NamedTuple):
+    """What a child does not have of its parent."""
+
+    #: where it has nothing: (first page, end, whether that is certain)
+    nothing: list[tuple[int, int, bool]]
+    #: where it has fresh memory: [first page, end)
+    wiped: list[tuple[int, int]]
 
 
 class Places(Part):
@@ -196,22 +205,23 @@ class Places(Part):
         if child not in doubters:
             self.doubters[lane] = (*doubters, child)
 
-    def fork(self, lane: int, parent: int, child: int) -> list[tuple[int, int, bool]]:
+    def fork(self, lane: int, parent: int, child: int) -> NotInherited:
         """Give a child its parent's map, but for what is being changed there, or is not inherited.
 
-        Return where it has nothing: (first page, end, whether that is certain).
+        Return what is not.
         """
         space = self.maps[child] = self.maps[parent].copy()
         self.perhaps[child] = self.perhaps[parent].copy()
-        none = []
+        nothing, wiped = [], []
         for low, high, shown in self.maps[parent].all():
             if shown.inherit & UNSURE:
                 self.doubt(child, low, high)
-                none.append((low, high, False))
+                nothing.append((low, high, False))
             elif shown.inherit & NOT_INHERITED:
                 space.remove(low, high)
-                none.append((low, high, True))
+                nothing.append((low, high, True))
             elif shown.inherit & INHERITED_ZERO:  # its own, whatever the parent has there
+                wiped.append((low, high))
                 own = msgspec.structs.replace(shown, shared=False, file=NO_FILE)
                 space.assign(low, high, self._anew(lane, own, shown.called, shown.since))
         for changing, changes in self.changes.items():
@@ -219,7 +229,7 @@ class Places(Part):
                 if change.asid == parent:
                     self._doubts(changing, child)
                     self.doubt(child, change.start, change.end)
-        return none
+        return NotInherited(nothing, wiped)
 
     def pages(self) -> dict[int, PageRanges]:
         """Return the pages that can still be accessed, by line.

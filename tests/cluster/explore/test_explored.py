@@ -15,7 +15,7 @@ from cluster.explore.strategies.stateful import States, search
 from cluster.explore.world import World
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
-from kernel.hazards.switches import BY_NAME
+from kernel.hazards.catalogue import BY_NAME
 from tests.cluster.explore.test_hazards import breaks
 from tests.support.places import TESTS
 

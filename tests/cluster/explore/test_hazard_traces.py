@@ -10,7 +10,7 @@ import pytest
 
 from cluster.explore.found.named import Recorded, read_order
 from cluster.explore.found.story import Story, tell
-from kernel.hazards.switches import BY_NAME
+from kernel.hazards.catalogue import BY_NAME
 from tests.cluster.explore.test_hazards import breaks
 from tests.support.places import TESTS
 

@@ -83,6 +83,10 @@ FORGETS: dict[str, tuple[OpKind, Policy, tuple[Program, ...], dict[str, int | st
     "ADVISE_REMOVE rights": (
         OpKind.ADVISE_REMOVE, LINUX, ([FILE, "create b", "remove 1 1"], ["load 1"]), {},
     ),
+    "GUARD_INSTALL rights": (
+        OpKind.GUARD_INSTALL, LINUX,
+        (["map 1 1", "create b", "guard-install 1 1"], ["load 1"]), {},
+    ),
     "ADVISE_FREE dirty bit": (
         OpKind.ADVISE_FREE, {"preset": "madv-free"},
         (["map 1 1", "create b", "free 1 1"], ["store 1"]), {},

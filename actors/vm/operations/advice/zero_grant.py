@@ -73,7 +73,8 @@ def _map_zero_pages(vm: VmState, space: VmSpace, op: Op[Zero]) -> int:
         for low, high in found:
             for index in range(low, high):
                 vpn = index - piece.offset + piece.start
-                if index in one.pages or index in one.swap or vpn in space.pmap.ptes:
+                taken = vpn in space.pmap.ptes or space.guards.holds(vpn)
+                if index in one.pages or index in one.swap or taken:
                     continue
                 space.pmap.ptes[vpn] = pte_bits.make(zero_page, pte_bits.P | pte_bits.U)
                 count += 1
@@ -127,7 +128,7 @@ def _spared(vm: VmState, op: Op[Zero], told: list[Gone]) -> int:
 
 def _enter(vm: VmState, space: VmSpace, va: int, key: PageKey, page: Page) -> Page:
     entry = space.map.lookup(va & VPN_MASK)
-    if entry is None or not entry.prot & 1:
+    if entry is None or not entry.prot & 1 or space.guards.holds(va & VPN_MASK):
         return page
     bits = pte_bits.P | pte_bits.U | (pte_bits.W if entry.prot & 2 else 0)
     # an entry that stayed may be cached with its dirty bit: clearing it takes a shootdown

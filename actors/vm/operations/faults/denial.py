@@ -22,6 +22,8 @@ def denial(vm: VmState, space: VmSpace, entry: MapEntry | None, own: Fault) -> S
         return SegvCode.KILLED
     if entry is None:
         return SegvCode.MAPERR
+    if space.guards.starts and space.guards.holds(own.vpn):
+        return SegvCode.GUARD
     if not entry.prot & (_WRITE if own.write else _READ):
         return SegvCode.ACCERR
     if vm.settings.policy.hole_access is _FATAL and vm.holes.includes(space, entry, own.vpn):
@@ -54,4 +56,4 @@ def _error_of(kind: OpKind, code: SegvCode) -> Errno:
         return Errno.EFAULT
     if kind is OpKind.MLOCK or code is SegvCode.MAPERR:
         return Errno.ENOMEM
-    return Errno.EFAULT if code is SegvCode.OBJECT else Errno.EINVAL
+    return Errno.EFAULT if code in (SegvCode.OBJECT, SegvCode.GUARD) else Errno.EINVAL

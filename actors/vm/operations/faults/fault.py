@@ -258,6 +258,8 @@ def replace_entry(vm: VmState, space: VmSpace, op: Op[Fault], _out: list[Effect]
 def enter(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op[Fault]:
     """Phase: write the entry, unbusy the page, unlock, and let the access go on."""
     own, vpn = op.own, op.own.vpn
+    if space.guards.starts and space.guards.holds(vpn):
+        return _start_over(vm, space, op, out)
     (key, page), entry = pager.busy_page(vm, op), space.map.lookup(vpn)
     assert entry is not None, "the map is locked"
     bits = _READS
@@ -279,6 +281,17 @@ def enter(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op[F
         assert found is not None, "it is busy"
         vm.waiting.unbusy(held, found, out)
     return _entered(vm, space, op, pte, out)
+
+
+def _start_over(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op[Fault]:
+    """Let go of what the fault holds: a marker has come where the entry was to be."""
+    own = op.own
+    for held in dict.fromkeys(one for one in (own.page, own.source) if one is not None):
+        page = vm.pages.get(held)
+        assert page is not None, "it is busy"
+        vm.waiting.unbusy(held, page, out)
+    vm.waiting.unlock_map(space, op, out)
+    return replace(op, phase=0, own=replace(own, page=None, source=None))
 
 
 def _entered(vm: VmState, space: VmSpace, op: Op[Fault], pte: int, out: list[Effect]) -> Op[Fault]:

@@ -197,6 +197,7 @@ def unmap(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: the range leaves the map."""
     gone = space.map.remove(op.start, op.end)
     space.holes.remove(op.start, op.end)
+    space.guards.remove(op.start, op.end)
     drops = dict.fromkeys((*op.drops, *(entry.oid for entry in gone)))
     return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
 

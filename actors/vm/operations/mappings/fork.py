@@ -166,6 +166,8 @@ def _copy_entry(
         oid = vm.objects.make(op.lane, entry.end - entry.start)
         child.insert(entry.with_object(oid, 0).with_flags(off=NEEDS_COPY | SHARED | HOLE))
         return op
+    for low, high in space.guards.inside(entry.start, entry.end):
+        _child(vm, op).guards.add(low, high)
     if entry.flags & SHARED:
         vm.objects.by_oid[entry.oid].one_mapping = False
         child.insert(entry)

@@ -21,6 +21,7 @@ from actors.vm.phases import Phase, index_of
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
+from kernel.hole_ranges import HoleRanges
 from kernel.page import NOBODY
 from kernel.pte import PFN_SHIFT
 from kernel.units import ASID_SHIFT
@@ -127,7 +128,8 @@ def move_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect])
         last = space.map.insert(at)
     if own.new_end - own.new > own.old_end - own.old:
         _lengthen(vm, space, op, last)
-    _move_holes(space, own.old, own.old_end, shift)
+    _move(space.holes, own.old, own.old_end, shift)
+    _move(space.guards, own.old, own.old_end, shift)
     entered = 0
     for vpn, pte in own.moved:
         entered += _enter(vm, space, op, vpn + shift, pte)
@@ -140,11 +142,11 @@ def move_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect])
     return op
 
 
-def _move_holes(space: VmSpace, start: int, end: int, shift: int) -> None:
-    found = list(space.holes.inside(start, end))
-    space.holes.remove(start, end)
+def _move(ranges: HoleRanges, start: int, end: int, shift: int) -> None:
+    found = list(ranges.inside(start, end))
+    ranges.remove(start, end)
     for low, high in found:
-        space.holes.add(low + shift, high + shift)
+        ranges.add(low + shift, high + shift)
 
 
 def _stays_empty(vm: VmState, space: VmSpace, op: Op[Remap], entry: MapEntry) -> None:

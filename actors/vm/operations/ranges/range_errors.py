@@ -77,6 +77,7 @@ _FREEBSD_MINDS = frozenset(
         OpKind.MINCORE,
         OpKind.ADVISE_DONTNEED,
         OpKind.ADVISE_REMOVE,
+        OpKind.GUARD_INSTALL,
     }
 )
 

@@ -8,12 +8,13 @@
              device holds elsewhere, if the call lets contents go
     xnu      HOLE (MADV_FREE_REUSABLE) and ZERO (MADV_ZERO) of read-only memory: EPERM
     all      MADV_DONTNEED that discards, and MADV_REMOVE, of what mlock holds: EINVAL, as after
-             them memory reads as zero (FreeBSD has them for programs of Linux only)
+             them memory reads as zero (FreeBSD has them for programs of Linux only); and
+             MADV_GUARD_INSTALL, which only Linux has
 
 What the policy refuses (`shared`, `shadow_named`) is EINVAL under all of them. Whatever else a call
 is not for it leaves alone, and returns 0: see `advice_scope.py`.
 Source: Linux mm/madvise.c (madvise_dontneed_free_valid_vma, madvise_free_single_vma,
-can_madv_lru_vma, madvise_remove, madvise_vma_behavior); FreeBSD linux_mmap.c
+can_madv_lru_vma, is_valid_guard_vma, madvise_remove, madvise_vma_behavior); FreeBSD linux_mmap.c
 (linux_madvise_dontneed); XNU vm_map_reusable_pages, vm_map_zero.
 """
 
@@ -43,6 +44,8 @@ _OK, _EINVAL = Errno.OK, Errno.EINVAL
 def refused(vm: VmState, entry: MapEntry, op: Op[Any]) -> Errno:
     """Return the error with which a call refuses the memory of an entry; 0: it does not."""
     errors = vm.settings.policy.errors
+    if op.kind is OpKind.GUARD_INSTALL and entry.flags & WIRED:
+        return _EINVAL
     if errors is not Errors.LINUX and _promises_zero(vm, op) and _is_locked(vm, entry, op):
         return _EINVAL
     if errors is Errors.FREEBSD:
