@@ -120,9 +120,7 @@ class History:
         """
 
         def change(old: PageHistory) -> PageHistory:
-            # a call in flight may yet discard, however many younger ones have come and gone
-            older = tuple(d for d in old.discards[: 1 - _KEEP] if d.end is None and not d.returned)
-            discards = (*older, *old.discards[1 - _KEEP :], discard)
+            discards = (*_still_open(old.discards[: 1 - _KEEP], old.discards[1 - _KEEP :]), discard)
             changed = PageHistory(discards, old.zeros, old.holes)
             return _reopening(changed, discard.call, closed=closed) if discard.zero else changed
 
@@ -249,6 +247,19 @@ class History:
             )
             for low, high, h in self.pages.all()
         )  # fmt: skip
+
+
+def _still_open(old: tuple[Discard, ...], young: tuple[Discard, ...]) -> tuple[Discard, ...]:
+    """Return the younger windows, and of the older ones what they do not stand for.
+
+    A call in flight may yet discard, however many younger ones have come and gone; one hole that is
+    open says as much as several.
+    """
+    kept = [d for d in old if d.end is None and not d.returned]
+    holes = [d for d in old if d.end is None and d.returned]
+    if holes and not any(d.end is None and d.returned for d in young):
+        kept.append(holes[-1])
+    return (*kept, *young)
 
 
 def _hole_row(hole: FatalHole) -> Retained:
