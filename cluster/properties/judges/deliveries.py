@@ -15,6 +15,7 @@ from actors.messages import (
     Frame,
     Free,
     FreeSlots,
+    Invalidated,
     Load,
     Loaded,
     PagedOut,
@@ -184,6 +185,12 @@ def _call(
     call_effects.called(known, m, clock.latest(dst), sent)
 
 
+def _invalidated(
+    known: Known, _dst: int, _src: int, m: Invalidated, _e: list[Effect], *_: Clock
+) -> None:
+    known.calls.shooting.pop(m.op, None)
+
+
 def _scan(known: Known, _dst: int, _src: int, m: Scan, _e: list[Effect], *_: Clock) -> None:
     known.calls.scans[m.op] = None
 
@@ -218,6 +225,7 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     Frame: (_frame, FRAMES),
     Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS),
     Fault: (_fault, UNDER_WAY),
+    Invalidated: (_invalidated, CALLS),
     Scan: (_scan, CALLS),
     Unpin: (_unpin, HISTORIES | TRANSFERS),
 }

@@ -46,7 +46,7 @@ def returns(known: Known, vm: int, flight: InFlight, at: At, clock: Clock) -> No
         for start, end in _spans(known, m):
             for va in known.translations.within(base | start, base + end):
                 if alone is None:
-                    alone = _is_alone(known)
+                    alone = _is_alone(known, m.op)
                 good = good_for(row.due, ptes.get(va & VPN_MASK, 0))
                 if not alone:
                     good = _or_later(good, flight.at.number)
@@ -58,10 +58,14 @@ def returns(known: Known, vm: int, flight: InFlight, at: At, clock: Clock) -> No
                         report(known, holders)
 
 
-def _is_alone(known: Known) -> bool:
-    """Say whether nobody else may take entries away: no other call, no page daemon."""
-    return not known.calls.scans and all(
-        flight.call.kind not in _TAKES for flight in known.calls.in_flight.values()
+def _is_alone(known: Known, lane: int) -> bool:
+    """Say whether nobody else may have taken entries away: no call, fault, nor page daemon."""
+    calls = known.calls
+    return not (
+        calls.scans
+        or any(other != lane for other in calls.shooting)
+        or any(other != lane for other in known.under_way.faults)
+        or any(flight.call.kind in _TAKES for flight in calls.in_flight.values())
     )
 
 

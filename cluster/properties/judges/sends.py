@@ -13,6 +13,7 @@ from actors.messages import (
     ReadPage,
     Return,
     Scanned,
+    Shoot,
     Signal,
     Spawn,
     StartTransfer,
@@ -54,6 +55,10 @@ def _translation(known: Known, vm: int, send: Send, clock: Clock) -> None:
         due.replaced(known, core, va, pfn, m.op, clock)
     translations.filled(core, va, pte, clock.latest(vm), known.under_way.dead.get(m.op), clock)
     known.frames.filled(core, va, pfn)
+
+
+def _shoot(known: Known, _vm: int, send: Send, _clock: Clock) -> None:
+    known.calls.shooting[send.message.op] = None
 
 
 def _spawn(known: Known, _core: int, send: Send, _clock: Clock) -> None:
@@ -171,6 +176,7 @@ _ANSWERED = CALLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS | TRANSLATIO
 #: by message: who judges that it is sent, and a mask of the parts of what is known that he changes
 JUDGES: dict[type, tuple[Judge, int]] = {
     Translation: (_translation, FRAMES | TRANSLATIONS),
+    Shoot: (_shoot, CALLS),
     Signal: (_signal, 0),
     Spawn: (_spawn, RIGHTS),
     Taken: (_taken, FRAMES | TRANSLATIONS),

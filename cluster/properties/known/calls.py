@@ -53,7 +53,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
 class Calls(Part):
     """Calls by lane, and the forks among them."""
 
-    __slots__ = ("during", "forks", "in_flight", "scans")
+    __slots__ = ("during", "forks", "in_flight", "scans", "shooting")
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -63,6 +63,8 @@ class Calls(Part):
         self.forks: dict[int, Forking] = {}
         #: lanes of page daemons that go through a queue
         self.scans: dict[int, None] = {}
+        #: lanes whose shootdown is not complete: of faults as well
+        self.shooting: dict[int, None] = {}
         #: by lane of a call that changes the map: calls in flight with it that discard there, and
         #: the events in which they arrived
         self.during: dict[int, tuple[tuple[Call, At], ...]] = {}
@@ -79,6 +81,7 @@ class Calls(Part):
         twin.in_flight = self.in_flight.copy()
         twin.forks = self.forks.copy()
         twin.scans = self.scans.copy()
+        twin.shooting = self.shooting.copy()
         twin.during = self.during.copy()
         return twin
 
