@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from actors.messages import Call
 from actors.operation import OpKind
 from cluster.properties.clock import At, Clock
 from cluster.properties.deadlines import RETURNS, Deadline, Due
@@ -18,6 +17,8 @@ from kernel.units import ASID_SHIFT, VPN_LIMIT, VPN_MASK, page_span
 _WHOLE = frozenset({OpKind.EXIT, OpKind.EXEC})
 #: calls that may take entries away
 _TAKES = frozenset(RETURNS) | {OpKind.ADVISE_PAGEOUT}
+#: calls that leave alone what is locked or pinned
+_VETOED = frozenset({OpKind.HOLE, OpKind.ZERO})
 #: calls that are about shared memory alone, or about private memory
 _SHARED: dict[int, bool] = {OpKind.FORK: False, OpKind.ADVISE_REMOVE: True}
 
@@ -43,7 +44,7 @@ def returns(known: Known, vm: int, flight: InFlight, at: At, clock: Clock) -> No
         base = m.asid << ASID_SHIFT
         ptes = known.observed.page_table(vm, m.asid)
         owed = Owed(f"{row.name} has returned", m.op, (), at if row.left else None)
-        for start, end in _spans(known, m):
+        for start, end in _spans(known, flight):
             for va in known.translations.within(base | start, base + end):
                 if alone is None:
                     alone = _is_alone(known, m.op)
@@ -73,15 +74,31 @@ def _or_later(good: Callable[[Fill], bool], arrived: int) -> Callable[[Fill], bo
     return lambda fill: fill.sent.number > arrived or good(fill)
 
 
-def _spans(known: Known, m: Call) -> list[tuple[int, int]]:
-    """List the ranges of pages that a call is about."""
+def _spans(known: Known, flight: InFlight) -> list[tuple[int, int]]:
+    """List the ranges of pages that a call is about; HOLE and ZERO leave alone what is held."""
+    m = flight.call
     if m.kind in _WHOLE:
         return [(0, VPN_LIMIT)]
     span = (0, VPN_LIMIT) if m.kind == OpKind.FORK else page_span(m.va, m.length)
     if m.kind in _SHARED:
         pieces = known.places.pieces(m.asid, *span)
         return [(low, high) for shown, low, high in pieces if shown.shared is _SHARED[m.kind]]
+    if m.kind in _VETOED:
+        return _sure(known, flight)
     return [span, page_span(*m.args[:2])] if m.kind == OpKind.MREMAP else [span]
+
+
+def _sure(known: Known, flight: InFlight) -> list[tuple[int, int]]:
+    """List the pages that nothing has spared a call."""
+    m, found = flight.call, []
+    for shown, low, high in known.places.pieces(m.asid, *page_span(m.va, m.length)):
+        line, first = shown.line(m.asid), shown.page(low)
+        for span in flight.spans:
+            if span.sure and span.line == line:
+                start, end = max(span.low - first + low, low), min(span.high - first + low, high)
+                if start < end:
+                    found.append((start, end))
+    return found
 
 
 def of_frame(known: Known, vm: int, row: Deadline, pfn: int, lane: int, clock: Clock) -> None:
