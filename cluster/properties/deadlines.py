@@ -17,6 +17,7 @@ import msgspec
 from actors.operation import OpKind
 from kernel.policy.keys import (
     AdviceKind,
+    HoleAccess,
     Invalidate,
     NoAccess,
     NotStarted,
@@ -69,7 +70,8 @@ def _at_once(policy: Policy) -> bool:
 
 
 def _flushes_first(policy: Policy) -> bool:
-    return _at_once(policy) and policy.zero_not_started is NotStarted.FLUSH_THEN_ZERO
+    closed = _at_once(policy) and policy.hole_access is HoleAccess.FATAL
+    return closed and policy.zero_not_started is NotStarted.FLUSH_THEN_ZERO
 
 
 _READ, _WRITE = 1, 2
@@ -128,16 +130,15 @@ RETURNS: dict[OpKind, tuple[Deadline, ...]] = {
     OpKind.ZERO: (
         Deadline(
             "ZERO", "ZERO returns", _RANGE, Due.RIGHTS, _flushes_first,
-            "entries are taken, zero_not_started=flush-then-zero",
+            "hole_access=fatal, zero_not_started=flush-then-zero",
         ),
     ),
 }  # fmt: skip
 #: of a frame
 FREED = Deadline("free", "a frame is freed", "all that show it", Due.ALL)
 ZEROED = Deadline(
-    "zeroing", "a page is given out to be zeroed", "all that show it", Due.WRITE,
-    lambda p: p.zero_not_started is NotStarted.FLUSH_THEN_ZERO,
-    "by a ZERO: zero_not_started=flush-then-zero; by the zeroing thread: always",
+    "zeroing", "a page is given out to be zeroed", "all that show it", Due.WRITE, _closes,
+    "entries are taken; by a ZERO only with zero_not_started=flush-then-zero",
 )  # fmt: skip
 COPIED = Deadline("copy", "a frame is given out to be copied", "all that show it", Due.WRITE)
 PAGED_OUT = Deadline("page-out", "a frame is sent to swap", "all that show it", Due.BOTH)

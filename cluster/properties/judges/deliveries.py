@@ -31,7 +31,7 @@ from actors.messages import (
 from actors.operation import OpKind
 from cluster.properties import account
 from cluster.properties.clock import Clock
-from cluster.properties.judges import accesses, call_effects, ended, holes, locks
+from cluster.properties.judges import accesses, call_effects, ended, holes
 from cluster.properties.known.known import (
     CALLS,
     CELLS,
@@ -196,7 +196,6 @@ def _scan(known: Known, _dst: int, _src: int, m: Scan, _e: list[Effect], *_: Clo
 
 
 def _unpin(known: Known, _dst: int, _src: int, m: Unpin, _e: list[Effect], *_: Clock) -> None:
-    locks.given_back(known, m.name)
     known.transfers.given_back(m.name, m.pfns)
 
 
@@ -223,9 +222,9 @@ JUDGES: dict[type, tuple[Judge, int]] = {
     FreeSlots: (_free_slots, SWAP),
     Free: (_free, FRAMES),
     Frame: (_frame, FRAMES),
-    Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS),
+    Call: (_call, CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS),
     Fault: (_fault, UNDER_WAY),
     Invalidated: (_invalidated, CALLS),
     Scan: (_scan, CALLS),
-    Unpin: (_unpin, HISTORIES | TRANSFERS),
+    Unpin: (_unpin, TRANSFERS),
 }

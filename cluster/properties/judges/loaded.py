@@ -144,7 +144,7 @@ def _instead(a: Access, latest: Stored | None) -> str:
 #: what is said besides, by property
 _WHY = {
     Property.KEEP: " and no call had released it since",
-    Property.LOCKED: ", and the memory was locked, or pinned",
+    Property.LOCKED: ", and the memory was locked",
     Property.UNCHANGED: ", and the call that was to release it had failed",
 }
 

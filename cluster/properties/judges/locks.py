@@ -14,8 +14,6 @@ from kernel.units import VPN_LIMIT, page_span
 _ENDS = frozenset({OpKind.MMAP, OpKind.MUNMAP, OpKind.MREMAP, OpKind.EXIT, OpKind.EXEC})
 _WHOLE = frozenset({OpKind.EXIT, OpKind.EXEC})
 _HOLDS = frozenset({OpKind.MLOCK, OpKind.DMA})
-#: calls that leave pinned pages alone; others let go of them, and the frames outlive them
-_VETOED = frozenset({OpKind.HOLE, OpKind.ZERO, OpKind.ADVISE_FREE})
 
 
 def _ranges(m: Call) -> list[tuple[int, int]]:
@@ -28,9 +26,6 @@ def _ranges(m: Call) -> list[tuple[int, int]]:
 def called(known: Known, m: Call) -> None:
     """Note that a call arrived which may lock memory, pin it, or let it go."""
     rights = known.rights
-    if known.transfers.held and m.kind not in _VETOED:
-        for start, end in _ranges(m):
-            known.transfers.loosen(m.asid, start, end)
     if m.kind in _HOLDS:
         start, end = page_span(m.va, m.length)
         if m.kind == OpKind.MLOCK:
@@ -82,30 +77,16 @@ def are_pins(known: Known) -> bool:
 
 
 def spared(known: Known, m: Call, start: int, end: int) -> list[tuple[int, int, int]]:
-    """List what a call must not discard, as it is locked or pinned: (line, first page, end)."""
+    """List what a call must not discard, as it is locked: (line, first page, end)."""
     ranges = []
     if m.kind != OpKind.ADVISE_DONTNEED or not m.args:  # MADV_DONTNEED_LOCKED
         found = known.rights.locked(m.asid, start, end)
         ranges = [(low, high) for low, high, certain in found if certain]
-    if m.kind in _VETOED:
-        ranges += [
-            (one.vpn, one.vpn + 1)
-            for one in known.transfers.pinned()
-            if one.asid == m.asid and start <= one.vpn < end and not one.loose
-        ]
     return [
         (shown.line(m.asid), shown.page(first), shown.page(last))
         for low, high in ranges
         for shown, first, last in known.places.pieces(m.asid, low, high)
     ]
-
-
-def given_back(known: Known, name: int) -> None:
-    """Note that a vm hears that pins are over: calls in flight may discard the pages after all."""
-    for one in known.transfers.held.get(name, ()):
-        for shown, low, high in known.places.pieces(one.asid, one.vpn, one.vpn + 1):
-            history = known.histories.of[shown.line(one.asid)]
-            history.may_discard(shown.page(low), shown.page(high))
 
 
 def handed_out(known: Known, pfn: int, lane: int) -> None:

@@ -97,7 +97,8 @@ def _taken(known: Known, vm: int, send: Send, clock: Clock) -> None:
     _ordered(known, vm, send, clock)
     for _, pfn in m.pages:
         locks.handed_out(known, pfn, m.op)
-        due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
+        if ZEROED.under(known.given.policy):
+            due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
 
 
 def _zero_frames(known: Known, vm: int, send: Send, clock: Clock) -> None:
@@ -108,7 +109,7 @@ def _zero_frames(known: Known, vm: int, send: Send, clock: Clock) -> None:
     for pfn, _ in m.frames:
         if held:
             locks.handed_out(known, pfn, m.op)
-        if pfn in first and ZEROED.under(known.given.policy):
+        if pfn in first and known.given.flushes_first:
             due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from actors.operation import OpKind
+from cluster.properties.deadlines import ZEROED
 from cluster.scenario.setup import Setup
-from kernel.policy.keys import HoleAccess, NoAccess, Policy, defers
+from kernel.policy.keys import HoleAccess, NoAccess, NotStarted, Policy, defers
 from kernel.policy.promises import Property, promises
 
 #: kinds of calls that may discard contents
@@ -48,6 +49,8 @@ class Given(NamedTuple):
     policy: Policy
     #: nobody can use memory in a hole: what is granted is told by a new translation
     closed: bool
+    #: a ZERO zeroes nothing that somebody may still store to
+    flushes_first: bool
     #: invalidations are left to each core's next occasion
     defers: bool
 
@@ -78,5 +81,7 @@ def given_by(setup: Setup) -> Given:
         zero_pages=zero_pages,
         policy=settings.policy,
         closed=_is_closed(settings.policy),
+        flushes_first=ZEROED.under(settings.policy)
+        and settings.policy.zero_not_started is NotStarted.FLUSH_THEN_ZERO,
         defers=defers(settings.policy),
     )

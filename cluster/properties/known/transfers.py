@@ -29,8 +29,6 @@ class Pinned(msgspec.Struct, frozen=True, gc=False):
     life: int
     at: Clock
     since: At
-    #: the page may have been taken from its process, while the frame stays the device's
-    loose: bool = False
 
 
 class Transfers(Part):
@@ -94,16 +92,6 @@ class Transfers(Part):
         if left:
             self.held[name] = left
 
-    def loosen(self, asid: int, start: int, end: int) -> None:
-        """Note that a call arrived which takes pages, pinned or not, and leaves their frames."""
-        for name, pages in self.held.items():
-            self.held[name] = tuple(
-                msgspec.structs.replace(one, loose=True)
-                if one.asid == asid and start <= one.vpn < end
-                else one
-                for one in pages
-            )
-
     def pinned(self) -> Iterable[Pinned]:
         """Yield the pages that are pinned."""
         for pages in self.held.values():
@@ -136,6 +124,5 @@ class Transfers(Part):
     def _rows(self, pages: Iterable[Pinned]) -> Hashable:
         is_of = self.frames.is_of
         return tuple(
-            (p.asid, p.vpn, p.pfn, is_of(p.pfn, p.life), p.at, placed(p.since), p.loose)
-            for p in pages
+            (p.asid, p.vpn, p.pfn, is_of(p.pfn, p.life), p.at, placed(p.since)) for p in pages
         )
