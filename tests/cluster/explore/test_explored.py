@@ -274,6 +274,7 @@ NOT_SMALL = {
     "slot-freed-in-use",
     "collapse-ignores-swap",
     "ignores-unflushed",
+    "flush-clears-mark",
     "pins-seen-after-unmap",
     "switch-takes-interrupts",
     "generation-before-bit",
