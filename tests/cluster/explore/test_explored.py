@@ -311,6 +311,7 @@ NOT_SMALL = {
     "slot-freed-in-use",
     "collapse-ignores-swap",
     "ignores-unflushed",
+    "flush-clears-mark",
     "pins-seen-after-unmap",
     "switch-takes-interrupts",
     "generation-before-bit",

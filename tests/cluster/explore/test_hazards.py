@@ -53,7 +53,7 @@ def test_hazard_breaks_what_the_catalogue_says(name: str) -> None:
     # "zero" stands for both strengths of it
     words = {p.partition("-")[0] if p.startswith("zero") else p for p in broken(prepare(scenario))}
     assert words == set(CATALOGUE[BY_NAME[name]].breaks), (
-        "name in `breaks` of kernel/hazards/switches.py what its scenario breaks; if no timed run "
+        "name in `breaks` of kernel/hazards/catalogue.py what its scenario breaks; if no timed run "
         "breaks anything, add it to UNTIMED here"
     )
 

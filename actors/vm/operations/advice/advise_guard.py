@@ -2,7 +2,7 @@
 
     lock; zap, as MADV_DONTNEED does: leave the object, remove the entries, shoot down, free; put
     markers where there are no entries, page by page; a page that a fault has brought back since is
-    zapped again, and all starts over; unlock
+    zapped again, and all starts over; flush what others owe there; unlock
 
 A fault that was under way looks at the page table again before it enters its page. Markers are the
 page table's: they stay over mprotect and MADV_DONTNEED, move with mremap, and a child has them.
@@ -15,6 +15,7 @@ from typing import Any
 
 from actors.machine import Effect
 from actors.vm.op import Op, P, advance, replace
+from actors.vm.operations.flushes import shootdown
 from actors.vm.operations.mappings import discard, object_chain
 from actors.vm.operations.ranges import range_errors, range_scan
 from actors.vm.payloads import Discard
@@ -32,11 +33,9 @@ def _zapped(vm: VmState, entry: MapEntry) -> bool:
 
 
 def _brought_back(vm: VmState, space: VmSpace, op: Op[Any], end: int) -> Iterator[int]:
-    """Yield pages of [cursor, end) that have an entry, a page or an entry that a TLB may have."""
+    """Yield pages of [cursor, end) that have an entry or, of private memory, are resident."""
     yield from space.pmap.mapped_in(op.cursor, end)
     yield from vm.objects.held_in(space, op.cursor, end, lambda e: _zapped(vm, e))
-    if not vm.settings.hazards & Hazard.SECOND_DOES_NOT_WAIT:
-        yield from vm.entries.owed_in(op.asid, op.cursor, end, ())
 
 
 def mark(vm: VmState, space: VmSpace, op: Op[Discard], _out: list[Effect]) -> Op[Discard]:
@@ -64,6 +63,17 @@ def _overwrite(vm: VmState, space: VmSpace, op: Op[Discard], end: int) -> None:
             vm.entries.has_flushed((gone,))
 
 
+def _owed(vm: VmState, op: Op[Any]) -> list[int]:
+    return vm.entries.owed_in(op.asid, op.start, op.end, op.flush.gone)
+
+
+def join_flushes(vm: VmState, _space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
+    """Phase: flush what others have taken from the range and not flushed yet; no more will come."""
+    base = op.asid << ASID_SHIFT
+    joined = [one for vpn in _owed(vm, op) if (one := vm.entries.owed(base | vpn)) is not None]
+    return advance(replace(op, flush=op.flush.owing(joined)))
+
+
 def take_away(_vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     """Phase: the markers go."""
     space.guards.remove(op.start, op.end)
@@ -77,6 +87,8 @@ INSTALL_PHASES: tuple[Phase, ...] = (
     *discard.let_go_of(discard.everything, discard.private),
     discard.punch(discard.older_copies),
     Phase(mark),
+    Phase(join_flushes, idle=lambda vm, _space, op: not _owed(vm, op)),
+    *shootdown.PHASES,
     range_scan.UNLOCK,
     object_chain.SETTLE,
 )
