@@ -301,6 +301,7 @@ def search_for(name: str, *hazards: str) -> States:
 #: these need a third thread, or memory to be short first: too many states from the start;
 #: `tests/scripts/race-*.txt` explore them from a later state
 NOT_SMALL = {
+    "guard-without-restart",
     "flush-clears-mark",
     "lost-ack",
     "generation-after-mask",
