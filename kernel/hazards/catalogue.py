@@ -287,7 +287,7 @@ _ABOUT = {
     Hazard.FLUSH_CLEARS_MARK: _info(
         "whoever makes a flush that the page daemon owed clears the mark of the whole address "
         "space when it is done, and so that of what the page daemon has taken meanwhile",
-        ("fork",),
+        ("translation", "fork"),
         "between the interrupts of that flush and its last acknowledgement",
         "H-4: Linux 5ee2fa2f0636 (flush_tlb_batched_pending)",
     ),
