@@ -312,7 +312,6 @@ NOT_SMALL = {
     "slot-freed-in-use",
     "collapse-ignores-swap",
     "ignores-unflushed",
-    "flush-clears-mark",
     "pins-seen-after-unmap",
     "switch-takes-interrupts",
     "generation-before-bit",
