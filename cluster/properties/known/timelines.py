@@ -132,25 +132,24 @@ class Timelines:
         known: the number of the vm's latest event that its issuer knows of. Calls that arrived
         later than that, but not later than `until`, may have been in effect.
         """
-        line = self.of[asid].value(vpn)
-        if line:
-            newest = line[0]
-            since = newest.since
-            if since is not None and since.number <= known and newest.allowed != UNSURE:
-                return newest.allowed & need == need
-        answers = set()
-        for right in line or ():
+        answers, sure = set(), -1
+        line = self.of[asid].value(vpn) or ()
+        for right in line:
+            since = right.since
+            if sure >= 0 and since is not None and since.number < sure:
+                break  # it was over before the one that is sure began
             if right.called.number > until:
                 continue
             if right.allowed == UNSURE:
                 return None
             answers.add(right.allowed & need == need)
-            if right.since is not None and right.since.number <= known:
-                break
+            if sure < 0 and since is not None and since.number <= known:
+                sure = right.called.number
         else:
-            if line is not None and len(line) == _KEEP:
-                return None
-            answers.add(self.first & need == need)
+            if sure < 0:
+                if len(line) == _KEEP:
+                    return None
+                answers.add(self.first & need == need)
         return answers.pop() if len(answers) == 1 else None
 
     # For exploring.
