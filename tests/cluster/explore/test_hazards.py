@@ -3,14 +3,12 @@
 import msgspec
 import pytest
 
-from actors.wiring import build
-from cluster.hosts.inline import InlineHost
-from cluster.properties.checker import Checker
 from cluster.scenario.scenario import load, parse
 from cluster.scenario.setup import Setup, prepare
 from cluster.scenario.shipped import shipped
 from kernel.hazards.catalogue import BY_NAME, CATALOGUE
 from kernel.policy.promises import Property
+from tests.support.judged import judged
 
 SCENARIOS = {
     name.removeprefix("hazard-"): path
@@ -21,13 +19,7 @@ SCENARIOS = {
 
 def broken(setup: Setup) -> set[str]:
     """Run inline to rest; return the promises that were broken."""
-    machines = build(setup.wiring, setup.settings, setup.guest)
-    checker = Checker(setup)
-    host = InlineHost(setup.wiring, machines, setup.latency(), observers=(checker,))
-    host.start()
-    assert host.run()
-    checker.finish(complete=True)
-    return {v.property for v in checker.violations}
+    return {v.property for v in judged(setup).violations}
 
 
 def test_every_hazard_has_a_scenario() -> None:

@@ -6,13 +6,11 @@ import msgspec
 import pytest
 
 from actors.guest.program import Advice, Advise, Guest, Instruction, Release, Reuse
-from actors.wiring import build
 from cluster.explore.strategies.stateful import search
 from cluster.explore.world import World
-from cluster.hosts.inline import InlineHost
-from cluster.properties.checker import Checker
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
+from tests.support.judged import judged
 
 Run = list[str]
 
@@ -28,17 +26,6 @@ def setup_of(policy: dict[str, Any], a: Run, c: Run, b: Run | None = None, **mac
     return prepare(
         parse({"machine": {"cores": 2, **machine}, "policy": policy, "thread": threads}, "alarm")
     )
-
-
-def judged(setup: Setup) -> Checker:
-    """Run inline to rest."""
-    machines = build(setup.wiring, setup.settings, setup.guest)
-    checker = Checker(setup)
-    host = InlineHost(setup.wiring, machines, setup.latency(), observers=(checker,))
-    host.start()
-    assert host.run()
-    checker.finish(complete=True)
-    return checker
 
 
 PUNCHES = {"preset": "fatal-hole", "shadow_named": "punch"}
