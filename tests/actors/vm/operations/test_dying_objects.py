@@ -41,7 +41,7 @@ POLICIES: dict[str, dict[str, str | int]] = {
 
 
 def left_over(run: Outcomes) -> list[object]:
-    """List what a run at rest has left: waits, broken promises, notes of deferrals, flushes owed."""
+    """List what a run at rest has left: waits, broken promises, deferrals, flushes owed."""
     vm = next(machine.state for machine in run.machines if isinstance(machine, Vm))
     return [*run.left, *run.broken, *vm.deferrals.notes, *vm.entries.unflushed.places]
 
