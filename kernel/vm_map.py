@@ -113,7 +113,9 @@ class VmMap:
         return at
 
     def clip(self, start: int, end: int) -> None:
-        """Split entries so that none crosses `start` or `end`."""
+        """Split entries so that none crosses `start` or `end`; for no pages, leave them whole."""
+        if start >= end:
+            return
         for at in (start, end):
             i = bisect_right(self.starts, at) - 1
             if i >= 0 and self.entries[i].start < at < self.entries[i].end:

@@ -135,6 +135,10 @@ def _remap(
     processes: Processes, process: PairedProcess, operation: Operation, pages: range
 ) -> Expected:
     new = moved_to(operation)
+    if not pages:
+        if operation["res"] == "ok":
+            _shown_twice(processes, process, pages.start, new)
+        return operation, True
     kept = [process.pages.get(at) for at in pages[: len(new)]]
     kinds = {None if page is None else page.kind for page in kept}
     one_kind = len(kinds) == 1 and None not in kinds
@@ -150,6 +154,16 @@ def _remap(
             process.unlock_around(pages, new)
         _move(processes, process, (pages, new), keep=keep)
     return operation, True
+
+
+def _shown_twice(processes: Processes, process: PairedProcess, start: int, new: range) -> None:
+    """Show what shared memory has from a page on at a second place, too."""
+    first = process.pages[start]
+    assert first.cell is not None, "private memory is refused"
+    for index, at in enumerate(new):
+        cell = first.cell[0], first.cell[1] + index
+        shown = process.pages[at] = first.with_contents(processes.contents(cell))
+        shown.cell, shown.locked = cell, first.locked
 
 
 def _differs(page: PairedPage | None) -> bool:

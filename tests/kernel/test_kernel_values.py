@@ -65,6 +65,14 @@ def test_like_neighbours_are_one_entry() -> None:
     assert vm_map.entries == [whole]
 
 
+def test_a_change_of_no_pages_leaves_entries_whole() -> None:
+    vm_map = VmMap()
+    whole = vm_map.insert(MapEntry(0, 8, 3, 1, 0))
+    vm_map.change(4, 4, lambda e: e.with_prot(1))
+    assert vm_map.remove(5, 5) == []
+    assert vm_map.entries == [whole]
+
+
 def test_a_gap_is_seen() -> None:
     """A range is mapped as a whole only if there is no gap in it."""
     vm_map = VmMap()

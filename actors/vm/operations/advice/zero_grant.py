@@ -17,7 +17,7 @@ from kernel.hole import HoleEvent, HoleState
 from kernel.page import KNOWN_ZERO, Page
 from kernel.policy.keys import Grant, Reclaim, Regrant, TrackClean
 from kernel.units import ASID_SHIFT, VPN_MASK
-from kernel.vm_map import SHARED, WIRED
+from kernel.vm_map import SHARED, WIRED, MapEntry
 from kernel.vmspace import VmSpace
 
 
@@ -52,7 +52,7 @@ def grant(vm: VmState, space: VmSpace, op: Op[Zero], out: list[Effect]) -> Op[Ze
         vm.waiting.unbusy(key, after, out)
     ns += _map_zero_pages(vm, space, op)
     out.extend(Note(Granted(op.lane, op.asid, *part)) for part in parts)
-    if len(parts) != 1 or parts[0] != (op.start, op.end):
+    if op.start < op.end and (len(parts) != 1 or parts[0] != (op.start, op.end)):
         op = replace(op, error=Errno.EINVAL)  # what is wired is not zero
     flush = replace(op.flush, gone=tuple(told), spared=_spared(vm, op, told))
     own = op.own if late else replace(op.own, pages=())
@@ -100,11 +100,22 @@ def _wired(vm: VmState, space: VmSpace, op: Op[Zero]) -> Iterator[int]:
 
 
 def _locked_copies(vm: VmState, space: VmSpace, op: Op[Zero]) -> Iterator[int]:
-    """Yield the pages that mlock holds where an older copy may lie: no object was punched in."""
+    """Yield the pages that mlock holds where an older copy may lie: no object was punched in.
+
+    Under `rewind` ZERO is about such memory, but not about a page that lies below.
+    """
     if space.map.wired:
         for piece in space.map.pieces(op.start, op.end):
-            if piece.flags & WIRED and not advised(vm, piece):
-                yield from range(piece.start, piece.end)
+            if piece.flags & WIRED:
+                passed = not advised(vm, piece)
+                yield from (
+                    v for v in range(piece.start, piece.end) if passed or _below(vm, piece, v)
+                )
+
+
+def _below(vm: VmState, piece: MapEntry, vpn: int) -> bool:
+    found = vm.objects.find(piece, vpn)
+    return found is not None and found[0][0] != piece.oid
 
 
 def _something_left(vm: VmState, space: VmSpace, op: Op[Zero]) -> bool:

@@ -45,10 +45,13 @@ def zero_generations(vm: VmState, space: VmSpace, op: Op[P], out: list[Effect]) 
 
 def interrupt_or_defer(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effect]) -> Op[Hole]:
     """Phase: the second half: interrupt the active cores, or note who is left to invalidate."""
-    if not op.flush.gone or not defers(vm.settings.policy):
+    if not defers(vm.settings.policy):
         return shootdown.interrupt_active(vm, space, op, out)
     if not op.own.deferral:
-        op = replace(op, own=replace(op.own, deferral=_defer(vm, op, out)))
+        own = replace(op.own, deferral=_defer(vm, op, out))
+        op = replace(op, own=own, flush=op.flush.owing(_left_to_oneself(vm, op)))
+    if not op.flush.gone:
+        return advance(op)
     asid, vpns = shootdown.next_round(op)
     out.append(Send(op.by, Shoot(op.lane, op.flush.round, asid, vpns, (), op.ns)))
     return replace(op, state=OpState.ACKS, ns=0)
@@ -74,6 +77,18 @@ def _defer(vm: VmState, op: Op[Hole], out: list[Effect]) -> int:
         zeroer = vm.settings.zeroer_of(op.flush.gone[0][1])
         out.append(Send(zeroer, Watch(KERNEL_LANE + zeroer, number)))
     return number
+
+
+def _left_to_oneself(vm: VmState, op: Op[Hole]) -> list[Gone]:
+    """List what another HOLE of the range has left to the caller's core; it goes on owing it."""
+    if not vm.deferrals.notes:
+        return []
+    _, vpns = vm.deferrals.missed(op.by, op.asid)
+    return [(op.asid << ASID_SHIFT | v, NO_FRAME) for v in vpns if op.start <= v < op.end]
+
+
+def _nothing_to_do(vm: VmState, _space: VmSpace, op: Op[Hole]) -> bool:
+    return not op.flush.gone and not _left_to_oneself(vm, op)
 
 
 def left_to_others(vm: VmState, op: Op[Hole]) -> bool:
@@ -167,5 +182,5 @@ PHASES: tuple[Phase, ...] = (Phase(look), *shootdown.PHASES, Phase(late_caught_u
 #: what HOLE goes through in place of a shootdown
 HOLE_PHASES: tuple[Phase, ...] = (
     Phase(zero_generations, idle=shootdown.nothing_gone),
-    Phase(interrupt_or_defer, idle=shootdown.nothing_gone),
+    Phase(interrupt_or_defer, idle=_nothing_to_do),
 )

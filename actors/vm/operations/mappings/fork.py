@@ -143,9 +143,8 @@ def copy_entries(vm: VmState, space: VmSpace, op: Op[Fork], out: list[Effect]) -
             own = replace(op.own, spare=())
             return replace(op, own=own, error=Errno.EINTR, phase=index_of(PHASES, end_holes))
         return frame_wait.ask(vm, op, out)
-    for entry in space.map.overlapping(op.cursor, op.end):
-        if entry.start < op.cursor:
-            continue
+    # pieces: what is copied may have merged with what is not
+    for entry in space.map.pieces(op.cursor, op.end):
         after = _copy_entry(vm, space, entry, op, out)
         if after.state:
             return replace(after, cursor=entry.start)

@@ -5,7 +5,8 @@
 
 The new entries are written when no TLB holds an old one any more, so nobody who takes a page's
 entries away misses one. A page does not move in its object; the object is seen from elsewhere. A
-range that grows gets new memory, or more of the shared object. FreeBSD has no such call.
+range that grows gets new memory, or more of the shared object. An old range of no length stays, and
+the new one shows the same shared object from there on. FreeBSD has no such call.
 Source: Linux mm/mremap.c (move_page_tables, check_prep_vma, remap_move: only a move that keeps the
 length may span mappings); the flush that came too late there was CVE-2018-18281.
 """
@@ -38,14 +39,24 @@ def check(vm: VmState, space: VmSpace, op: Op[Remap], out: list[Effect]) -> Op[R
     Without a change of length the range may have gaps: what is mapped moves, run by run.
     """
     own = op.own
-    first = space.map.lookup(op.start)
-    if first is None or (_resized(own) and not _one_kind(space, op.start, _kept(own))):
+    error = _refusal(space, op.start, own)
+    if error:
         vm.waiting.unlock_map(space, op, out)
-        return replace(op, error=Errno.EFAULT, phase=len(PHASES))
+        return replace(op, error=error, phase=len(PHASES))
     # from here on start and end are what the phases work on
     if not _resized(own):
         own = _next_run(space, own, own.old, own.new)
     return advance(replace(op, own=own))
+
+
+def _refusal(space: VmSpace, start: int, own: Remap) -> Errno:
+    first = space.map.lookup(start)
+    if first is None:
+        return Errno.EFAULT
+    if own.old == own.old_end:  # private memory is not to be seen twice
+        return Errno.OK if first.flags & SHARED else Errno.EINVAL
+    wrong = _resized(own) and not _one_kind(space, start, _kept(own))
+    return Errno.EFAULT if wrong else Errno.OK
 
 
 def _resized(own: Remap) -> bool:
@@ -119,6 +130,8 @@ def take_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect])
 def move_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect]) -> Op[Remap]:
     """Phase: the map shows the pages at the new place; so does the page table, if it did before."""
     own = op.own
+    if own.old == own.old_end:
+        return advance(_shown_twice(vm, space, op), vm.settings.costs.map_ns)
     shift = own.new - own.old
     for entry in space.map.remove(op.start, op.end):
         if own.keep:
@@ -139,6 +152,18 @@ def move_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect])
     if space.map.overlapping(own.old_end, own.end) and not _resized(own):
         own = _next_run(space, own, own.old_end, own.new_end)
         return replace(op, own=own, phase=_FIRST_OF_RUN)
+    return op
+
+
+def _shown_twice(vm: VmState, space: VmSpace, op: Op[Remap]) -> Op[Remap]:
+    """Map what a shared mapping shows from the old place on at the new one, too."""
+    own = op.own
+    entry = space.map.lookup(own.old)
+    if entry is None:  # the new place begins there as well, and was unmapped
+        return replace(op, error=Errno.EFAULT)
+    vm.objects.by_oid[entry.oid].one_mapping = False
+    at = MapEntry(own.new, own.new_end, entry.prot, entry.oid, entry.pindex(own.old), entry.flags)
+    space.map.insert(at)
     return op
 
 

@@ -1,7 +1,8 @@
 """What a call returns before it looks at the map: addresses, lengths, advice that nobody knows.
 
 Linux refuses an address that is not a page's, but for mlock(2); XNU does so for mprotect(2) and
-munmap(2); FreeBSD rounds. A fixed mapping begins at a page everywhere.
+munmap(2); FreeBSD rounds. A fixed mapping begins at a page everywhere. To a call that rounds, no
+length at an address within a page is that page, as their sum is rounded up.
 Source: FreeBSD vm_mmap.c (kern_munmap, kern_mprotect, kern_madvise, kern_mincore, kern_mlock);
 Linux mm/madvise.c (is_valid_madvise), mm/mprotect.c, mm/mlock.c, mm/mremap.c; XNU kern_mman.c.
 """
@@ -20,7 +21,7 @@ _ROUNDED = frozenset({OpKind.MLOCK, OpKind.MUNLOCK, OpKind.DMA})
 #: further calls whose address is a page's on XNU
 _XNU_EXACT = frozenset({OpKind.MPROTECT, OpKind.MUNMAP})
 #: calls that are wrong without a length, everywhere
-_NEVER_EMPTY = frozenset({OpKind.MMAP, OpKind.MUNMAP, OpKind.MREMAP})
+_NEVER_EMPTY = frozenset({OpKind.MMAP, OpKind.MUNMAP})
 #: calls to which memory beyond the last page is memory that is not mapped, everywhere
 _UNMAPPED_BEYOND = frozenset(
     {OpKind.MMAP, OpKind.MPROTECT, OpKind.MLOCK, OpKind.MUNLOCK, OpKind.MINCORE}
@@ -40,7 +41,10 @@ def answer_at_once(
     if va % PAGE_SIZE and _exact(kind, errors):
         return Errno.EINVAL
     if length == 0:
-        return Errno.EINVAL if kind in _NEVER_EMPTY else Errno.OK
+        if kind in _NEVER_EMPTY:
+            return Errno.EINVAL
+        if kind is not OpKind.MREMAP and (va % PAGE_SIZE == 0 or kind is OpKind.DMA):
+            return Errno.OK
     if page_span(va, length)[1] > VPN_LIMIT:
         linux = errors is Errors.LINUX and kind not in _NEVER_BEYOND
         return Errno.ENOMEM if linux or kind in _UNMAPPED_BEYOND else Errno.EINVAL

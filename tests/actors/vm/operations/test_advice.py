@@ -1,5 +1,7 @@
 """Phases of madvise(2): HOLE, ZERO, MADV_FREE, MADV_PAGEOUT, and the others."""
 
+import pytest
+
 from actors.facts import Granted, HoleSettled
 from actors.messages import Steal, ZeroFrames, ZeroJob
 from actors.operation import OpKind, OpState
@@ -52,6 +54,14 @@ def test_hole_passes_over_a_wired_page() -> None:
     op = one.step(advise_hole.take_pages, op_of(OpKind.HOLE, Hole(), 4, 5))
     assert (op.own, op.flush.gone) == (Hole(), ())
     assert one.page_of(key).hole is HoleState.LIVE
+
+
+@pytest.mark.parametrize("errno", [Errno.EPERM, Errno.ENOMEM])
+def test_zero_of_nothing_keeps_the_error_that_cut_it_off(errno: Errno) -> None:
+    one = SteppedVm()
+    one.map(4, 5)
+    op = one.step(zero_grant.grant, op_of(OpKind.ZERO, Zero(), 4, 4, error=errno))
+    assert op.error is errno
 
 
 def zero(one: SteppedVm, end: int, own: Zero | None = None):

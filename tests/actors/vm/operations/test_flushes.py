@@ -3,8 +3,9 @@
 from actors.facts import CoresCaughtUp, EntriesGone
 from actors.messages import Shoot, Switched
 from actors.operation import OpKind, OpState
+from actors.vm.deferrals import Deferral
 from actors.vm.entries import NO_FRAME
-from actors.vm.op import Flush
+from actors.vm.op import Flush, replace
 from actors.vm.operations.flushes import deferral, shootdown, switch
 from actors.vm.payloads import NOTHING, CatchUp, Hole, Switch
 from tests.support.stepped_vm import SteppedVm, op_of, va
@@ -59,6 +60,18 @@ def test_a_hole_leaves_its_flush_to_the_active_cores() -> None:
     deferral.caught_up(one.vm, 5, 0b10, 0, 1, one.out)
     assert not deferral.left_to_others(one.vm, op)
     assert one.noted(CoresCaughtUp)[0].vpns == (4,)
+
+
+def test_a_caller_invalidates_itself_what_another_hole_has_left_to_it() -> None:
+    one = SteppedVm(preset="deferred-tlb")
+    one.vm.deferrals.leave(Deferral(((4, 7), (9, 8)), ((0, 0b01),)))
+    op = one.step(deferral.interrupt_or_defer, op_of(OpKind.HOLE, Hole(), 4, 5))
+    assert (op.state, op.own.deferral) == (OpState.ACKS, -1)
+    assert (one.sent(Shoot)[0].vpns, one.sent(Shoot)[0].targets) == ((4,), ())
+    assert shootdown.invalidated(one.vm, op).phase == 1
+    assert one.vm.deferrals.missed(0, 0) == (1, (4, 9))
+    other = replace(op_of(OpKind.HOLE, Hole(), 4, 5), by=1)
+    assert one.step(deferral.interrupt_or_defer, other).phase == 1
 
 
 def test_with_no_other_core_nothing_is_left_to_any() -> None:

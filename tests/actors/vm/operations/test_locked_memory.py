@@ -2,6 +2,7 @@
 
 import pytest
 
+from kernel.stamp import stamp
 from tests.support.outcomes import Outcomes, thread
 
 ADVICE = {
@@ -26,6 +27,7 @@ POLICIES: dict[str, dict[str, str]] = {
     "range-list": {"preset": "deferred-tlb"},
     "page-flag": {"preset": "flag-only"},
     "free-punched": {"preset": "madv-free-punched"},
+    "free-rewind": {"preset": "madv-free-rewind"},
     "dontneed-freebsd": {"preset": "dontneed-freebsd"},
 }
 
@@ -54,6 +56,16 @@ def test_contents_stay(kind: str, advice: str, policy: str, errors: str) -> None
         assert answer.endswith("EINVAL")
     elif advice != "remove":
         assert answer.endswith("OK")
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_zero_leaves_what_lies_below_and_says_so(policy: str) -> None:
+    """The store to page 0x11 gives the entry a new object; page 0x10 stays below it."""
+    run = ("map 0x10 2", "lock 0x10 2", "store 0x10", "fork c", "store 0x11", "zero 0x10 1")
+    threads = thread("p", *run, "load 0x10"), thread("c", "fence", process=1, initial=False)
+    found = Outcomes(POLICIES[policy], *threads, swap_slots=64)
+    assert found.seen["p"][-2:] == ["ZERO EINVAL", str(stamp(0, 2, 0))]
+    assert not found.broken
 
 
 @pytest.mark.parametrize("policy", POLICIES)

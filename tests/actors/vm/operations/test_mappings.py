@@ -108,6 +108,22 @@ def test_fork_takes_w_away_and_gives_the_child_what_is_mapped() -> None:
     assert one.pte(4, asid=1) == pte_bits.make(7, P_U)
 
 
+def test_fork_copies_an_entry_that_has_merged_with_what_is_copied() -> None:
+    one = SteppedVm()
+    oid = one.map(4, 8)
+    one.page(7, 7)
+    one.vm.objects.by_oid[oid].one_mapping = False
+    one.space.map.change(6, 8, lambda e: e.with_flags(on=NEEDS_COPY))  # until the rest has it too
+    op = one.step(fork.lock, op_of(OpKind.FORK, Fork(child=1)))
+    for copied in (6, 8):
+        op = one.step(fork.copy_entries, op)
+        assert op.cursor == copied
+        assert [(e.start, e.end) for e in one.space.map.entries] == [(4, 8)]
+        assert [(e.start, e.end) for e in one.vm.spaces[1].map.entries] == [(4, copied)]
+    assert one.pte(7, asid=1)
+    assert one.step(fork.copy_entries, op).phase == op.phase + 1
+
+
 def test_fork_copies_what_a_device_has_pinned() -> None:
     one = SteppedVm(machine={"devices": 1})
     one.map(4, 5)
