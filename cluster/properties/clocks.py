@@ -35,18 +35,15 @@ class Clocks:
         clock = self.now[dst] = self.now[dst].received(dst, src, sent)
         return clock, sent
 
-    def send(self, actor: int, dst: int, clock: Clock) -> None:
-        """Note that an actor has sent a message in the event of a clock."""
-        row = self._sent[actor] if self._own[actor] else self._own_row(actor)
-        seq = row[dst]
-        row[dst] = seq + 1
-        self.in_flight[actor, dst, seq] = clock
+    def counts(self, actor: int) -> "array[int]":
+        """Return how many messages an actor has sent to each other, to be counted on.
 
-    def _own_row(self, actor: int) -> "array[int]":
-        """Copy what an actor has sent, which another has as well."""
-        row = self._sent[actor] = self._sent[actor][:]
-        self._own[actor] = True
-        return row
+        Whoever counts one on puts the clock of its event into `in_flight`.
+        """
+        if not self._own[actor]:  # another has the row as well
+            self._sent[actor] = self._sent[actor][:]
+            self._own[actor] = True
+        return self._sent[actor]
 
     def copy(self) -> "Clocks":
         """Copy the containers."""

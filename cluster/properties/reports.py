@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Self
 
 from actors.messages import Call
-from actors.operation import OpKind
 from cluster.properties.violation import Violation
 from kernel.policy.promises import Property
 from kernel.units import page_span
@@ -17,13 +16,23 @@ class Reports:
     """Findings so far; `delivery`, `actor` and `when` say where the run is."""
 
     __slots__ = (
-        "actor", "calls", "counts", "delivery", "found", "lane_name", "promised", "when",
+        "actor", "call_name", "calls", "counts", "delivery", "found", "lane_name", "promised",
+        "when",
     )  # fmt: skip
 
-    def __init__(self, promised: frozenset[Property], lane_name: Callable[[int], str]) -> None:
-        """Begin with no finding; `lane_name` names threads and kernel threads."""
+    def __init__(
+        self,
+        promised: frozenset[Property],
+        lane_name: Callable[[int], str],
+        call_name: Callable[[int], str],
+    ) -> None:
+        """Begin with no finding.
+
+        lane_name: names threads and kernel threads; call_name: kinds of system calls.
+        """
         self.promised = promised
         self.lane_name = lane_name
+        self.call_name = call_name
         self.delivery = 0
         self.actor = -1
         self.when = 0
@@ -63,13 +72,13 @@ class Reports:
         name, call = self.lane_name(lane), self.calls.get(lane)
         if call is None:
             return name
-        kind = OpKind(call.kind).name
+        kind = self.call_name(call.kind)
         start, end = page_span(call.va, call.length)
         return f"{name} ({kind} {start:#x}-{end:#x}, instruction {call.index})"
 
     def copy(self) -> Self:
         """Copy what was found so far; what is found is replaced, never changed."""
-        twin = type(self)(self.promised, self.lane_name)
+        twin = type(self)(self.promised, self.lane_name, self.call_name)
         twin.delivery, twin.actor, twin.when = self.delivery, self.actor, self.when
         twin.calls = self.calls.copy()
         twin.found, twin.counts = self.found, self.counts

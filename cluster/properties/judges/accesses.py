@@ -12,6 +12,7 @@ from cluster.properties.known.cells import By, granule_of
 from cluster.properties.known.history import PageHistory
 from cluster.properties.known.known import Known
 from cluster.properties.known.lines import Keeps, Stored
+from cluster.properties.known.shown import Shown
 from cluster.properties.known.timelines import READ, WRITE
 from cluster.properties.known.transfers import Pinned
 from kernel.policy.promises import Property
@@ -185,7 +186,7 @@ def device_stores(known: Known, m: DmaStore, at: At) -> None:
             continue
         asid, vpn, issued = page.asid, page.vpn, page.at
         place = pfn << CELL_SHIFT | granule
-        shown = known.places.at(asid, vpn, issued, known.cells.uncertain, write=False)
+        shown = _shown_to(known, page)
         if shown is None:
             known.cells.origin[place] = asid, vpn << CELL_SHIFT | granule
             continue
@@ -209,7 +210,7 @@ def device_loads(known: Known, m: DmaLoad, stamps: tuple[int, ...], at: At, cloc
         if page is None:
             continue
         asid, vpn, issued = page.asid, page.vpn, page.at
-        shown = known.places.at(asid, vpn, issued, known.cells.uncertain, write=False)
+        shown = _shown_to(known, page)
         if shown is None:
             continue
         number, key = shown.line(asid), shown.page(vpn) << CELL_SHIFT | granule
@@ -221,6 +222,15 @@ def device_loads(known: Known, m: DmaLoad, stamps: tuple[int, ...], at: At, cloc
             )  # fmt: skip
             judge(known, access)
     known.transfers.performed(m.name, len(m.items), at)
+
+
+def _shown_to(known: Known, page: Pinned) -> Shown | None:
+    """Return what a device sees as a page that was pinned, or None if that is not certain."""
+    shown = page.shown
+    if shown is None:
+        return None
+    doubted = known.cells.uncertain.get(page.asid << ASID_SHIFT | page.vpn)
+    return None if doubted == shown.called else shown
 
 
 def _pinned(known: Known, m: DmaStore | DmaLoad, pfn: int, what: str) -> Pinned | None:

@@ -162,7 +162,7 @@ def _start_transfer(known: Known, vm: int, send: Send, clock: Clock) -> None:
     assert isinstance(m, StartTransfer)
     flight = known.calls.in_flight[m.op]
     name = stamp(m.op, known.reports.calls[m.op].index, 0)
-    known.transfers.begins(name, flight, m.pfns)
+    known.transfers.begins(name, flight, m.pfns, known.places)
     call_effects.returned(known, vm, m.op, 0, clock)
 
 

@@ -1,12 +1,13 @@
 """Where each granule's contents come from, and stores on their way to memory."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Self
 
 from actors.core.values import Buffered
 from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.places import Places
+from cluster.properties.known.shown import Shown
 from kernel.units import ASID_SHIFT, CELL_MASK, CELL_SHIFT, CELLS_PER_PAGE, VPN_MASK
 
 #: (page, the vm's event that sent the entry which an access goes by), for each page of a stretch
@@ -90,13 +91,14 @@ class Cells(Part):
         for va, called in doubts:
             self.uncertain[child << ASID_SHIFT | va & VPN_MASK] = called
 
-    def forget(self, places: Places) -> None:
-        """Forget doubts about what was mapped by other calls than what is mapped now."""
-        changing = {one.called for changes in places.changes.values() for one in changes}
+    def forget(self, places: Places, pinned: Iterable[Shown]) -> None:
+        """Forget doubts about what was mapped by other calls than what is mapped now, or pinned."""
+        of_use = {one.called for changes in places.changes.values() for one in changes}
+        of_use.update(shown.called for shown in pinned)
         kept = {}
         for va, called in self.uncertain.items():
             shown = places.maps[va >> ASID_SHIFT].value(va & VPN_MASK)
-            if called in changing or (shown is not None and shown.called == called):
+            if called in of_use or (shown is not None and shown.called == called):
                 kept[va] = called
         self.uncertain = kept
 

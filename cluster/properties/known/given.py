@@ -1,8 +1,10 @@
 """What is given before a run: nothing of it changes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+from actors.call_names import call_name
 from actors.operation import OpKind
 from cluster.properties.deadlines import ZEROED
 from cluster.scenario.setup import Setup
@@ -34,6 +36,8 @@ class Given(NamedTuple):
     #: whether a delivery is one step: then resident sets are recounted after each
     fine: bool
     lane_name: Callable[[int], str]
+    #: as programs call them under this policy's advice
+    call_name: Callable[[int], str]
     promised: frozenset[Property]
     #: by thread and by address space: its address space, and its vm
     process_of: tuple[int, ...]
@@ -72,6 +76,7 @@ def given_by(setup: Setup) -> Given:
         vms=setup.wiring.vms,
         fine=settings.fine,
         lane_name=setup.lane_name,
+        call_name=partial(call_name, advice=settings.policy.advice),
         promised=promises(settings.policy) | setup.also_promised,
         process_of=settings.process_of,
         vm_of=settings.vm_of,

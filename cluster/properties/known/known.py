@@ -149,10 +149,11 @@ class Known:
         assert not self.is_shared, "others know the same, at other clocks"
         self.frames.forget()
         self.translations.forget(self._clock_of)
-        shown = self.places.pages()
+        pinned = [(one, one.shown) for one in self.transfers.used() if one.shown is not None]
+        shown = self.places.pages((at.line(one.asid), at.page(one.vpn)) for one, at in pinned)
         self.histories.forget(shown)
         self.lines.forget(shown)
-        self.cells.forget(self.places)
+        self.cells.forget(self.places, [at for _, at in pinned])
         self.rights.forget(self._known_to_all)
 
     def _known_to_all(self, asid: int) -> int:
@@ -190,5 +191,5 @@ def nothing_known(given: Given) -> Known:
         Translations({}, {}, {}, Debts({}), {}, {}, {}),
         UnderWay({}, {}),
     )
-    reports = Reports(given.promised, given.lane_name)
+    reports = Reports(given.promised, given.lane_name, given.call_name)
     return Known(given, [], reports, clocks_of(len(given.names)), Canonicals(), parts)

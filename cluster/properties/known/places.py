@@ -80,6 +80,16 @@ class Places(Part):
             return None
         return None if uncertain.get(va) == shown.called else shown
 
+    def pinned(self, asid: int, vpn: int, issued: Clock) -> Shown | None:
+        """Return what a page shows as its vm pins it for a call, or None if that is not certain.
+
+        issued: the clock of the call.
+        """
+        shown = self.maps[asid].value(vpn)
+        if shown is None or not issued.knows(shown.since) or self.is_changing(asid, vpn, vpn + 1):
+            return None
+        return shown
+
     def _change_at(self, asid: int, vpn: int) -> Change | None:
         for changes in self.changes.values():
             for change in changes:
@@ -231,10 +241,11 @@ class Places(Part):
                     self.doubt(child, change.start, change.end)
         return NotInherited(nothing, wiped)
 
-    def pages(self) -> dict[int, PageRanges]:
+    def pages(self, pinned: Iterable[tuple[int, int]]) -> dict[int, PageRanges]:
         """Return the pages that can still be accessed, by line.
 
-        All of a shared file can: a later call may map it again.
+        All of a shared file can: a later call may map it again. pinned: (line, page) of what a
+        device can, mapped or not.
         """
         found: dict[int, list[tuple[int, int]]] = {SHARED: [EVERY_FILE]}
         for asid, space in enumerate(self.maps):
@@ -244,6 +255,8 @@ class Places(Part):
                 ranges.append((shown.page(low), shown.page(high)))
             for low, high, several in self.perhaps[asid].all():
                 found[SHARED] += [(shown.page(low), shown.page(high)) for shown in several]
+        for line, page in pinned:
+            found[line].append((page, page + 1))
         return {line: PageRanges(ranges) for line, ranges in found.items()}
 
     # For exploring.

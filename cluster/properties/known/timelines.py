@@ -132,8 +132,12 @@ class Timelines:
         known: the number of the vm's latest event that its issuer knows of. Calls that arrived
         later than that, but not later than `until`, may have been in effect.
         """
-        answers, sure = set(), -1
         line = self.of[asid].value(vpn) or ()
+        if len(line) == 1:  # mostly
+            newest = line[0]
+            if newest.since is not None and newest.since.number <= known:
+                return None if newest.allowed == UNSURE else newest.allowed & need == need
+        answers, sure = set(), -1
         for right in line:
             since = right.since
             if sure >= 0 and since is not None and since.number < sure:

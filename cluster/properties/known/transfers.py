@@ -14,12 +14,16 @@ from cluster.properties.canonical import Part, Retained, placed
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.calls import InFlight
 from cluster.properties.known.frames import Frames
+from cluster.properties.known.places import Places
+from cluster.properties.known.shown import Shown
 from kernel.units import page_span
 
 
 class Pinned(msgspec.Struct, frozen=True, gc=False):
     """A frame that was pinned: as which page, in which life.
 
+    shown: what the page showed then, or None if that is not certain. The device stays with that,
+        whatever is mapped there while it works.
     at, since: the caller's clock, and the vm's event in which its call arrived.
     """
 
@@ -27,6 +31,7 @@ class Pinned(msgspec.Struct, frozen=True, gc=False):
     vpn: int
     pfn: int
     life: int
+    shown: Shown | None
     at: Clock
     since: At
 
@@ -49,16 +54,17 @@ class Transfers(Part):
         #: by frame: the last end of a transfer in each memory
         self.ends: dict[int, dict[int, At]] = {}
 
-    def begins(self, name: int, flight: InFlight, pfns: Iterable[int]) -> None:
+    def begins(self, name: int, flight: InFlight, pfns: Iterable[int], places: Places) -> None:
         """Note that the pages of a call are pinned, in order, in these frames."""
-        m = flight.call
-        start, _ = page_span(m.va, m.length)
+        asid, called, at = flight.call.asid, flight.called, flight.at
+        start, _ = page_span(flight.call.va, flight.call.length)
         self.pages[name] = {
             pfn: Pinned(
-                m.asid, start + n, pfn, self.frames.known.get(pfn, 0), flight.called, flight.at
+                asid, vpn, pfn, self.frames.known.get(pfn, 0),
+                places.pinned(asid, vpn, called), called, at,
             )
-            for n, pfn in enumerate(pfns)
-        }
+            for vpn, pfn in enumerate(pfns, start)
+        }  # fmt: skip
         self.held[name] = tuple(self.pages[name].values())
 
     def asked(self, name: int, granules: int) -> None:
@@ -97,6 +103,11 @@ class Transfers(Part):
         for pages in self.held.values():
             yield from pages
 
+    def used(self) -> Iterable[Pinned]:
+        """Yield the pages that memory has still to access for a device."""
+        for pages in self.pages.values():
+            yield from pages.values()
+
     # For exploring.
 
     def copy(self) -> Self:
@@ -124,5 +135,9 @@ class Transfers(Part):
     def _rows(self, pages: Iterable[Pinned]) -> Hashable:
         is_of = self.frames.is_of
         return tuple(
-            (p.asid, p.vpn, p.pfn, is_of(p.pfn, p.life), p.at, placed(p.since)) for p in pages
-        )
+            (
+                p.asid, p.vpn, p.pfn, is_of(p.pfn, p.life), p.at, placed(p.since),
+                () if p.shown is None else msgspec.structs.astuple(p.shown),
+            )
+            for p in pages
+        )  # fmt: skip

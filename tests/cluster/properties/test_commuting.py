@@ -10,10 +10,10 @@ from tests.cluster.properties.test_parts import SETUPS
 _STEPS = 250
 
 
-def differences(world: World, random: Random) -> list[str]:
+def differences(world: World, random: Random, steps: int = _STEPS) -> list[str]:
     """Walk, and at each step deliver two messages of different receivers in both orders."""
     found = []
-    for _ in range(_STEPS):
+    for _ in range(steps):
         channels = world.enabled()
         if not channels or world.error:
             break
@@ -44,3 +44,8 @@ def _parts(one: World, other: World) -> str:
 @pytest.mark.parametrize("name", SETUPS)
 def test_order_of_deliveries_to_different_machines_does_not_count(name: str, seed: int) -> None:
     assert differences(World(SETUPS[name](seed)), Random(seed)) == []
+
+
+def test_a_device_stores_to_what_was_pinned_whatever_is_mapped_there_by_then() -> None:
+    """Where a walk found that it counted whether a mmap had returned before the store."""
+    assert differences(World(SETUPS["devices"](20)), Random(20), 400) == []

@@ -48,7 +48,7 @@ def test_who_was_forgotten_is_a_broken_promise() -> None:
     run = Outcomes({}, *NEVER_BORN, cores=4)
     core = next(one for one in run.machines if isinstance(one, Core) and 2 in one.scheduler.threads)
     core.scheduler.bury(2)  # as if c had executed all, and d had not been told
-    reports = Reports(ALWAYS, str)
+    reports = Reports(ALWAYS, str, str)
     nothing_waits(Observed(run.machines), tuple(map(str, range(len(run.machines)))), reports)
     (broken,) = reports.found
     assert broken.text.endswith("thread d awaits instruction 0 of thread c")
