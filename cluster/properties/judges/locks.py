@@ -65,8 +65,25 @@ def returned(known: Known, flight: InFlight, done: Outcome) -> None:
     if m.kind == OpKind.MLOCK and done is Outcome.DONE:
         rights.lock(m.asid, *page_span(m.va, m.length), certain=True)
     elif (m.kind == OpKind.MUNLOCK or m.kind in _ENDS) and done is Outcome.DONE:
+        moved = rights.locked(m.asid, *page_span(m.va, m.length)) if m.kind == OpKind.MREMAP else []
         for start, end in _ranges(m):
             rights.unlock(m.asid, start, end)
+        _moved(known, m, moved)
+    elif m.kind == OpKind.MREMAP:
+        _moved(known, m, rights.locked(m.asid, *page_span(m.va, m.length)))
+
+
+def _moved(known: Known, m: Call, locked: list[tuple[int, int, bool]]) -> None:
+    """Note that mremap may have moved locks along; a mapping that grows is locked at its end too."""
+    if not locked:
+        return
+    (old, _), (new, end) = _ranges(m)
+    for low, high, _ in locked:
+        at = new + low - old
+        known.rights.lock(m.asid, at, max(min(at + high - low, end), at), certain=False)
+    grown = new + locked[-1][1] - old
+    if grown < end:
+        known.rights.lock(m.asid, grown, end, certain=False)
 
 
 def are_pins(known: Known) -> bool:

@@ -50,6 +50,11 @@ RUNS: dict[str, tuple[dict[str, Any], Run, Run]] = {
         ["map 1 1 file:1", "store 1", "hole 1 1", "zero 1 1", "load 1", "fork c"],
         ["load 1"],
     ),
+    "a lock moves with its memory: what is shown elsewhere as well is no hole": (
+        {"preset": "fatal-hole"},
+        ["map 1 1 shared", "lock 1 1", "move 1 1 to 4 keep", "hole 1 1", "load 4", "fork c"],
+        ["load 4"],
+    ),
     "a HOLE over a file, in permissive memory": (
         {"preset": "flag-only", "shadow_named": "punch"},
         ["map 1 1 file:1", "load 1", "hole 1 1", "load 1", "store 1", "load 1", "fork c"],
