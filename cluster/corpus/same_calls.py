@@ -153,6 +153,7 @@ def _remap(
         if keep:
             process.unlock_around(pages, new)
         _move(processes, process, (pages, new), keep=keep)
+        process.stored_apart = True  # Linux keeps what has moved apart from its new neighbours
     return operation, True
 
 
