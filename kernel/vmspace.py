@@ -59,7 +59,7 @@ class Ending(IntEnum):
 class VmSpace:
     """One address space."""
 
-    __slots__ = ("ending", "guards", "holes", "lock", "map", "pmap", "resident")
+    __slots__ = ("ending", "guards", "holes", "lock", "map", "pmap", "resident", "stored")
 
     def __init__(self) -> None:
         """Make an empty address space."""
@@ -73,6 +73,8 @@ class VmSpace:
         self.ending = Ending.NO
         #: markers of MADV_GUARD_INSTALL, which are in the page table where there is no entry
         self.guards = HoleRanges()
+        #: private mappings that were stored to (Linux's anon_vma), where loads map the zero page
+        self.stored = HoleRanges()
 
     def copy(self) -> "VmSpace":
         """Copy the containers."""
@@ -84,6 +86,7 @@ class VmSpace:
         twin.holes = self.holes.copy()
         twin.ending = self.ending
         twin.guards = self.guards.copy()
+        twin.stored = self.stored.copy()
         return twin
 
     def freeze(self) -> Hashable:
@@ -97,4 +100,5 @@ class VmSpace:
             record,
             self.ending,
             *((self.guards.freeze(),) if self.guards.starts else ()),
+            *(("stored", self.stored.freeze()) if self.stored.starts else ()),
         )

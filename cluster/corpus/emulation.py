@@ -15,9 +15,6 @@ An access is made where it succeeds in both or fails in both, and compared where
 contents.
 In whichever way a recording runs, some things are Linux's own affair:
 
-    never stored to, and forked     the zero page is in the child only if the mapping was ever
-                                    stored to (anon_vma); on the machine relatives share a page
-    only loaded, then MADV_FREE     the zero page stays; the machine's page goes
     locked, and writable from now   mprotect faults it in (populate_vma_page_range)
     MREMAP_DONTUNMAP of a part      unlocks all of a locked mapping (dontunmap_complete)
 """
@@ -82,6 +79,7 @@ def _access(process: PairedProcess, operation: Operation) -> Expected:
     contents = page.contents
     if not page.agrees(write=write):
         contents.parted(slot, write=write)
+        process.stored_apart |= write
         return None, False
     if not page.allows(write=write):
         return operation, True

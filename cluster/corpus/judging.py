@@ -41,8 +41,8 @@ from kernel.errors import Errno, SegvCode
 
 _POLICIES: dict[str, dict[str, str | int]] = {
     # MADV_FREE leaves shared pages alone
-    LINUX: {"preset": "dontneed-linux", "shadow_anon": "ignore"},
-    HOLE_ZERO: {"preset": "fatal-hole", "errors": "linux"},
+    LINUX: {"preset": "dontneed-linux", "shadow_anon": "ignore", "read_fill": "zero-page"},
+    HOLE_ZERO: {"preset": "fatal-hole", "errors": "linux", "read_fill": "zero-page"},
 }
 #: what an operation gave that never ended
 NO_ANSWER: Operation = {"res": "no answer"}

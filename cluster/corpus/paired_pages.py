@@ -27,32 +27,28 @@ class Contents:
         self.dropped: set[int] = set()
         #: mincore may differ, until it is touched
         self.residency_unknown = False
-        #: it is resident for loads only, so Linux has the zero page there
-        self.only_loaded = False
         self.stored = False
-        #: MADV_FREE has left the zero page alone, and the machine may drop the page that it has
-        self.zero_page_stays = False
 
-    def forked(self) -> "Contents":
-        """Copy it, for a child."""
-        self.residency_unknown |= not self.stored and not self.only_loaded
+    def forked(self, *, apart: bool) -> "Contents":
+        """Copy it, for a child.
+
+        apart: the two may not agree on whether its mapping was ever stored to.
+        """
         twin = Contents()
         twin.__dict__.update(self.__dict__)
         twin.unknown, twin.dropped = self.unknown.copy(), self.dropped.copy()
-        twin.residency_unknown |= not self.stored
+        twin.residency_unknown |= apart and not self.stored
         return twin
 
     def discarded(self) -> None:
         """Note that it is zero in both, and not resident; a hole stays one."""
         self.unknown.clear()
         self.dropped.clear()
-        self.only_loaded = self.stored = self.zero_page_stays = False
+        self.stored = False
         self.residency_unknown = self.hole
 
     def freed(self, *, discarded: bool) -> None:
         """Note MADV_FREE in both; the machine may discard at once what the recording keeps."""
-        self.zero_page_stays |= self.only_loaded
-        self.residency_unknown |= self.only_loaded
         self.stored = False
         if discarded:
             self.dropped.update(SLOTS)
@@ -66,14 +62,13 @@ class Contents:
 
     def loaded(self) -> None:
         """Note a load in both."""
-        self.residency_unknown = self.zero_page_stays
-        self.only_loaded = not self.stored or bool(self.dropped)
+        self.residency_unknown = False
 
     def stored_to(self, slot: int) -> None:
         """Note a store in both."""
         self.unknown.discard(slot)
         self.dropped.discard(slot)
-        self.residency_unknown = self.only_loaded = self.zero_page_stays = False
+        self.residency_unknown = False
         self.stored = True
 
     def undefined(self, *, hole: bool) -> None:

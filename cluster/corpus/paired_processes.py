@@ -20,6 +20,9 @@ class PairedProcess:
         self.pages: dict[int, PairedPage] = {}
         #: pages of which only one of the two has moved another there, or away
         self.parted: set[int] = set()
+        #: only one of the two has stored, or may have had mappings that are one: they may not agree
+        #: on which mappings were ever stored to, and so are forked with zero pages
+        self.stored_apart = False
         #: memory that the machine's ZERO has zeroed, until the recording has
         self.zeroed: list[Contents] = []
 

@@ -153,6 +153,7 @@ def _remap(
         if keep:
             process.unlock_around(pages, new)
         _move(processes, process, (pages, new), keep=keep)
+        process.stored_apart = True  # Linux keeps what has moved apart from its new neighbours
     return operation, True
 
 
@@ -193,6 +194,9 @@ def fork(processes: Processes, process: PairedProcess, operation: Operation) -> 
     """Give the child what it inherits."""
     child = processes.by_number[operation["child"]] = PairedProcess()
     child.parted = process.parted.copy()
+    apart = child.stored_apart = process.stored_apart or any(
+        page.recorded != page.machine for page in process.pages.values()
+    )
     for at, page in process.pages.items():
         if "DONTFORK" in page.inheritance:
             continue
@@ -201,7 +205,7 @@ def fork(processes: Processes, process: PairedProcess, operation: Operation) -> 
             contents = Contents()
             contents.unsure = page.contents.hole
         elif page.cell is None:
-            contents = contents.forked()
+            contents = contents.forked(apart=apart)
         child.pages[at] = page.with_contents(contents)
 
 

@@ -75,6 +75,21 @@ def test_after_a_zero_that_both_make_all_is_compared_again(name: str, last: str)
     ]
 
 
+@pytest.mark.parametrize("name", ["never-touched", "zero-page-is-freed", "zero-page-closed"])
+def test_what_mincore_finds_of_memory_that_was_never_stored_to_is_exact(name: str) -> None:
+    asked = [i for i, op in enumerate(recorded(name)["ops"]) if op["op"] == "mincore"]
+    assert asked
+    for index in asked:
+        for page in range(recorded(name)["ops"][index]["n"]):
+            sequence = recorded(name)
+            operation = sequence["ops"][index]
+            vec = operation["vec"]
+            operation["vec"] = vec[:page] + "10"[int(vec[page])] + vec[page + 1 :]
+            alternatives = operation.pop("altvec", [])
+            if not any(one[page] != vec[page] for one in alternatives):
+                assert [one.index for one in compare(sequence, LINUX).differed] == [index]
+
+
 def test_a_store_that_only_the_recording_makes_is_not_made() -> None:
     sequence = recorded("prot-opens-hole")
     report = compare(sequence, HOLE_ZERO)

@@ -198,6 +198,7 @@ def unmap(vm: VmState, space: VmSpace, op: Op[P], _out: list[Effect]) -> Op[P]:
     gone = space.map.remove(op.start, op.end)
     space.holes.remove(op.start, op.end)
     space.guards.remove(op.start, op.end)
+    space.stored.remove(op.start, op.end)
     drops = dict.fromkeys((*op.drops, *(entry.oid for entry in gone)))
     return advance(replace(op, drops=tuple(drops)), vm.settings.costs.map_ns)
 

@@ -27,7 +27,7 @@ from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.errors import Errno
 from kernel.page import NOBODY
-from kernel.policy.keys import ForkHole, HoleRecord
+from kernel.policy.keys import ForkHole, HoleRecord, ReadFill
 from kernel.units import ASID_SHIFT, VPN_LIMIT
 from kernel.vm_map import HOLE, INHERITED_ZERO, NEEDS_COPY, NOT_INHERITED, SHARED, WIRED, MapEntry
 from kernel.vm_object import NONE
@@ -230,16 +230,41 @@ def _split(
     return _copy_entry(vm, space, found, op, out)
 
 
+def _stored_to(space: VmSpace, entry: MapEntry) -> bool:
+    """Say whether a private mapping was ever stored to: the child faults for another itself.
+
+    Mappings of one kind side by side are one. Source: Linux vma_needs_copy (anon_vma).
+    """
+    return any(True for _ in space.stored.inside(*_alike(space, entry)))
+
+
+def _alike(space: VmSpace, entry: MapEntry) -> tuple[int, int]:
+    start, end = entry.start, entry.end
+    while (left := space.map.lookup(start - 1)) is not None and _like(left, entry):
+        start = left.start
+    while (right := space.map.lookup(end)) is not None and _like(right, entry):
+        end = right.end
+    return start, end
+
+
+def _like(one: MapEntry, other: MapEntry) -> bool:
+    return one.prot == other.prot and not (one.flags ^ other.flags) & ~(NEEDS_COPY | HOLE)
+
+
 def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op[Fork]) -> Op[Fork]:
     """Give the child entries for what is mapped: not writable, not used, not dirty."""
     base = op.own.child << ASID_SHIFT
     mapped = space.pmap.mapped_in(entry.start, entry.end)
+    stored = _stored_to(space, entry)
+    if stored:
+        _child(vm, op).stored.add(entry.start, entry.end)
     for vpn in mapped:
         pte = space.pmap.ptes[vpn]
-        if not pte & pte_bits.U:
-            continue
         if vm.settings.is_zero_page(pte_bits.pfn_of(pte)):
-            _child(vm, op).pmap.ptes[vpn] = pte
+            if stored if vm.settings.policy.read_fill is ReadFill.ZERO_PAGE else pte & pte_bits.U:
+                _child(vm, op).pmap.ptes[vpn] = pte
+            continue
+        if not pte & pte_bits.U:
             continue
         key = vm.pages.frames[pte_bits.pfn_of(pte)]
         page = vm.objects.by_oid[key[0]].pages[key[1]]

@@ -18,6 +18,7 @@ from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel import pte as pte_bits
 from kernel.hazards.switches import Hazard
+from kernel.policy.keys import ReadFill
 from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vmspace import VmSpace
 
@@ -42,7 +43,7 @@ def change_entries(vm: VmState, space: VmSpace, op: Op[Protect], _out: list[Effe
     cursor = op.end
     for vpn in _concerned(vm, space, op):
         if not prot & _READ:
-            gone += _one(vm.entries.take_entry(base | vpn))
+            gone += _one(vm.entries.take_entry(base | vpn, keep=_stays(vm, space, vpn)))
         else:
             gone += _one(_write_protected(vm, space, base | vpn))
         if vm.settings.fine:
@@ -76,6 +77,13 @@ def _write_protected(vm: VmState, space: VmSpace, va: int) -> Gone | None:
         space.pmap.ptes[vpn] = pte & ~pte_bits.W
         return vm.entries.must_flush(va, pte_bits.pfn_of(pte))
     return vm.entries.owed(va)
+
+
+def _stays(vm: VmState, space: VmSpace, vpn: int) -> bool:
+    """Say whether an entry stays, for nobody to use: Linux's mincore goes on finding it."""
+    if vm.settings.policy.read_fill is not ReadFill.ZERO_PAGE:
+        return False
+    return vm.settings.is_zero_page(pte_bits.pfn_of(space.pmap.ptes.get(vpn, 0)))
 
 
 def _one(gone: Gone | None) -> tuple[Gone, ...]:

@@ -143,6 +143,7 @@ def move_entries(vm: VmState, space: VmSpace, op: Op[Remap], _out: list[Effect])
         _lengthen(vm, space, op, last)
     _move(space.holes, own.old, own.old_end, shift)
     _move(space.guards, own.old, own.old_end, shift)
+    _move(space.stored, own.old, own.old_end, shift)
     entered = 0
     for vpn, pte in own.moved:
         entered += _enter(vm, space, op, vpn + shift, pte)
