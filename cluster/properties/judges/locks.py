@@ -74,7 +74,7 @@ def returned(known: Known, flight: InFlight, done: Outcome) -> None:
 
 
 def _moved(known: Known, m: Call, locked: list[tuple[int, int, bool]]) -> None:
-    """Note that mremap may have moved locks along; a mapping that grows is locked at its end too."""
+    """Note that mremap may have moved locks along; what a mapping grows by is locked, too."""
     if not locked:
         return
     (old, _), (new, end) = _ranges(m)
