@@ -235,16 +235,14 @@ def _stored_to(space: VmSpace, entry: MapEntry) -> bool:
 
     Mappings of one kind side by side are one. Source: Linux vma_needs_copy (anon_vma).
     """
-    return any(True for _ in space.stored.inside(*_alike(space, entry)))
-
-
-def _alike(space: VmSpace, entry: MapEntry) -> tuple[int, int]:
-    start, end = entry.start, entry.end
-    while (left := space.map.lookup(start - 1)) is not None and _like(left, entry):
+    if not space.stored.starts:
+        return False
+    start, end, lookup = entry.start, entry.end, space.map.lookup
+    while (left := lookup(start - 1)) is not None and _like(left, entry):
         start = left.start
-    while (right := space.map.lookup(end)) is not None and _like(right, entry):
+    while (right := lookup(end)) is not None and _like(right, entry):
         end = right.end
-    return start, end
+    return any(True for _ in space.stored.inside(start, end))
 
 
 def _like(one: MapEntry, other: MapEntry) -> bool:
