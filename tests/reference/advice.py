@@ -175,7 +175,7 @@ def populate(world: World, process: Process, span: range, verb: str) -> Outcome:
                 return errors, _nothing
         if world.is_beyond(page):
             return errors | {EFAULT}, _nothing
-        touch(page, write=write)
+        touch(page, write=write, may_be=bool(errors))
     return errors | {0}, _nothing
 
 
@@ -190,7 +190,8 @@ def lock(world: World, process: Process, span: range, verb: str) -> Outcome:
             if not world.may_be_closed(page):
                 errors.remove(0)
                 break
-        touch(page, write=page.permits(write=True) and not page.shared)
+        write = page.permits(write=True) and not page.shared
+        touch(page, write=write, may_be=ENOMEM in errors)
 
     def effect(error: int) -> None:
         for page in fresh:
@@ -207,10 +208,10 @@ def unlock(world: World, process: Process, span: range, verb: str) -> Outcome:
     return settled(found.error)
 
 
-def touch(page: Page, *, write: bool) -> Memory:
-    """Have a page in memory; a store's is the process's own."""
+def touch(page: Page, *, write: bool, may_be: bool = False) -> Memory:
+    """Have a page in memory; a store's is the process's own. may_be: or not, nobody can tell."""
     memory = page.own() if write else page.shown
-    memory.resident = YES
+    memory.resident = EITHER if may_be and memory.resident != YES else YES
     if write:
         memory.lazy = False
     return memory

@@ -120,7 +120,7 @@ class History:
         """
 
         def change(old: PageHistory) -> PageHistory:
-            discards = (*_still_open(old.discards[: 1 - _KEEP], old.discards[1 - _KEEP :]), discard)
+            discards = (*_standing(old.discards), discard)
             changed = PageHistory(discards, old.zeros, old.holes)
             return _reopening(changed, discard.call, closed=closed) if discard.zero else changed
 
@@ -249,17 +249,30 @@ class History:
         )  # fmt: skip
 
 
-def _still_open(old: tuple[Discard, ...], young: tuple[Discard, ...]) -> tuple[Discard, ...]:
+def _standing(windows: tuple[Discard, ...]) -> tuple[Discard, ...]:
+    """Return the windows to keep as another one comes, in their order.
+
+    Calls that must not discard stand for no others: of them the latest are kept apart.
+    """
+    if len(windows) < _KEEP:
+        return windows
+    kept = {*_latest([d for d in windows if d.void is None])}
+    kept.update(_latest([d for d in windows if d.void is not None]))
+    return tuple([d for d in windows if d in kept])
+
+
+def _latest(windows: list[Discard]) -> list[Discard]:
     """Return the younger windows, and of the older ones what they do not stand for.
 
     A call in flight may yet discard, however many younger ones have come and gone; one hole that is
     open says as much as several.
     """
+    old, young = windows[: 1 - _KEEP], windows[1 - _KEEP :]
     kept = [d for d in old if d.end is None and not d.returned]
     holes = [d for d in old if d.end is None and d.returned]
     if holes and not any(d.end is None and d.returned for d in young):
         kept.append(holes[-1])
-    return (*kept, *young)
+    return [*kept, *young]
 
 
 def _hole_row(hole: FatalHole) -> Retained:

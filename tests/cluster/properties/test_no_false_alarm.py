@@ -55,12 +55,25 @@ RUNS: dict[str, tuple[dict[str, Any], Run, Run]] = {
         ["map 1 1 shared", "lock 1 1", "move 1 1 to 4 keep", "hole 1 1", "load 4", "fork c"],
         ["load 4"],
     ),
+    "HOLEs that failed stand for none that did not": (
+        {"preset": "fatal-hole"},
+        ["map 1 2 file:1", "map 1 1 shared", "hole 1 1", *3 * ["hole 1 2"], "free 1 1", "fork c"],
+        ["store 1"],
+    ),
+    "what came before a lock, and calls that it refuses": (
+        {"preset": "apple"},
+        [
+            "map 1 1 shared", "store 1", "hole 1 1", "lock 1 1", "hole 1 1", "hole 1 1",
+            "zero 1 1", "zero 1 1", "load 1", "fork c",
+        ],
+        ["load 1"],
+    ),
     "a HOLE over a file, in permissive memory": (
         {"preset": "flag-only", "shadow_named": "punch"},
         ["map 1 1 file:1", "load 1", "hole 1 1", "load 1", "store 1", "load 1", "fork c"],
         ["load 1"],
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", RUNS)
