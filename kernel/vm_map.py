@@ -41,6 +41,11 @@ class MapEntry(msgspec.Struct, frozen=True, gc=False):
         """Return the part of the entry in [start, end)."""
         return MapEntry(start, end, self.prot, self.oid, self.pindex(start), self.flags)
 
+    def is_like(self, other: "MapEntry") -> bool:
+        """Say whether two entries differ in what they map only, and in how it is kept."""
+        differ = (self.flags ^ other.flags) & ~(NEEDS_COPY | HOLE)
+        return self.prot == other.prot and not differ
+
     def with_prot(self, prot: int) -> "MapEntry":
         """Return the entry with another protection."""
         return MapEntry(self.start, self.end, prot, self.oid, self.offset, self.flags)
@@ -111,6 +116,18 @@ class VmMap:
         while (entry := self.lookup(at)) is not None:
             at = entry.end
         return at
+
+    def alike(self, entry: MapEntry) -> tuple[int, int]:
+        """Return the run of mappings side by side with an entry that differ in objects only.
+
+        To Linux they are one mapping, mostly.
+        """
+        start, end = entry.start, entry.end
+        while (left := self.lookup(start - 1)) is not None and left.is_like(entry):
+            start = left.start
+        while (right := self.lookup(end)) is not None and right.is_like(entry):
+            end = right.end
+        return start, end
 
     def clip(self, start: int, end: int) -> None:
         """Split entries so that none crosses `start` or `end`; for no pages, leave them whole."""

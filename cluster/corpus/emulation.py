@@ -117,7 +117,7 @@ def _zero(
     processes: Processes, process: PairedProcess, operation: Operation, pages: range
 ) -> Expected:
     for page in process.before_gap(pages):
-        page.protect(_RW)
+        process.stored_apart |= page.protect(_RW)
     result, found = process.reached(pages, lambda page: page.locked)
     for page in found:
         page.contents.undefined(hole=False)

@@ -98,11 +98,15 @@ class PairedPage:
         twin.inheritance = self.inheritance
         return twin
 
-    def protect(self, prot: str) -> None:
-        """Let the recording protect it: what is locked, and writable from now, is faulted in."""
-        if self.locked and prot == _WRITE != self.recorded:
-            self.contents.residency_unknown = True
+    def protect(self, prot: str) -> bool:
+        """Let the recording protect it; say whether that faults it in, as if it was stored to.
+
+        Linux does so with what is locked, and writable from now.
+        """
+        faults = self.locked and prot == _WRITE != self.recorded
+        self.contents.residency_unknown |= faults
         self.recorded = prot
+        return faults
 
     @property
     def kind(self) -> tuple[object, ...]:

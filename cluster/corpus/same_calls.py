@@ -46,7 +46,7 @@ def _protect(
     _processes: Processes, process: PairedProcess, operation: Operation, pages: range
 ) -> Expected:
     for page in process.before_gap(pages):
-        page.protect(operation["prot"])
+        process.stored_apart |= page.protect(operation["prot"])
         page.machine = operation["prot"]
     return operation, True
 

@@ -37,14 +37,14 @@ def called(known: Known, m: Call) -> None:
         for start, end in _ranges(m):
             for low, high, _ in rights.locked(m.asid, start, end):
                 rights.lock(m.asid, low, high, certain=False)
-                for shown, first, last in known.places.pieces(m.asid, low, high):
+                for shown, first, last, _ in known.places.maybe(m.asid, low, high):
                     history = known.histories.of[shown.line(m.asid)]
                     history.may_discard(shown.page(first), shown.page(last))
 
 
 def _held(known: Known, asid: int, start: int, end: int) -> None:
     """Note that pages may be held from now on: holes, and calls in flight, may leave them alone."""
-    for shown, low, high in known.places.pieces(asid, start, end):
+    for shown, low, high, _ in known.places.maybe(asid, start, end):
         line, first, last = shown.line(asid), shown.page(low), shown.page(high)
         known.histories.of[line].doubted(first, last)
         for lane, flight in known.calls.in_flight.items():
@@ -138,7 +138,7 @@ def without_vetoed(known: Known, span: Span) -> list[tuple[int, int]]:
         for low, high in ranges:
             held += [
                 (shown.page(first), shown.page(last))
-                for shown, first, last in known.places.pieces(asid, low, high)
+                for shown, first, last, _ in known.places.maybe(asid, low, high)
                 if shown.line(asid) == span.line
             ]
     if not held:

@@ -272,8 +272,9 @@ def enter(vm: VmState, space: VmSpace, op: Op[Fault], out: list[Effect]) -> Op[F
         op = hold_page(vm, cast("Op[Dma]", op), key, vpn, out)  # before anybody else can have it
     if page.pfn in vm.pages.queues.where:  # a new page is queued when the page daemon comes
         vm.pages.activate(page)
-    if own.write and vm.settings.policy.read_fill is _SHARED_ZERO_PAGE:
-        space.stored.add(entry.start, entry.end)
+    shares = vm.settings.policy.read_fill is _SHARED_ZERO_PAGE
+    if shares and own.write and not entry.flags & SHARED and not space.stored.holds(vpn):
+        space.stored.add(*space.map.alike(entry))
     if own.write and key[1] in vm.objects.by_oid[key[0]].swap:
         vm.pages.drop_slot(key)  # it is older from now on
     for held in (key,) if own.source is None else (key, own.source):

@@ -231,22 +231,12 @@ def _split(
 
 
 def _stored_to(space: VmSpace, entry: MapEntry) -> bool:
-    """Say whether a private mapping was ever stored to: the child faults for another itself.
+    """Say whether a private mapping was ever stored to; for others the child faults itself.
 
-    Mappings of one kind side by side are one. Source: Linux vma_needs_copy (anon_vma).
+    Source: Linux vma_needs_copy (anon_vma).
     """
-    if not space.stored.starts:
-        return False
-    start, end, lookup = entry.start, entry.end, space.map.lookup
-    while (left := lookup(start - 1)) is not None and _like(left, entry):
-        start = left.start
-    while (right := lookup(end)) is not None and _like(right, entry):
-        end = right.end
-    return any(True for _ in space.stored.inside(start, end))
-
-
-def _like(one: MapEntry, other: MapEntry) -> bool:
-    return one.prot == other.prot and not (one.flags ^ other.flags) & ~(NEEDS_COPY | HOLE)
+    stored = space.stored
+    return bool(stored.starts) and any(True for _ in stored.inside(*space.map.alike(entry)))
 
 
 def _copy_ptes(vm: VmState, space: VmSpace, entry: MapEntry, op: Op[Fork]) -> Op[Fork]:
