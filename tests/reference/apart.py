@@ -7,7 +7,7 @@ So each thread sees what it would see if all instructions came in the order in w
 
 from random import Random
 
-from tests.reference.guests import PAGES, Guest
+from tests.reference.guests import PAGES, Drawing, Guest
 
 _SHAPES = (
     ((0, 0), (0, 1)),
@@ -38,15 +38,9 @@ def drawn(name: str) -> Guest:
     return _Drawing(random, random.choice(_SHAPES)).guest(name)
 
 
-class _Drawing:
-    """A guest on the way."""
-
+class _Drawing(Drawing):
     def __init__(self, random: Random, threads: tuple[tuple[int, int], ...]) -> None:
-        self.random = random
-        self.threads = threads
-        self.alive = [0]
-        self.unborn = list(range(1, len(threads)))
-        self.begun = {threads[0][0]}
+        super().__init__(random, threads)
         #: the instruction that was the last to touch each thing
         self.last: dict[_Key, int] = {}
         self.order: list[tuple[int, str]] = []
@@ -105,18 +99,12 @@ class _Drawing:
         return self.random.choice(("", " shared", f" file:0+{page} shared", f" file:0+{page}"))
 
     def _begin(self, thread: int) -> None:
-        """Begin a thread of the caller's process, or a child: that has to do with all pages."""
-        process = self.threads[thread][0]
-        for other in self.unborn:
-            there = self.threads[other][0]
-            if there != process and there in self.begun:
-                continue
-            self.unborn.remove(other)
-            self.alive.append(other)
-            verb = "create" if there == process else "fork"
-            pages = _EVERYWHERE if verb == "fork" else range(0)
-            self._add(thread, f"{verb} {other}", pages)
-            self.begun.add(there)
-            for page in pages:
-                self.last[there, page] = len(self.order) - 1
+        """Begin a thread, or a child: that has to do with all pages."""
+        line = self.begin(thread)
+        if not line:
             return
+        verb, other = line.split()
+        pages = _EVERYWHERE if verb == "fork" else range(0)
+        self._add(thread, line, pages)
+        for page in pages:
+            self.last[self.threads[int(other)][0], page] = len(self.order) - 1

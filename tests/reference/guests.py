@@ -88,16 +88,31 @@ def drawn(name: str) -> Guest:
     return _Drawing(random, random.choice(_SHAPES)).guest(name)
 
 
-class _Drawing:
-    """A guest on the way."""
+class Drawing:
+    """A guest on the way: which of its threads have begun, and its processes."""
 
     def __init__(self, random: Random, threads: tuple[tuple[int, int], ...]) -> None:
+        """Start with the first thread."""
         self.random = random
         self.threads = threads
         self.alive = [0]
         self.unborn = list(range(1, len(threads)))
         self.begun = {threads[0][0]}
 
+    def begin(self, thread: int) -> str:
+        """Begin a thread of the caller's process, or a child; its other threads come later."""
+        process = self.threads[thread][0]
+        for other in self.unborn:
+            there = self.threads[other][0]
+            if there == process or there not in self.begun:
+                self.unborn.remove(other)
+                self.begun.add(there)
+                self.alive.append(other)
+                return f"{'create' if there == process else 'fork'} {other}"
+        return ""
+
+
+class _Drawing(Drawing):
     def guest(self, name: str) -> Guest:
         random = self.random
         order = [(0, f"map 1 {PAGES}{random.choice(_MAPPINGS)}")]
@@ -118,7 +133,7 @@ class _Drawing:
     def _line(self, verb: str, thread: int) -> str:
         random = self.random
         if verb == "begin":
-            return self._begin(thread)
+            return self.begin(thread)
         if verb == "end":
             return self._end(thread)
         page = random.randint(1, PAGES)
@@ -137,18 +152,6 @@ class _Drawing:
             resized = random.choice(("", "", f" {random.randint(1, 3)}"))
             return f"{verb} {span} to {to}{resized}{random.choice(('', '', ' keep'))}"
         return f"{verb} {span}"
-
-    def _begin(self, thread: int) -> str:
-        """Begin a thread of the caller's process, or a child; its other threads come later."""
-        process = self.threads[thread][0]
-        for other in self.unborn:
-            there = self.threads[other][0]
-            if there == process or there not in self.begun:
-                self.unborn.remove(other)
-                self.begun.add(there)
-                self.alive.append(other)
-                return f"{'create' if there == process else 'fork'} {other}"
-        return ""
 
     def _end(self, thread: int) -> str:
         verb = self.random.choice(("quit", "exit", "exec"))
