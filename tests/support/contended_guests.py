@@ -16,6 +16,7 @@ _CALLS = ("hole", "zero", "release", "reuse", "free", "dontneed", "unmap", "map"
 _OTHERS = (
     "move", "move", "beyond", "beyond", "copy", "copy", "lock", "unlock", "incore", "populate-read",
     "populate-write", "pageout", "cold", "remove", "wipeonfork", "dontneed-locked",
+    "guard-install", "guard-remove", "guard-remove",
 )  # fmt: skip
 #: presets, and the policies between them
 POLICIES: dict[str, dict[str, str]] = {

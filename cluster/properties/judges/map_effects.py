@@ -46,8 +46,10 @@ def returned(known: Known, flight: InFlight, done: Outcome, at: At) -> None:
     m = flight.call
     if m.kind in _MAPS:
         _mapped(known, m, at, failed=done is Outcome.NOTHING)
+        known.cells.settled(flight.at, known.places)
     elif m.kind == OpKind.MREMAP:
         known.places.moved(m.op, at, keep=bool(m.args[2]), done=done)
+        known.cells.settled(flight.at, known.places)
         _met(known, m.op, (page_span(m.va, m.length), page_span(*m.args[:2])), at)
     elif m.kind == OpKind.MINHERIT:
         _inherited(known, m, done)
@@ -64,7 +66,7 @@ def _mapped(known: Known, m: Call, at: At, *, failed: bool) -> None:
         else:
             mapping, shift = known.places.new_mapping(m.op), 0
         shown = Shown(mapping, shift, bool(shared), file, below, 0, change.called, at)
-    known.places.ends(m.op, shown, failed=failed)
+    known.places.ends(m.op, shown, at, failed=failed)
     _met(known, m.op, ((change.start, change.end),), at)
 
 

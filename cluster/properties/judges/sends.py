@@ -27,6 +27,7 @@ from cluster.properties.deadlines import COPIED, FREED, PAGED_OUT, ZEROED
 from cluster.properties.judges import call_effects, due, locks, usable
 from cluster.properties.known.known import (
     CALLS,
+    CELLS,
     FRAMES,
     HISTORIES,
     LINES,
@@ -172,7 +173,7 @@ def _transfer(known: Known, _core: int, send: Send, _clock: Clock) -> None:
     known.transfers.asked(m.name, m.count)
 
 
-_ANSWERED = CALLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS | TRANSLATIONS
+_ANSWERED = CALLS | CELLS | HISTORIES | LINES | PLACES | RIGHTS | TRANSFERS | TRANSLATIONS
 
 #: by message: who judges that it is sent, and a mask of the parts of what is known that he changes
 JUDGES: dict[type, tuple[Judge, int]] = {

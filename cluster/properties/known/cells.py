@@ -91,16 +91,23 @@ class Cells(Part):
         for va, called in doubts:
             self.uncertain[child << ASID_SHIFT | va & VPN_MASK] = called
 
+    def settled(self, called: At, places: Places) -> None:
+        """Note that a call which changes a map has returned: some doubts matter no more."""
+        if called in self.uncertain.values():
+            self.uncertain = {
+                va: by
+                for va, by in self.uncertain.items()
+                if by != called or places.is_doubted(va, by)
+            }
+
     def forget(self, places: Places, pinned: Iterable[Shown]) -> None:
         """Forget doubts about what was mapped by other calls than what is mapped now, or pinned."""
-        of_use = {one.called for changes in places.changes.values() for one in changes}
-        of_use.update(shown.called for shown in pinned)
-        kept = {}
-        for va, called in self.uncertain.items():
-            shown = places.maps[va >> ASID_SHIFT].value(va & VPN_MASK)
-            if called in of_use or (shown is not None and shown.called == called):
-                kept[va] = called
-        self.uncertain = kept
+        of_use = {shown.called for shown in pinned}
+        self.uncertain = {
+            va: by
+            for va, by in self.uncertain.items()
+            if by in of_use or places.is_doubted(va, by)
+        }
 
     # For exploring.
 

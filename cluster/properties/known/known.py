@@ -149,6 +149,7 @@ class Known:
         assert not self.is_shared, "others know the same, at other clocks"
         self.frames.forget()
         self.translations.forget(self._clock_of)
+        self.places.forget(self._known_to_all)
         pinned = [(one, one.shown) for one in self.transfers.used() if one.shown is not None]
         shown = self.places.pages((at.line(one.asid), at.page(one.vpn)) for one, at in pinned)
         self.histories.forget(shown)

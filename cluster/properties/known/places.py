@@ -5,7 +5,7 @@ While a call that changes the map is in flight, and for threads that do not know
 what a page shows is not certain: such accesses are not judged by their contents.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import NamedTuple, Self
 
@@ -14,10 +14,12 @@ import msgspec
 from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
-from cluster.properties.known.shown import EVERY_FILE, NO_FILE, SHARED, UNSURE, Change, Shown
+from cluster.properties.known.shown import (
+    EVERY_FILE, NO_FILE, SHARED, UNSURE, Change, Failed, Shown,
+)  # fmt: skip
 from cluster.properties.outcomes import Outcome
 from kernel.intervals import IntervalMap
-from kernel.units import ASID_SHIFT
+from kernel.units import ASID_SHIFT, VPN_MASK
 from kernel.vm_map import INHERITED_ZERO, NOT_INHERITED
 
 
@@ -33,7 +35,7 @@ class NotInherited(NamedTuple):
 class Places(Part):
     """The maps of all address spaces, and the calls that are changing them."""
 
-    __slots__ = ("changes", "doubters", "made", "maps", "perhaps")
+    __slots__ = ("changes", "doubters", "failed", "made", "maps", "perhaps")
 
     def __init__(self, processes: int) -> None:
         """Begin with nothing mapped."""
@@ -47,6 +49,8 @@ class Places(Part):
         self.doubters: dict[int, tuple[int, ...]] = {}
         #: by lane
         self.changes: dict[int, tuple[Change, ...]] = {}
+        #: calls that were to change a map and have not, as long as not all know that
+        self.failed: tuple[Failed, ...] = ()
         #: mappings that each lane has made: they are named after it
         self.made: dict[int, int] = {}
 
@@ -71,6 +75,8 @@ class Places(Part):
                 return None
             if uncertain.get(va) == change.called:
                 return None  # somebody who does know has stored there
+        if self.failed and self._met_failed(va, issued, uncertain, write=write):
+            return None
         shown = self.maps[asid].value(vpn)
         if shown is None:
             return None
@@ -79,6 +85,46 @@ class Places(Part):
                 uncertain[va] = shown.called
             return None
         return None if uncertain.get(va) == shown.called else shown
+
+    def _met_failed(
+        self, va: int, issued: Clock, uncertain: dict[int, At], *, write: bool
+    ) -> bool:
+        """Say whether an access knows of a call which failed, and not that it did."""
+        asid, vpn = va >> ASID_SHIFT, va & VPN_MASK
+        for one in self.failed:
+            change = one.change
+            if change.asid == asid and change.start <= vpn < change.end:
+                if issued.knows(change.called):
+                    if issued.knows(one.at):
+                        continue
+                    if write:
+                        uncertain[va] = change.called
+                    return True
+                if uncertain.get(va) == change.called:
+                    return True
+        return False
+
+    def is_doubted(self, va: int, called: At) -> bool:
+        """Say whether a doubt about a page, that a call has raised, may still matter."""
+        asid, vpn = va >> ASID_SHIFT, va & VPN_MASK
+        shown = self.maps[asid].value(vpn)
+        if shown is not None and shown.called == called:
+            return True
+        changes = chain(
+            chain.from_iterable(self.changes.values()), [one.change for one in self.failed]
+        )
+        return any(
+            c.called == called and c.asid == asid and c.start <= vpn < c.end for c in changes
+        )
+
+    def forget(self, known_to_all: Callable[[int], int]) -> None:
+        """Forget of calls that they failed where all know that.
+
+        known_to_all: gives, for an address space, the latest event of its vm that all know of.
+        """
+        self.failed = tuple(
+            [one for one in self.failed if one.at.number > known_to_all(one.change.asid)]
+        )
 
     def pinned(self, asid: int, vpn: int, issued: Clock) -> Shown | None:
         """Return what a page shows as its vm pins it for a call, or None if that is not certain.
@@ -127,11 +173,12 @@ class Places(Part):
         changes = chain.from_iterable(self.changes.values())
         return any(c.asid == asid and c.start < end and start < c.end for c in changes)
 
-    def ends(self, lane: int, shown: Shown | None, *, failed: bool) -> None:
+    def ends(self, lane: int, shown: Shown | None, at: At, *, failed: bool) -> None:
         """Note that it returned: [start, end) shows this now, or nothing."""
         (change,) = self.changes.pop(lane)
         doubters = self.doubters.pop(lane, ())
         if failed:
+            self.failed = (*self.failed, Failed(change, at))
             return
         self._clear(change.asid, change.start, change.end)
         if shown is None:
@@ -154,12 +201,14 @@ class Places(Part):
         old, new = self.changes.pop(lane)
         doubters = self.doubters.pop(lane, ())
         if done is Outcome.NOTHING:
+            self.failed = (*self.failed, Failed(old, at), Failed(new, at))
+            return
+        if done is Outcome.PART:
+            self.failed = (*self.failed, Failed(old, at))
+            self.doubt(old.asid, new.start, new.end)
             return
         space = self.maps[old.asid]
         found = space.pieces(old.start, old.start + min(old.end - old.start, new.end - new.start))
-        if done is Outcome.PART:
-            self.doubt(old.asid, new.start, new.end)
-            return
         self._clear(old.asid, old.start, old.end)
         self._clear(new.asid, new.start, new.end)  # where nothing certain is moved, none is judged
         by = new.start - old.start
@@ -269,6 +318,7 @@ class Places(Part):
         twin.doubters = self.doubters.copy()
         twin.changes = self.changes.copy()
         twin.made = self.made.copy()
+        twin.failed = self.failed
         return twin
 
     def retained(self) -> Retained:
@@ -291,4 +341,5 @@ class Places(Part):
                 for lane, found in sorted(self.changes.items())
             ),
             tuple(sorted(self.made.items())),
+            tuple([(*msgspec.structs.astuple(one.change), one.at) for one in self.failed]),
         )

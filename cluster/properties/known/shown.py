@@ -57,6 +57,17 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     called: At
 
 
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """A call that was to change the map of [start, end), and changed nothing there.
+
+    at: the vm's event in which it returned. Who knows that it was called, and not that, is in the
+    position of one who accesses the pages while it is in flight.
+    """
+
+    change: Change
+    at: At
+
+
 def page_text(line: int, page: int) -> str:
     """Render the key of a page of a line."""
     mapping, index = split(page)

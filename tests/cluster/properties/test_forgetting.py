@@ -94,12 +94,12 @@ def test_doubts_last_as_long_as_the_mapping_that_they_are_about() -> None:
     mapped = Shown(
         7, 0, shared=False, file=NO_FILE, file_shift=0, inherit=0, called=call, since=end
     )
-    places.ends(0, mapped, failed=False)
+    places.ends(0, mapped, end, failed=False)
     cells.forget(places, [])
     assert places.at(0, 4, clock, cells.uncertain, write=False) is None
     assert places.at(0, 5, clock, cells.uncertain, write=False) == mapped
     places.begins(0, (Change(0, 4, 5, At(1, 7)),), ())
-    places.ends(0, None, failed=False)
+    places.ends(0, None, At(1, 8), failed=False)
     cells.forget(places, [mapped])  # a device has it still
     assert cells.uncertain == {4: call}
     cells.forget(places, [])

@@ -14,6 +14,7 @@ MODULES = sorted(path for path in ROOM.rglob("*.py") if path != OBSERVED)
 #: what may be known of machines beside `Observed`: messages, effects, kinds of operations
 KNOWN = {
     "actors.machine", "actors.message", "actors.messages", "actors.operation", "actors.core.values",
+    "actors.call_names",
 }  # fmt: skip
 #: fields of machines that are evidence
 EVIDENCE = {
