@@ -115,7 +115,7 @@ def handed_out(known: Known, pfn: int, lane: int) -> None:
 
 def split(known: Known, span: Span) -> list[Span]:
     """Split a span, so that no part is sure which something holds."""
-    if not span.sure or not (known.transfers.held or any(map(len, known.rights.locks))):
+    if not span.sure:
         return [span]
     free = without_vetoed(known, span)
     held = PageRanges(free).gaps(span.low, span.high)

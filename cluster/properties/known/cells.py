@@ -104,9 +104,7 @@ class Cells(Part):
         """Forget doubts about what was mapped by other calls than what is mapped now, or pinned."""
         of_use = {shown.called for shown in pinned}
         self.uncertain = {
-            va: by
-            for va, by in self.uncertain.items()
-            if by in of_use or places.is_doubted(va, by)
+            va: by for va, by in self.uncertain.items() if by in of_use or places.is_doubted(va, by)
         }
 
     # For exploring.

@@ -15,7 +15,13 @@ from cluster.properties.canonical import Part, Retained
 from cluster.properties.clock import At, Clock
 from cluster.properties.known.page_ranges import PageRanges
 from cluster.properties.known.shown import (
-    EVERY_FILE, NO_FILE, SHARED, UNSURE, Change, Failed, Shown,
+    EVERY_FILE,
+    NO_FILE,
+    SHARED,
+    UNSURE,
+    Change,
+    Failed,
+    Shown,
 )  # fmt: skip
 from cluster.properties.outcomes import Outcome
 from kernel.intervals import IntervalMap
@@ -86,9 +92,7 @@ class Places(Part):
             return None
         return None if uncertain.get(va) == shown.called else shown
 
-    def _met_failed(
-        self, va: int, issued: Clock, uncertain: dict[int, At], *, write: bool
-    ) -> bool:
+    def _met_failed(self, va: int, issued: Clock, uncertain: dict[int, At], *, write: bool) -> bool:
         """Say whether an access knows of a call which failed, and not that it did."""
         asid, vpn = va >> ASID_SHIFT, va & VPN_MASK
         for one in self.failed:

@@ -15,7 +15,9 @@ from tests.support.judged import judged
 Run = list[str]
 
 
-def setup_of(policy: dict[str, Any], a: Run, c: Run, b: Run | None = None, **machine: str) -> Setup:
+def setup_of(
+    policy: dict[str, Any], a: Run, c: Run, b: Run | None = None, **machine: str | int
+) -> Setup:
     """Make a setup of a process with threads a and b, and its child c; two cores."""
     threads = [
         {"name": "a", "core": 0, "run": a},
@@ -96,6 +98,15 @@ def test_a_removal_meets_a_fork_of_a_map_that_changes() -> None:
         ["remove 1 1"],
         ["map 1 1 rw shared file:1"],
         grain="fused",
+    )
+    assert search(World(setup), budget=40_000).found == []
+
+
+def test_a_hole_meets_memory_that_is_about_to_be_pinned() -> None:
+    """The device has it when HOLE comes to it, and lets go of it before HOLE returns."""
+    run = ["map 1 2", "store 2", "create b", "dma-write 1 1 device:0", "fork c"]
+    setup = setup_of(
+        {"preset": "fatal-hole"}, run, ["fence"], ["hole 1 2"], devices=1, grain="fine"
     )
     assert search(World(setup), budget=40_000).found == []
 
