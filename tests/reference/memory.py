@@ -118,7 +118,10 @@ class Page:
         if self.file is not None and self.memory is NOT_COPIED:
             self.memory = self.file.copy()
             self.memory.hole = False
-            self.file.resident = YES  # it was read to be copied
+            if self.file.fill != ZERO:
+                self.file.resident = YES  # it was read to be copied
+            elif self.file.resident == NO:
+                self.file.resident = EITHER  # what was zeroed need not be
         if self.file is not None and self.may_show_file:
             self.memory.allow(self.file.all_values())
             self.may_show_file = False

@@ -32,6 +32,8 @@ class Discard(msgspec.Struct, frozen=True, gc=False):
     #: it is a ZERO, which ends the holes before it
     zero: bool = False
     returned: bool = False
+    #: a HOLE and a ZERO were under way at once: which of them came last is not known
+    meets: bool = False
     #: stores by translations sent after this event came after the grant: they are safe
     spares: At | None = None
     #: the call must not discard here: the promise that is broken if it did
@@ -120,7 +122,7 @@ class History:
         """
 
         def change(old: PageHistory) -> PageHistory:
-            discards = (*_standing(old.discards), discard)
+            discards = _with(_standing(old.discards), discard)
             changed = PageHistory(discards, old.zeros, old.holes)
             return _reopening(changed, discard.call, closed=closed) if discard.zero else changed
 
@@ -178,7 +180,7 @@ class History:
         def change(old: PageHistory) -> PageHistory:
             discards = tuple(
                 msgspec.structs.replace(d, end=at, hole=False)
-                if d.end is None and d.hole and (d.returned or d.op == op)
+                if d.end is None and d.hole and (d.op == op or (d.returned and not d.meets))
                 else d
                 for d in old.discards
             )
@@ -238,7 +240,7 @@ class History:
                 tuple(
                     (
                         d.op, d.call, d.end or (), d.hole, d.zero, d.returned, placed(d.spares),
-                        d.void or "",
+                        d.void or "", d.meets,
                     )
                     for d in h.discards
                 ),
@@ -259,6 +261,22 @@ def _standing(windows: tuple[Discard, ...]) -> tuple[Discard, ...]:
     kept = {*_latest([d for d in windows if d.void is None])}
     kept.update(_latest([d for d in windows if d.void is not None]))
     return tuple([d for d in windows if d in kept])
+
+
+def _with(windows: tuple[Discard, ...], new: Discard) -> tuple[Discard, ...]:
+    """Return windows and a new one; note which holes it meets."""
+    if new.zero:  # what has returned it comes after
+        windows = tuple(
+            [
+                msgspec.structs.replace(d, meets=not d.returned)
+                if d.hole and not d.zero and d.meets == d.returned
+                else d
+                for d in windows
+            ]
+        )
+    elif new.hole and any(d.zero and d.end is None and not d.returned for d in windows):
+        new = msgspec.structs.replace(new, meets=True)
+    return (*windows, new)
 
 
 def _latest(windows: list[Discard]) -> list[Discard]:

@@ -1,5 +1,6 @@
 """Runs whose values are right: the checker's own map of who shows what stays with what is there."""
 
+from random import Random
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from cluster.explore.strategies.stateful import search
 from cluster.explore.world import World
 from cluster.scenario.scenario import parse
 from cluster.scenario.setup import Setup, prepare
+from tests.cluster.properties.test_random_orders import tumble
+from tests.support.contended_guests import forking_setup
 from tests.support.judged import judged
 
 Run = list[str]
@@ -100,6 +103,12 @@ def test_a_removal_meets_a_fork_of_a_map_that_changes() -> None:
         grain="fused",
     )
     assert search(World(setup), budget=40_000).found == []
+
+
+def test_a_hole_that_meets_a_zero_may_come_last() -> None:
+    """It has returned when ZERO does, which gave that page back long before: SIGSEGV is right."""
+    setup = forking_setup(65, "fatal-hole", grain="fine")
+    assert tumble(setup, Random(65)).violations == []
 
 
 def test_a_hole_meets_memory_that_is_about_to_be_pinned() -> None:
