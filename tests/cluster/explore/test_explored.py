@@ -86,6 +86,11 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
     ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine"),
     ("fatal-hole", (_TRANSFER, ["hole 1 1", "zero 1 1"]), "fused"),
     ("dontneed-linux", (_TRANSFER, ["dontneed 1 1"]), "fine"),
+    (
+        "flag-only track_clean=on",
+        (["map 1 1", "store 1", "create b", "hole 1 1"], ["free 1 1"]),
+        "fine",
+    ),
 ]
 
 

@@ -87,14 +87,17 @@ class Scene(Generic[F]):
     def forget_use(self, page: Page) -> None:
         """Clear the accessed and dirty bits of all entries of the page that is visited.
 
-        TLBs have them cached, and would not set them again: that needs a flush.
+        TLBs have them cached, and would not set them again: that needs a flush. So does an entry
+        that another operation has cleared, or taken, and not flushed yet.
         """
-        vm = self.vm
+        vm, gone = self.vm, self.found.gone
         self.found.ns += vm.settings.costs.pte_ns
+        if vm.entries.unflushed.places:
+            gone += [one for va in page.mappings if (one := vm.entries.owed(va)) is not None]
         for va, pte in vm.entries.of(page):
             if pte & _USED:
                 vm.spaces[va >> ASID_SHIFT].pmap.ptes[va & VPN_MASK] = pte & ~_USED
-                self.found.gone.append(vm.entries.must_flush(va, page.pfn))
+                gone.append(vm.entries.must_flush(va, page.pfn))
 
 
 _HOLES = frozenset({OpKind.HOLE, OpKind.ZERO})
