@@ -104,8 +104,10 @@ def _sure(known: Known, flight: InFlight) -> list[tuple[int, int]]:
 def of_frame(known: Known, vm: int, row: Deadline, pfn: int, lane: int, clock: Clock) -> None:
     """Judge what is due of a frame, at an event of its vm."""
     translations = known.translations
-    name = f"frame {pfn:#x} {_FRAME_TEXT[row.due]}"
     for va in translations.of_frame(pfn):
+        if va not in translations.cores:  # mostly: who took it away has flushed
+            continue
+        name = f"frame {pfn:#x} {_FRAME_TEXT[row.due]}"
         pte = known.observed.page_table(vm, va >> ASID_SHIFT).get(va & VPN_MASK, 0)
         judge = good_for(row.due, pte)
 

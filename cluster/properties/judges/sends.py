@@ -96,9 +96,12 @@ def _taken(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, Taken)
     _ordered(known, vm, send, clock)
+    held, first = known.transfers.held, known.translations.first
+    is_due = ZEROED.under(known.given.policy)
     for _, pfn in m.pages:
-        locks.handed_out(known, pfn, m.op)
-        if ZEROED.under(known.given.policy):
+        if held:
+            locks.handed_out(known, pfn, m.op)
+        if is_due and pfn in first:
             due.of_frame(known, vm, ZEROED, pfn, m.op, clock)
 
 
@@ -132,9 +135,11 @@ def _page_out(known: Known, vm: int, send: Send, clock: Clock) -> None:
 def _free(known: Known, vm: int, send: Send, clock: Clock) -> None:
     m = send.message
     assert isinstance(m, Free)
+    first = known.translations.first
     for pfn in m.pfns:
-        due.of_frame(known, vm, FREED, pfn, m.op, clock)
-        known.translations.freed(pfn)
+        if pfn in first:
+            due.of_frame(known, vm, FREED, pfn, m.op, clock)
+            known.translations.freed(pfn)
         if not known.transfers.freed(pfn, clock):
             text = f"frame {pfn:#x} is freed while a device may use it"
             known.reports.add(Property.TRANSLATION, text, 0, -1, (m.op,))
