@@ -26,8 +26,8 @@ def test_they_are_listed_and_explained(name: str, capsys: pytest.CaptureFixture[
     assert name in capsys.readouterr().out
     assert main(["profiles", name]) == 0
     rows = capsys.readouterr().out.splitlines()
-    (row,) = [row for row in rows if row.startswith("costs.full_flush_pages")]
-    assert row.split()[2:4] == ["pages", "[S45]" if name.startswith("x86") else "[E]"]
+    (row,) = [row for row in rows if row.startswith("costs.local_flush_ns")]
+    assert row.split()[2:4] == ["ns", "[S43]" if name == "x86-ipi" else "[E]"]
 
 
 def test_only_a_machine_with_broadcast_has_its_costs() -> None:
