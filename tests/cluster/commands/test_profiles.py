@@ -41,6 +41,7 @@ def test_only_a_machine_with_broadcast_has_its_costs() -> None:
         (None, "shipped are arm64-cheri, x86-invlpgb, x86-ipi"),
         ("name = 'x'\n[costs]\nsyscal_ns = 3\n", "did you mean `syscall_ns`"),
         ("name = 'x'\n[costs]\nsyscall_ns = -1\n", "costs.syscall_ns=-1"),
+        ("name = 'x'\n[costs]\nfull_flush_pages = 33\n", "it is gone: how much is flushed"),
     ],
 )
 def test_what_is_wrong_with_one_is_told(

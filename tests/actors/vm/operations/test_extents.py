@@ -1,4 +1,4 @@
-"""How much a shootdown flushes: FreeBSD's, CheriBSD's and Linux's rules, on one picture of a map."""
+"""How much a shootdown flushes: the rules of FreeBSD, CheriBSD and Linux, on one map."""
 
 from typing import Any
 
