@@ -76,6 +76,12 @@ class Flushed(Fact, frozen=True):
     vpns: tuple[int, ...]
 
 
+class Refilled(Fact, frozen=True):
+    """core: `entries` that a full flush had dropped for nothing are loaded again."""
+
+    entries: int
+
+
 class Shooting(Fact, frozen=True):
     """initiator: interrupts were sent to `targets` cores."""
 
@@ -217,7 +223,7 @@ class Resident(Fact, frozen=True):
 
 #: all facts
 FACTS: tuple[type[Fact], ...] = (
-    CallStarted, CallEnded, Touched, FaultStarted, Faulted, Segv, Residency, Flushed,
+    CallStarted, CallEnded, Touched, FaultStarted, Faulted, Segv, Residency, Flushed, Refilled,
     Shooting, Shot, EntriesGone, HoleSettled, CoresCaughtUp, Granted, ZeroCase, Outstanding,
     BackgroundZeroed, Reclaimed, SwapWritten, SwapRead, Killed, Stalled, FramesInUse,
     PagePinned, PinMet, TransferEnded, Resident,

@@ -56,7 +56,7 @@ class Rounds:
         if not targets:
             out.append(Send(vm, Invalidated(m.op, m.round)))
             return
-        message = Ipi(m.op, m.round, m.asid, m.vpns)
+        message = Ipi(m.op, m.round, m.asid, m.vpns, m.about)
         out.append(Note(Shooting(m.op, len(targets))))
         send_ns, me = self.settings.ipi_send_ns, self.me
         for target in targets:
@@ -72,7 +72,7 @@ class Rounds:
         if not targets:
             out.append(Send(vm, Invalidated(m.op, m.round)))
             return
-        message = Tlbi(m.op, m.round, m.asid, m.vpns)
+        message = Tlbi(m.op, m.round, m.asid, m.vpns, m.about)
         out.append(Note(Shooting(m.op, 0)))
         out.extend(Send(target, message) for target in targets)
         if self.settings.hazards & Hazard.BROADCAST_WITHOUT_WAITING:

@@ -62,6 +62,7 @@ class MessageText:
             "length": hex,
             "vpn": page,
             "vpns": lambda v: listed(map(page, v)),
+            "about": self._range,
             "pte": pte_text,
             "kind": _names(OpKind),
             "why": _names(OpState),
@@ -95,9 +96,16 @@ class MessageText:
 
     def message(self, message: Message, left_out: frozenset[str] = frozenset({"op"})) -> str:
         """Render a message: its class, then its fields by name."""
-        shown = (name for name in message.__struct_fields__ if name not in left_out)
-        fields = (f"{n}={self._fields.get(n, str)(getattr(message, n))}" for n in shown)
+        shown = ((n, getattr(message, n)) for n in message.__struct_fields__ if n not in left_out)
+        fields = (
+            f"{name}={self._fields.get(name, str)(value)}"
+            for name, value in shown
+            if name != "about" or value[0] < value[1]
+        )
         return " ".join([type(message).__name__, *fields])
+
+    def _range(self, about: tuple[int, int]) -> str:
+        return f"{self._page(about[0])}-{self._page(about[1])}"
 
     def stamp(self, value: int) -> str:
         """Render a version of contents: `0`, `junk`, or the store that made it."""

@@ -3,6 +3,7 @@
 import msgspec
 
 from kernel.costs import Costs
+from kernel.flush_extent import Architecture, Kernel
 from kernel.hazards.switches import Hazard
 from kernel.policy.keys import AdviceKind, CommitChecks, Policy, ReadFill, Reclaim
 from kernel.water_marks import WaterMarks, water_marks
@@ -24,6 +25,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     policy: Policy
     costs: Costs
+    #: whose rules say how much is flushed
+    kernel: Kernel = Kernel.FREEBSD
+    architecture: Architecture = Architecture.AMD64
+    #: of the entries that a full flush drops for nothing, the share that is used again, where the
+    #: guest does not say what it touches
+    refill_percent: int = 0
     #: union of `Hazard` bits
     hazards: int = Hazard.NONE
     #: one step a delivery, one granule an access, two chunks a frame; for exploring and scripts

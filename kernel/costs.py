@@ -10,6 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from kernel.flush_extent import Architecture
+
 #: a cost: up to a quarter of an hour
 _Cost = Annotated[int, Meta(ge=0, le=10**12)]
 #: a transit time, never 0: no effect precedes its cause
@@ -26,7 +28,6 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     flag_page_ns: _Cost
     local_invalidate_page_ns: _Cost
     local_flush_ns: _Cost
-    full_flush_pages: _Cost
     ipi_send_ns: _Cost
     #: added to ipi_send_ns for a target in another socket
     ipi_send_other_socket_ns: _Cost = 0
@@ -91,5 +92,6 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One machine's costs and latencies."""
 
     name: str
+    architecture: Architecture
     costs: Costs
     latencies: Latencies

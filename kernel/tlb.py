@@ -57,23 +57,25 @@ class Tlb:
         entries[key] = pte
 
     def invalidate(self, asid: int, vpns: Iterable[int]) -> None:
-        """Drop the entries of these pages; no pages: those of the whole address space."""
+        """Drop the entries of these pages."""
         base = asid << ASID_SHIFT
-        empty = True
         for vpn in vpns:
-            empty = False
             self.entries.pop(base | vpn, None)
-        if empty:
-            self.invalidate_all(asid)
 
     def evict(self, asid: int, vpn: int) -> None:
         """Drop one entry, if it is there."""
         self.entries.pop(asid << ASID_SHIFT | vpn, None)
 
-    def invalidate_all(self, asid: int) -> None:
-        """Drop every entry of an address space (a fresh PCID)."""
-        for key in [k for k in self.entries if k >> ASID_SHIFT == asid]:
-            del self.entries[key]
+    def invalidate_all(self, asid: int, about: tuple[int, int] = (0, 0)) -> int:
+        """Drop every entry of an address space; return how many are not of the pages in `about`."""
+        entries = self.entries
+        found = [k for k in entries if k >> ASID_SHIFT == asid]
+        for key in found:
+            del entries[key]
+        start, end = about
+        if start == end:
+            return len(found)
+        return sum(not start <= key & VPN_MASK < end for key in found)
 
     def rows(self) -> list[tuple[int, int, int]]:
         """List (asid, vpn, pte), sorted."""

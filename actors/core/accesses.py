@@ -14,7 +14,7 @@ from actors.core.absences import Absences
 from actors.core.running import Running
 from actors.core.store_buffer import StoreBuffer
 from actors.core.values import DRAIN, FAULT, LOAD, RUN, WALK, Buffered
-from actors.facts import CallEnded, CallStarted, Flushed, Touched
+from actors.facts import CallEnded, CallStarted, Flushed, Refilled, Touched
 from actors.guest.program import Access, Copy
 from actors.machine import Effect, Note, Send, Spend, Timer
 from actors.message import LoadItem, StoreItem
@@ -28,8 +28,10 @@ from actors.messages import (
     Load,
     PageFault,
     SetDirty,
+    Shoot,
     Signal,
     Switched,
+    Tlbi,
     Translation,
     Walk,
 )
@@ -54,6 +56,10 @@ _COPYOUT, _COPYIN = OpKind.COPYOUT, OpKind.COPYIN
 _OK, _EFAULT = Errno.OK, Errno.EFAULT
 
 
+#: messages by which entries leave a TLB
+Invalidation = Ipi | Tlbi | Flush | CatchUp | Shoot
+
+
 def _kind(i: Copy) -> OpKind:
     return _COPYOUT if i.write else _COPYIN
 
@@ -64,6 +70,7 @@ class Accesses:
     __slots__ = (
         "absences",
         "buffer",
+        "lost",
         "running",
         "settings",
         "stretch_max",
@@ -81,6 +88,8 @@ class Accesses:
         self.absences = Absences(settings, running, tlb)
         #: page of the walk in flight, and whether an invalidation has killed it
         self.walk_vpn, self.walk_killed = -1, False
+        #: entries that full flushes have dropped beside those that they were about: to be refilled
+        self.lost = 0
         #: granules in one stretch of accesses
         quantum = settings.interrupt_quantum_ns // max(settings.costs.access_ns, 1)
         self.stretch_max = 1 if settings.fine else max(1, min(_STRETCH_MAX, quantum))
@@ -89,11 +98,12 @@ class Accesses:
         """Copy the state; `running` and `buffer` are the twin's."""
         twin = Accesses(self.settings, running, buffer, self.tlb.copy())
         twin.walk_vpn, twin.walk_killed = self.walk_vpn, self.walk_killed
+        twin.lost = self.lost
         return twin
 
     def freeze(self) -> Hashable:
         """Return the canonical state."""
-        return self.tlb.freeze(), self.walk_vpn, self.walk_killed
+        return self.tlb.freeze(), self.walk_vpn, self.walk_killed, self.lost
 
     # Instructions: each says whether the thread goes on.
 
@@ -275,17 +285,33 @@ class Accesses:
 
     # Entries that go.
 
-    def drop(self, op: int, asid: int, vpns: tuple[int, ...], out: list[Effect]) -> None:
-        """Drop the entries of these pages, or all of a space; kill a walk in flight for one."""
-        self.tlb.invalidate(asid, vpns)
-        out.append(Note(Flushed(op, asid, vpns)))
+    def drop(self, m: Invalidation, out: list[Effect]) -> None:
+        """Drop the entries that a message names, or all of a space; kill a walk in flight."""
+        asid, vpns = m.asid, m.vpns
+        if vpns:
+            self.tlb.invalidate(asid, vpns)
+        else:
+            self._lose(self.tlb.invalidate_all(asid, m.about))
+        out.append(Note(Flushed(m.op, asid, vpns)))
         walk = self.walk_vpn
         if walk >= 0 and asid == self.running.asid and (not vpns or walk in vpns):
             self.walk_killed = not self.settings.hazards & Hazard.WALK_SURVIVES_FLUSH
 
+    def _lose(self, entries: int) -> None:
+        """Note that a full flush has dropped entries that it was not about."""
+        if self.settings.refill_percent:
+            self.lost += entries
+
+    def refill(self, out: list[Effect]) -> None:
+        """Spend what it takes to load the share of lost entries that the thread uses again."""
+        share, self.lost = self.lost * self.settings.refill_percent // 100, 0
+        if share:
+            out.append(Note(Refilled(self.running.thread, share)))
+            out.append(Spend(share * self.settings.costs.walk_ns))
+
     def flush(self, m: Ipi | Flush | CatchUp, out: list[Effect]) -> None:
         """Drop the entries that a message names, and spend the time of that."""
-        self.drop(m.op, m.asid, m.vpns, out)
+        self.drop(m, out)
         costs = self.settings.costs
         each = costs.local_invalidate_page_ns * len(m.vpns)
         out.append(Spend(each if m.vpns else costs.local_flush_ns))
@@ -300,9 +326,9 @@ class Accesses:
         if not m.keep and self.settings.hazards & Hazard.SWITCH_KEEPS_ENTRIES:
             return  # the root was loaded with what stands for no flush
         if not m.keep:
-            self.tlb.invalidate_all(m.asid)
+            self._lose(self.tlb.invalidate_all(m.asid))
         elif m.vpns:
-            self.drop(m.op, m.asid, m.vpns, out)
+            self.drop(CatchUp(m.op, m.asid, m.vpns, m.upto), out)
             out.append(Spend(self.settings.costs.local_invalidate_page_ns * len(m.vpns)))
 
     def catch_up_in_kernel(self, src: int, m: CatchUp) -> list[Effect]:

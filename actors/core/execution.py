@@ -24,6 +24,7 @@ from actors.guest.program import (
     DmaWait,
     Exit,
     Fence,
+    Instruction,
     Think,
 )
 from actors.machine import Effect, Send
@@ -62,7 +63,7 @@ class Execution:
             if scheduler.expired and scheduler.run_queue:
                 scheduler.preempt()
                 continue
-            i = running.guest.at(running.thread, running.pc) or _EXIT
+            i = self._instruction(out)
             if not EXECUTE.get(i.__class__, _system_call)(self, i, out):
                 if running.thread != NO_THREAD:
                     return
@@ -70,6 +71,13 @@ class Execution:
                 running.doing = GO
                 out.append(Send(running.me, Go(running.thread)))
                 return
+
+    def _instruction(self, out: list[Effect]) -> Instruction:
+        """Return the instruction that is next; its thread has entries to load again, perhaps."""
+        running = self.running
+        if self.accesses.lost:
+            self.accesses.refill(out)
+        return running.guest.at(running.thread, running.pc) or _EXIT
 
     def run_if_idle(self, out: list[Effect]) -> None:
         """Run the next thread if there is none on the core."""

@@ -84,7 +84,7 @@ class Interrupts:
         memory has, stores in the buffer. Source: Arm ARM, DSB after TLBI; AMD APM, TLBSYNC.
         """
         out: list[Effect] = []
-        self.accesses.drop(m.op, m.asid, m.vpns, out)
+        self.accesses.drop(m, out)
         if self.rounds.in_flight:  # the interconnect serves both
             out.append(Spend(self.settings.costs.tlbi_per_issuer_ns))
         if self.running.doing is LOAD:
@@ -123,7 +123,7 @@ class Interrupts:
         else:
             out.append(Send(src, IpiAck(m.op, m.round)))
         if hazards & Hazard.ACK_BEFORE_FLUSH:
-            out.append(Send(self.me, Flush(m.op, m.asid, m.vpns), costs.ipi_handler_ns))
+            out.append(Send(self.me, Flush(m.op, m.asid, m.vpns, m.about), costs.ipi_handler_ns))
             return
         if m.asid == self.running.asid or not self._switch_takes():
             self.accesses.flush(m, out)

@@ -78,7 +78,7 @@ class KernelWork:
         if not m.targets and not broadcast:
             out.append(own)
         self.rounds.shoot(src, m, out)
-        self.accesses.drop(m.op, m.asid, m.vpns, out)
+        self.accesses.drop(m, out)
         if m.targets and not broadcast:
             out.append(own)  # overlaps the wait for the others
         return out

@@ -73,7 +73,7 @@ class Wakeup(Message, frozen=True, tag=19):
 class Shoot(Message, frozen=True, tag=20):
     """core, pagedaemon, zeroer <- vm: invalidate these pages at `targets` and oneself, Invalidated.
 
-    No pages means the whole address space.
+    No pages means the whole address space, for the sake of the pages [start, end) in `about`.
     """
 
     round: int
@@ -81,14 +81,19 @@ class Shoot(Message, frozen=True, tag=20):
     vpns: tuple[int, ...]
     targets: tuple[int, ...]
     ns: int
+    about: tuple[int, int] = (0, 0)
 
 
 class Ipi(Message, frozen=True, tag=21):
-    """core <- core, pagedaemon, zeroer: inter-processor interrupt: invalidate, and acknowledge."""
+    """core <- core, pagedaemon, zeroer: inter-processor interrupt: invalidate, and acknowledge.
+
+    Pages as in Shoot.
+    """
 
     round: int
     asid: int
     vpns: tuple[int, ...]
+    about: tuple[int, int] = (0, 0)
 
 
 class IpiAck(Message, frozen=True, tag=22):
@@ -102,6 +107,7 @@ class Flush(Message, frozen=True, tag=23):
 
     asid: int
     vpns: tuple[int, ...]
+    about: tuple[int, int] = (0, 0)
 
 
 class Invalidated(Message, frozen=True, tag=24):
@@ -116,6 +122,7 @@ class CatchUp(Message, frozen=True, tag=59):
     asid: int
     vpns: tuple[int, ...]
     upto: int
+    about: tuple[int, int] = (0, 0)
 
 
 class CaughtUp(Message, frozen=True, tag=60):
@@ -144,12 +151,13 @@ class Overdue(Message, frozen=True, tag=63):
 class Tlbi(Message, frozen=True, tag=64):
     """core <- core, pagedaemon, zeroer: broadcast invalidation: no interrupt, the hardware does it.
 
-    No pages means the whole address space.
+    Pages as in Shoot.
     """
 
     round: int
     asid: int
     vpns: tuple[int, ...]
+    about: tuple[int, int] = (0, 0)
 
 
 class TlbiDone(Message, frozen=True, tag=65):

@@ -26,7 +26,7 @@ from actors.settings import KERNEL_LANE
 from actors.vm import payloads, steps
 from actors.vm.op import Op
 from actors.vm.operations import calls
-from actors.vm.operations.flushes import deferral
+from actors.vm.operations.flushes import deferral, extents
 from actors.vm.operations.mappings import end
 from actors.vm.operations.ranges.call_errors import answer_at_once
 from actors.vm.state import VmState
@@ -112,9 +112,9 @@ def _enters_kernel(vm: VmState, src: int, asid: int) -> list[Effect]:
     upto, vpns = vm.deferrals.missed(src, asid)
     if not upto:
         return []
-    if len(vpns) > vm.settings.costs.full_flush_pages:
-        vpns = ()
-    return [Send(src, CatchUp(KERNEL_LANE + src, asid, vpns, upto))]
+    pages = extents.missed(vm, vpns)
+    about = (0, 0) if pages or not vpns else (min(vpns), max(vpns) + 1)
+    return [Send(src, CatchUp(KERNEL_LANE + src, asid, pages, upto, about))]
 
 
 def died(vm: VmState, m: Died) -> list[Effect]:

@@ -33,6 +33,8 @@ class Flush(msgspec.Struct, frozen=True, gc=False, array_like=True):
     spared: int = 0
     #: pm_active as it was before the generations were zeroed (the hazard generation-after-mask)
     active: int = 0
+    #: the entries below this (asid << ASID_SHIFT | vpn) are flushed by the round in flight
+    until: int = 0
     #: invalidations left to other cores, up to this number, that the round makes as well
     covers: int = 0
 

@@ -71,6 +71,7 @@ class HostProfile:
             f"# {about}",
             "# Written by `holezero calibrate --host`. Integer nanoseconds.",
             'name = "host"',
+            f'architecture = "{self.profile.architecture}"',
         ]
         section = ""
         for table, key, value in values(self.profile):

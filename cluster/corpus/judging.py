@@ -38,6 +38,7 @@ from cluster.properties.checker import Checker
 from cluster.scenario.scenario import MachineTable, Scenario
 from cluster.scenario.setup import Setup, prepare
 from kernel.errors import Errno, SegvCode
+from kernel.flush_extent import Kernel
 
 _POLICIES: dict[str, dict[str, str | int]] = {
     # MADV_FREE leaves shared pages alone
@@ -171,11 +172,9 @@ _RESULTS = ("st", "res", "v", "vec", "alt", "at", "altres", "altvec")
 
 
 def _setup(plan: Plan, way: str, reclaim: str) -> Setup:
-    machine = MachineTable(cores=len(plan.programs))
+    machine = MachineTable(cores=len(plan.programs), kernel=Kernel.LINUX)
     if reclaim == ALWAYS:  # whatever is hinted is reclaimed at once, forever
-        machine = MachineTable(
-            cores=len(plan.programs), frames=256, free_wakeup=256, free_target=1 << 20
-        )
+        machine = msgspec.structs.replace(machine, frames=256, free_wakeup=256, free_target=1 << 20)
     return prepare(Scenario(machine=machine, policy=_POLICIES[way]), "corpus", plan.guest())
 
 

@@ -28,6 +28,7 @@ from cluster.scenario.scenario import MachineTable, Scenario, WorkloadTable
 from cluster.scenario.setup import prepare
 from cluster.workload.reader import Workload
 from kernel.errors import FaultCause
+from kernel.flush_extent import Kernel
 
 #: cores of the recording machine
 _CORES = 2
@@ -172,7 +173,7 @@ def run_beside(
     flushes: makes another listener, given the core of each thread.
     """
     scenario = Scenario(
-        machine=MachineTable(cores=_CORES),
+        machine=MachineTable(cores=_CORES, kernel=Kernel.LINUX),
         policy={"preset": "dontneed-linux", "read_fill": "zero-page"},
         workload=WorkloadTable(mapping="recorded"),
     )

@@ -62,5 +62,12 @@ def adjusted(
     return changed
 
 
+#: keys of older versions, and what takes their place
+_GONE = {"full_flush_pages": "how much is flushed is the kernel's rule: machine.kernel"}
+
+
 def _nearest(message: str) -> str:
+    for key, instead in _GONE.items():
+        if f"`{key}`" in message:
+            return f"; it is gone: {instead}"
     return nearest(message, [*Costs.__struct_fields__, *Latencies.__struct_fields__])

@@ -21,6 +21,7 @@ from msgspec import Meta
 
 from cluster.input_error import InputError
 from cluster.scenario.shipped import nearest, problem_text, read_toml, shipped
+from kernel.flush_extent import Kernel
 
 #: bounds that keep numbers small enough; the profile says which values are possible
 _Ns = Annotated[int, Meta(ge=0, le=1 << 62)]
@@ -66,6 +67,10 @@ class MachineTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     zero_batch: _Count = 64
     zero_group: _Count = 16
     profile: str = "x86-ipi"
+    #: whose rules say how much of a TLB is flushed
+    kernel: Kernel = Kernel.FREEBSD
+    #: of the entries that a full flush drops for nothing, the share that is used again
+    refill_percent: Annotated[int, Meta(ge=0, le=100)] = 0
     grain: Literal["fused", "fine"] = "fused"
 
 

@@ -47,6 +47,8 @@ _SAME_KEYS = (
     "interrupt_quantum_ns",
     "zero_batch",
     "zero_group",
+    "refill_percent",
+    "kernel",
 )
 
 
@@ -287,6 +289,7 @@ def prepare(
     settings = Settings(
         policy=policy,
         costs=profile.costs,
+        architecture=profile.architecture,
         hazards=_hazards(scenario.run.hazards, where),
         fine=machine.grain == "fine",
         cores=machine.cores,

@@ -13,7 +13,6 @@ from kernel.policy.keys import (
     NoAccess,
     NotStarted,
     Policy,
-    Regrant,
     Rogue,
     ShadowAnon,
 )
@@ -49,7 +48,6 @@ PRESETS: dict[str, Policy] = {
         _DEFERRED,
         zero_not_started=NotStarted.ZERO_THEN_REPERMIT,
         grant=Grant.EAGER,
-        regrant=Regrant.IPI_DEFERRED,
     ),
     "deferred-tlb-strict": _DEFERRED,
     "broadcast-tlb": Policy(

@@ -55,6 +55,7 @@ POLICIES: dict[str, dict[str, str]] = {
         "zero_not_started": "zero-then-repermit",
     },
     "deferred-tlb": {"preset": "deferred-tlb"},
+    "deferred-regrant": {"preset": "deferred-tlb", "regrant": "ipi-deferred"},
     "deferred-strict": {"preset": "deferred-tlb-strict"},
     "deferred-lazy": {"preset": "deferred-tlb", "grant": "lazy", "regrant": "fault"},
     "deferred-removed": {

@@ -4,7 +4,7 @@ import pytest
 
 from actors.core.accesses import Accesses
 from actors.core.values import CALL, DRAIN, FAULT, LOAD, RUN, WALK, Buffered
-from actors.facts import CallEnded, CallStarted, Flushed, Touched
+from actors.facts import CallEnded, CallStarted, Flushed, Refilled, Touched
 from actors.guest.program import Access, Copy
 from actors.machine import Note, ProtocolError, Send, Spend, Timer
 from actors.messages import (
@@ -13,6 +13,7 @@ from actors.messages import (
     Evict,
     Fault,
     Flush,
+    Ipi,
     Load,
     PageFault,
     SetDirty,
@@ -187,7 +188,7 @@ def test_an_entry_leaves_after_its_time():
 @pytest.mark.parametrize("vpns", [(), (1,), (4, 1)])
 def test_an_invalidation_kills_the_walk_in_flight(vpns: tuple[int, ...]):
     one, out = walking(loads(1), tlb_life_ns=30), []
-    one.drop(9, 0, vpns, out)
+    one.drop(Ipi(9, 1, 0, vpns), out)
     assert out == [Note(Flushed(9, 0, vpns))]
     assert one.translated(Translation(0, 1, make(10, RW), 7, 0)) is None
     assert one.tlb.rows() == []
@@ -197,13 +198,13 @@ def test_an_invalidation_kills_the_walk_in_flight(vpns: tuple[int, ...]):
 @pytest.mark.parametrize(("asid", "vpns"), [(0, (2,)), (1, ()), (1, (1,))])
 def test_an_invalidation_of_something_else_does_not(asid: int, vpns: tuple[int, ...]):
     one = walking(loads(1))
-    one.drop(9, asid, vpns, [])
+    one.drop(Ipi(9, 1, asid, vpns), [])
     assert not one.walk_killed
 
 
 def test_with_the_hazard_the_walk_survives():
     one = walking(loads(1), hazards=Hazard.WALK_SURVIVES_FLUSH)
-    one.drop(9, 0, (1,), [])
+    one.drop(Ipi(9, 1, 0, (1,)), [])
     assert not one.walk_killed
 
 
@@ -241,6 +242,21 @@ def test_a_flush_costs_by_the_page_or_as_a_whole():
     one.flush(Flush(9, 0, ()), out)
     assert out[-1] == Spend(COSTS.local_flush_ns)
     assert one.tlb.rows() == []
+
+
+def test_a_full_flush_loses_what_it_is_not_about() -> None:
+    """The thread pays for the share that it uses again, at its next instruction."""
+    pages = [(vpn, make(10 + vpn, RW)) for vpn in range(1, 9)]
+    one, out = accesses(OnCore(), *pages, refill_percent=50), []
+    one.flush(Flush(9, 0, (), (3, 5)), out)
+    assert (one.tlb.rows(), one.lost) == ([], 6)
+    out = []
+    one.refill(out)
+    assert out == [Note(Refilled(0, 3)), Spend(3 * COSTS.walk_ns)]
+    assert one.lost == 0
+    one = accesses(OnCore(), *pages)
+    one.flush(Flush(9, 0, (), (3, 5)), [])
+    assert one.lost == 0, "the guest's own accesses walk again"
 
 
 def test_a_switch_drops_all_what_is_named_or_nothing():
@@ -283,5 +299,5 @@ def test_a_clone_has_a_tlb_and_a_walk_of_its_own():
     assert (one.walk_vpn, one.tlb.rows()) == (1, [])
     assert twin.freeze() != one.freeze()
     killed = one.clone(theirs, buffer)
-    killed.drop(9, 0, (), [])
+    killed.drop(Ipi(9, 1, 0, ()), [])
     assert killed.freeze() != one.freeze()

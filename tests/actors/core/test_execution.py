@@ -41,7 +41,7 @@ def execution(running: OnCore, **changes: object) -> Execution:
         scheduler=Asked({"park": False}, expired=False, run_queue=[]),
         interrupts=Asked(held=[]),
         killed=Asked(dying={}),
-        accesses=Asked(),
+        accesses=Asked(lost=0),
         system_calls=Asked(),
         transfers=Asked(),
     )
@@ -193,3 +193,10 @@ def test_each_instruction_has_its_component(instruction: Instruction, component:
 def test_the_table_names_no_instruction_that_enters_the_kernel():
     assert Access in EXECUTE
     assert Unmap not in EXECUTE
+
+
+def test_lost_entries_are_paid_for_before_the_next_instruction() -> None:
+    one = execution(Programmed(Fence()))
+    one.accesses.lost = 3
+    one.run([])
+    assert one.accesses.asked == [("refill",)]

@@ -92,13 +92,13 @@ def test_with_the_hazard_a_switch_takes_them_and_finds_another_space():
 def test_a_broadcast_drops_entries_whatever_the_core_does():
     one = interrupts(SWITCH)
     assert one.take_broadcast(1, TLBI) == [Send(1, TlbiDone(9, 3))]
-    assert one.accesses.asked == [("drop", 9, 0, (1, 2))]
+    assert one.accesses.asked == [("drop", TLBI)]
 
 
 def test_a_broadcast_is_done_when_loads_and_stores_are():
     one, out = interrupts(LOAD), []
     assert one.take_broadcast(1, TLBI) == []
-    assert one.accesses.asked == [("drop", 9, 0, (1, 2))]
+    assert one.accesses.asked == [("drop", TLBI)]
     one.running.doing = RUN
     one.take_held(out)
     assert out == [Send(1, TlbiDone(9, 3))]

@@ -88,7 +88,7 @@ def test_the_own_flush_overlaps_the_wait_for_others():
     one, m = work(), Shoot(4, 3, 0, (1, 2), (1,), 7)
     assert one.shoot_down(VM, m) == [Spend(7), Spend(2 * COSTS.local_invalidate_page_ns)]
     assert one.rounds.asked == [("shoot", VM, m)]
-    assert one.accesses.asked == [("drop", 4, 0, (1, 2))]
+    assert one.accesses.asked == [("drop", m)]
 
 
 def test_alone_the_own_flush_is_all():
@@ -103,8 +103,9 @@ def test_alone_the_own_flush_is_all():
 
 def test_a_broadcast_reaches_the_own_entries_too():
     one = work(policy=Policy(invalidate=Invalidate.BROADCAST))
-    assert one.shoot_down(VM, Shoot(4, 3, 0, (), (1,), 7)) == [Spend(7)]
-    assert one.accesses.asked == [("drop", 4, 0, ())]
+    m = Shoot(4, 3, 0, (), (1,), 7)
+    assert one.shoot_down(VM, m) == [Spend(7)]
+    assert one.accesses.asked == [("drop", m)]
 
 
 def test_acknowledgements_are_counted_by_the_rounds():

@@ -26,8 +26,8 @@ def test_they_are_listed_and_explained(name: str, capsys: pytest.CaptureFixture[
     assert name in capsys.readouterr().out
     assert main(["profiles", name]) == 0
     rows = capsys.readouterr().out.splitlines()
-    (row,) = [row for row in rows if row.startswith("costs.full_flush_pages")]
-    assert row.split()[2:4] == ["pages", "[S45]" if name.startswith("x86") else "[E]"]
+    (row,) = [row for row in rows if row.startswith("costs.local_flush_ns")]
+    assert row.split()[2:4] == ["ns", "[S43]" if name == "x86-ipi" else "[E]"]
 
 
 def test_only_a_machine_with_broadcast_has_its_costs() -> None:
@@ -41,6 +41,7 @@ def test_only_a_machine_with_broadcast_has_its_costs() -> None:
         (None, "shipped are arm64-cheri, x86-invlpgb, x86-ipi"),
         ("name = 'x'\n[costs]\nsyscal_ns = 3\n", "did you mean `syscall_ns`"),
         ("name = 'x'\n[costs]\nsyscall_ns = -1\n", "costs.syscall_ns=-1"),
+        ("name = 'x'\n[costs]\nfull_flush_pages = 33\n", "it is gone: how much is flushed"),
     ],
 )
 def test_what_is_wrong_with_one_is_told(

@@ -22,7 +22,7 @@ from actors.settings import KERNEL_LANE
 from actors.vm.deferrals import Deferral
 from actors.vm.entries import NO_FRAME, Gone
 from actors.vm.op import Op, P, advance, replace
-from actors.vm.operations.flushes import shootdown
+from actors.vm.operations.flushes import extents, shootdown
 from actors.vm.payloads import NOTHING, CatchUp, Hole
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
@@ -52,9 +52,11 @@ def interrupt_or_defer(vm: VmState, space: VmSpace, op: Op[Hole], out: list[Effe
         op = replace(op, own=own, flush=op.flush.owing(_left_to_oneself(vm, op)))
     if not op.flush.gone:
         return advance(op)
-    asid, vpns = shootdown.next_round(op)
-    out.append(Send(op.by, Shoot(op.lane, op.flush.round, asid, vpns, (), op.ns)))
-    return replace(op, state=OpState.ACKS, ns=0)
+    part = extents.next_part(vm, op)
+    about = (0, 0) if part.vpns else part.about
+    shoot = Shoot(op.lane, op.flush.round, part.asid, part.vpns, (), op.ns, about)
+    out.append(Send(op.by, shoot))
+    return replace(op, flush=replace(op.flush, until=part.until), state=OpState.ACKS, ns=0)
 
 
 def _spaces(gone: Iterable[Gone]) -> list[int]:

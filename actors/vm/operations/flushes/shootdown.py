@@ -17,6 +17,7 @@ from actors.messages import Shoot
 from actors.operation import OpState
 from actors.vm.entries import Gone
 from actors.vm.op import Op, P, advance, replace
+from actors.vm.operations.flushes import extents
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
 from kernel.hazards.switches import Hazard
@@ -103,39 +104,39 @@ def interrupt_active(vm: VmState, _space: VmSpace, op: Op[P], out: list[Effect])
     """Phase: the second half: read pm_active and have the initiator interrupt those cores."""
     if not op.flush.gone:
         return advance(op)
-    asid, vpns = next_round(op)
-    pmap = vm.spaces[asid].pmap
-    active, flush = pmap.active, op.flush
+    part = extents.next_part(vm, op)
+    pmap = vm.spaces[part.asid].pmap
+    active, flush = pmap.active, replace(op.flush, until=part.until)
     if vm.settings.hazards & Hazard.GENERATION_AFTER_MASK:
         active, flush = flush.active, replace(flush, active=0)
         _zero_generations(pmap, op)
     active &= ~flush.spared
     targets = tuple(c for c in range(active.bit_length()) if active >> c & 1 and c != op.by)
-    if len(vpns) > vm.settings.costs.full_flush_pages:
-        vpns = ()
     if vm.settings.hazards & Hazard.FLUSH_CLEARS_MARK and vm.entries.joins_others(flush.gone):
         flush = replace(flush, covers=_MARK)
-    out.append(Send(op.by, Shoot(op.lane, flush.round, asid, vpns, targets, op.ns)))
+    about = (0, 0) if part.vpns else part.about
+    shoot = Shoot(op.lane, flush.round, part.asid, part.vpns, targets, op.ns, about)
+    out.append(Send(op.by, shoot))
     if vm.deferrals.notes and not flush.spared:
         flush = replace(flush, covers=vm.deferrals.last)
     return replace(op, flush=flush, state=_ACKS, ns=0)
 
 
 def invalidated(vm: VmState, op: Op[P]) -> Op[P]:
-    """Take in that a round is complete; entries of another space have a round of their own.
+    """Take in that a round is complete; what it was not about has a round of its own.
 
     What had been left to other cores of the same entries is done by it as well.
     """
-    asid, _ = next_round(op)
-    gone = op.flush.gone
-    flushed = tuple(one for one in gone if one[0] >> ASID_SHIFT == asid)
+    gone, until = op.flush.gone, op.flush.until
+    asid = until - 1 >> ASID_SHIFT
+    flushed = tuple(one for one in gone if one[0] < until)
     if op.flush.covers == _MARK:
         vm.entries.clear_mark(asid)
     vm.entries.has_flushed(flushed)
     if op.flush.covers:
         vm.entries.has_flushed(vm.deferrals.made(flushed, op.flush.covers))
-    left = tuple(one for one in gone if one[0] >> ASID_SHIFT != asid)
-    flush = replace(op.flush, gone=left, round=op.flush.round + 1, covers=0)
+    left = tuple(one for one in gone if one[0] >= until)
+    flush = replace(op.flush, gone=left, round=op.flush.round + 1, until=0, covers=0)
     op = replace(op, flush=flush, state=_READY)
     return replace(op, phase=op.phase - 1) if left else advance(op)
 

@@ -8,6 +8,7 @@ well, before it returns early. Source: amd64 pmap_activate_sw, pmap_pcid_alloc.
 from actors.machine import Effect, Send
 from actors.messages import Switched
 from actors.vm.op import Op, advance, replace
+from actors.vm.operations.flushes import extents
 from actors.vm.payloads import Switch
 from actors.vm.phases import Phase
 from actors.vm.state import VmState
@@ -38,7 +39,7 @@ def read_generation(vm: VmState, space: VmSpace, op: Op[Switch], out: list[Effec
     """Phase: say whether the core's cached entries are still good; a fresh PCID otherwise."""
     upto, vpns = vm.deferrals.missed(op.by, op.asid)
     if op.own.within:  # it runs the address space: only what was left to it is missing
-        keep = len(vpns) <= vm.settings.costs.full_flush_pages
+        keep = not vpns or bool(extents.missed(vm, vpns))
     else:
         if _reads_first(vm, op):
             space.pmap.active |= 1 << op.by

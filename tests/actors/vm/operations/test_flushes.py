@@ -67,7 +67,8 @@ def test_a_caller_invalidates_itself_what_another_hole_has_left_to_it() -> None:
     one.vm.deferrals.leave(Deferral(((4, 7), (9, 8)), ((0, 0b01),)))
     op = one.step(deferral.interrupt_or_defer, op_of(OpKind.HOLE, Hole(), 4, 5))
     assert (op.state, op.own.deferral) == (OpState.ACKS, -1)
-    assert (one.sent(Shoot)[0].vpns, one.sent(Shoot)[0].targets) == ((4,), ())
+    shot = one.sent(Shoot)[0]
+    assert (shot.vpns, shot.about, shot.targets) == ((), (4, 5), ())
     assert shootdown.invalidated(one.vm, op).phase == 1
     assert one.vm.deferrals.missed(0, 0) == (1, (4, 9))
     other = replace(op_of(OpKind.HOLE, Hole(), 4, 5), by=1)
