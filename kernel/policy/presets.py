@@ -43,6 +43,7 @@ PRESETS: dict[str, Policy] = {
         rogue=Rogue.STAY_HOLE,
         fork_hole=ForkHole.COW_SHARE,
     ),
+    "flag-fatal": Policy(no_access=NoAccess.NONE, invalidate=Invalidate.NONE),
     "fatal-hole": Policy(),
     "deferred-tlb": structs.replace(
         _DEFERRED,
@@ -67,7 +68,8 @@ PRESETS: dict[str, Policy] = {
 PRESET_ABOUT: dict[str, str] = {
     "apple": "MADV_FREE_REUSABLE and MADV_FREE_REUSE as XNU has them: no zero guarantee",
     "flag-only": "a flag on each resident page, page tables untouched (markjdb's sketch)",
-    "fatal-hole": "map entries clipped, entries removed and shot down, any access kills (nwf)",
+    "flag-fatal": "map entries clipped, page tables untouched, a fault in a hole kills (nwf)",
+    "fatal-hole": "the same with entries removed and shot down: any access kills (ours)",
     "deferred-tlb": "ranges recorded, cores invalidate when they switch (davidchisnall's list)",
     "deferred-tlb-strict": "the same, but ZERO waits for the invalidation before it zeroes",
     "broadcast-tlb": "ranges recorded, the hardware tells all cores (TLBI, INVLPGB)",
@@ -95,7 +97,14 @@ PRESET_OPEN: dict[str, tuple[str, ...]] = {
         ),
         "after a fork, parent and child share the pages of a hole until one of them does ZERO",
     ),
+    "flag-fatal": (
+        (
+            "an access through an entry that is there goes unnoticed; ZERO must look at every page "
+            "that could have been stored to after the zeroing thread (markjdb)"
+        ),
+    ),
     "fatal-hole": (
+        "nwf asked that faults be fatal; that no access gets by, and what that costs, is ours",
         (
             "HOLE and ZERO take the map write lock, and HOLE waits for its shootdown: whether that "
             "is cheaper than zeroing, `holezero compare` measures"

@@ -116,6 +116,7 @@ _FATAL = {Property.ZERO_WEAK, Property.ZERO_STRONG, Property.FATAL}
 PROMISED: dict[str, set[Property]] = {
     "apple": set(),
     "flag-only": {Property.ZERO_WEAK},
+    "flag-fatal": {Property.ZERO_WEAK},
     "fatal-hole": _FATAL,
     "deferred-tlb": {Property.ZERO_WEAK, Property.FATAL},
     "deferred-tlb-strict": _FATAL,

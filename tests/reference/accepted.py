@@ -11,7 +11,7 @@ from tests.reference.rules import RULES
 from tests.reference.sequential import Event
 
 #: presets whose ZERO awaits no invalidation
-_WEAK = frozenset({"deferred-tlb"})
+_WEAK = frozenset({"deferred-tlb", "flag-fatal"})
 #: states after which it is given up: nothing is said then
 _STATES_MAX = 200_000
 _NEXT = (1, 0, 0)
@@ -120,6 +120,8 @@ class Search:
         place = int(page), GRANULES.index(int(granule))
         if event[0] == "segv":
             code = self.steps.signal(state, place[0], write=write)
+            if not code and self.steps.may_be_fatal(state, place[0]):
+                code = 3
             found = iter([state] if code and event == ("segv", place[0], code) else [])
         elif write:
             name = self.names[thread][state.at[thread][0]]

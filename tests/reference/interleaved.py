@@ -100,6 +100,8 @@ class Steps:
         strong: ZERO awaits outstanding invalidations before it zeroes.
         """
         self.rules = rules
+        #: HOLE takes entries of the page table away; else an access to a hole may go on, or not
+        self.closes = rules.fatal and not rules.mapped_goes_on
         self.cores = cores
         self.strong = strong
 
@@ -112,7 +114,11 @@ class Steps:
             return 0 if page.held else 1
         if _RIGHTS[page.prot] < 1 + write:
             return 2
-        return 3 if self.rules.fatal and page.hole else 0
+        return 3 if self.closes and page.hole else 0
+
+    def may_be_fatal(self, state: State, number: int) -> bool:
+        """Say whether an access may get a signal as it faults in a hole, or may go on."""
+        return self.rules.mapped_goes_on and state.pages[number - 1].hole
 
     def translations(self, state: State, core: int, number: int, *, write: bool) -> set[int]:
         """Return the frames that a core may get at."""
@@ -204,7 +210,7 @@ class Steps:
     def _taken(self, state: State, number: int) -> State:
         """Leave it to every core to have cached what the page table has permitted so far."""
         page = state.pages[number - 1]
-        closed = (self.rules.fatal and page.hole) or page.held
+        closed = (self.closes and page.hole) or page.held
         rights = 0 if closed else _RIGHTS[page.prot]
         if not rights:
             return state
@@ -226,7 +232,7 @@ class Steps:
             hole = page.hole and not rules.by_page
             return state.page(number, page._replace(frame=frame, hole=hole))
         if verb == "hole" and not rules.keeps:
-            state = self._taken(state, number) if rules.fatal else state
+            state = self._taken(state, number) if self.closes else state
             state = state.page(number, page._replace(hole=True))
             maybe = tuple(values | ZERO for values in state.frames[page.frame])
             return state.frame(page.frame, maybe)
@@ -273,8 +279,8 @@ class Steps:
     ) -> Iterator[tuple[State, bool, int]]:
         page = state.pages[number - 1]
         if step == 0:
-            state = self._taken(state, number) if self.rules.fatal else state
-            state = state.page(number, page._replace(held=self.rules.fatal))
+            state = self._taken(state, number) if self.closes else state
+            state = state.page(number, page._replace(held=self.closes))
             maybe = tuple(values | ZERO for values in state.frames[page.frame])
             state = state.frame(page.frame, maybe)
             work = Zeroing(thread, page.frame, (frozenset(), frozenset()))
@@ -288,11 +294,11 @@ class Steps:
     def _granted(self, state: State, thread: int, number: int) -> Iterator[tuple[State, bool, int]]:
         (work,) = [one for one in state.zeroing if one.thread == thread]
         after: State | None = state
-        if self.rules.fatal and self.strong:
+        if self.closes and self.strong:
             after = _flushed(state, number)
         if after is None:
             return
-        strong = self.rules.fatal and self.strong
+        strong = self.closes and self.strong
         contents = tuple(ZERO if strong else ZERO | values for values in work.since)
         page = after.pages[number - 1]
         after = after.frame(work.frame, contents)

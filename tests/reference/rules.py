@@ -17,6 +17,8 @@ class Rules(NamedTuple):
     fatal: bool = True
     #: only pages that are there can be in a hole, and leave it with what is done to them
     by_page: bool = False
+    #: an access through an entry of the page table that is there goes on
+    mapped_goes_on: bool = False
     #: cores that have not invalidated yet may still get at a hole
     deferred: bool = False
     #: HOLE zeroes nothing, and keeps no page from being used
@@ -41,6 +43,7 @@ RULES: dict[str, Rules] = {
         errors="xnu",
     ),
     "flag-only": Rules(fatal=False, by_page=True, child_shares=True),
+    "flag-fatal": Rules(mapped_goes_on=True),
     "fatal-hole": Rules(),
     "deferred-tlb": Rules(deferred=True),
     "deferred-tlb-strict": Rules(deferred=True),

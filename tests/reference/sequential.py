@@ -94,6 +94,8 @@ class Reference:
         if elements.write:
             _must(event == ("store", elements.name + index), event, "a store")
             memory.write(granule, elements.name + index)
+            if self.rules.mapped_goes_on and self.world.is_closed(page):
+                memory.allow({0})  # the zeroing thread may come to it
             return
         values = page.values(granule)
         _must(event[0] == "load" and event[1] in values, event, sorted(values))

@@ -51,9 +51,10 @@ class World:
         return self.rules.fatal and hole
 
     def may_be_closed(self, page: Page) -> bool:
-        """Say whether nobody can tell: HOLE was not for it, or somebody had locked it."""
+        """Say whether nobody can tell: it is mapped, locked, or HOLE was not for it."""
         ignored = page.older and self.rules.older != "punch"
-        return self.is_closed(page) and (ignored or page.memory.unsure_hole)
+        unsure = ignored or page.memory.unsure_hole or self.rules.mapped_goes_on
+        return self.is_closed(page) and unsure
 
     def is_beyond(self, page: Page) -> bool:
         """Say whether a page is past the end of what is mapped there; files never end."""

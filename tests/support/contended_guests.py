@@ -21,6 +21,7 @@ _OTHERS = (
 #: presets, and the policies between them
 POLICIES: dict[str, dict[str, str]] = {
     "flag-only": {"preset": "flag-only"},
+    "flag-fatal": {"preset": "flag-fatal"},
     "fatal-hole": {"preset": "fatal-hole"},
     "madv-free": {"preset": "madv-free"},
     "dontneed-linux": {"preset": "dontneed-linux"},

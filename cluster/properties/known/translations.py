@@ -160,11 +160,8 @@ class Translations(Part):
 
     def of_frame(self, pfn: int) -> tuple[int, ...]:
         """Return the pages that translations to a frame were given for."""
-        first = self.first.get(pfn)
-        if first is None:
-            return ()
-        others = self.others.get(pfn) if self.others else None
-        return (first, *others) if others else (first,)
+        first, others = self.first.get(pfn), self.others
+        return () if first is None else (first, *others.get(pfn, ())) if others else (first,)
 
     def freed(self, pfn: int) -> None:
         """Note that a frame is freed: what had translations to it is forgotten."""

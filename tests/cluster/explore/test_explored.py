@@ -75,6 +75,7 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
     ("flag-only", (zeroed(), ["load 1"]), "fine"),
     ("flag-only", (zeroed(), ["store 1"]), "fine"),
     ("flag-only", (zeroed("load 1"), ["store 1"]), "fine"),
+    ("flag-fatal", (zeroed("load 1"), ["store 1"]), "fine"),
     ("fatal-hole", (zeroed(), ["load 1"]), "fused"),
     ("fatal-hole", (zeroed(), ["store 1"]), "fine"),
     ("fatal-hole", (zeroed("load 1"), ["store 1"]), "fused"),
@@ -86,11 +87,7 @@ CLOSED: list[tuple[str, tuple[Program, ...], str]] = [
     ("unmap", ([*_OPEN, "unmap 1 1"], ["store 1"]), "fine"),
     ("fatal-hole", (_TRANSFER, ["hole 1 1", "zero 1 1"]), "fused"),
     ("dontneed-linux", (_TRANSFER, ["dontneed 1 1"]), "fine"),
-    (
-        "flag-only track_clean=on",
-        (["map 1 1", "store 1", "create b", "hole 1 1"], ["free 1 1"]),
-        "fine",
-    ),
+    ("flag-only track_clean=on", ([*_OPEN, "hole 1 1"], ["free 1 1"]), "fine"),
 ]
 
 
