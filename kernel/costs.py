@@ -93,5 +93,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     name: str
     architecture: Architecture
+    #: the shipped profile of machines like it: what was published of those speaks for it as well
+    like: str = ""
     costs: Costs
     latencies: Latencies

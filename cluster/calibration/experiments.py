@@ -4,7 +4,7 @@ Each row is one published figure. It holds for the machines of some profiles and
 SOURCES.md lists the keys [S..], and prints this table.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import msgspec
@@ -34,9 +34,9 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     #: it measures broadcast invalidation
     broadcast: bool = False
 
-    def refused(self, profile: Profile, shipped: Container[str]) -> str:
+    def refused(self, profile: Profile) -> str:
         """Return why it is not run on a profile; empty if it is."""
-        if profile.name in shipped and profile.name not in self.profiles:
+        if (profile.like or profile.name) not in self.profiles:
             return f"measured on machines of {' and '.join(self.profiles)}"
         if self.broadcast and not profile.costs.tlbi_issue_ns:
             return "the profile has no broadcast invalidation"
@@ -200,11 +200,10 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 )
 
 
-def check(profile: Profile, shipped: Container[str]) -> Iterator[Finding]:
+def check(profile: Profile) -> Iterator[Finding]:
     """Run the experiments on a profile, one after another.
 
-    shipped: names of the shipped profiles. On one of them only the experiments on such machines
-        are run, on any other (a user's) all that the model can run.
+    Only what was measured on machines like the profile's is run: on another it says nothing.
     """
     for one in EXPERIMENTS:
         finding = Finding(
@@ -216,7 +215,7 @@ def check(profile: Profile, shipped: Container[str]) -> Iterator[Finding]:
             tolerance_percent=one.tolerance_percent,
             source=one.source,
         )
-        if refused := one.refused(profile, shipped):
+        if refused := one.refused(profile):
             yield msgspec.structs.replace(finding, not_run=refused)
         else:
             measured = one.measure(profile)

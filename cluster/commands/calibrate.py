@@ -63,19 +63,19 @@ def calibrate_command(
         _measure(output, quiet=quiet)
         return
     from cluster.calibration.experiments import check
-    from cluster.commands.output.calibration import print_findings
+    from cluster.commands.output.calibration import NOTHING_SPEAKS, print_findings
     from cluster.results.json_text import json_text
     from cluster.scenario.profile import load_profile
     from cluster.scenario.shipped import shipped
 
-    known = shipped("profiles", ".toml")
-    findings = [
-        finding for name in profiles or known for finding in check(load_profile(name), known)
-    ]
+    names = profiles or shipped("profiles", ".toml")
+    findings = [finding for name in names for finding in check(load_profile(name))]
     if as_json:
         click.echo(json_text({"findings": findings}))
     else:
         print_findings(findings)
+    if all(one.within is None for one in findings):
+        click.echo(NOTHING_SPEAKS, err=True)
     outside = any(one.within is False for one in findings)
     context.exit(exit_codes.VIOLATED if outside else 0)
 

@@ -36,6 +36,9 @@ def load_profile(name: str) -> Profile:
         profile: Profile = msgspec.convert(data, Profile)
     except msgspec.ValidationError as e:
         raise InputError(f"{path}: {problem_text(e, data)}{_nearest(str(e))}") from e
+    known = shipped("profiles", ".toml")
+    if profile.like and profile.like not in known:
+        raise InputError(f"{path}: like={profile.like!r} is no shipped profile: {', '.join(known)}")
     return profile
 
 

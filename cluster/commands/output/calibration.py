@@ -7,6 +7,11 @@ from rich.text import Text
 from cluster.calibration.experiments import Finding
 from cluster.commands.output.console import console, plain_table
 
+NOTHING_SPEAKS = (
+    "nothing that was published speaks for this profile: if its machine is like one of a shipped "
+    'profile, say so in it, as in like = "x86-ipi"'
+)
+
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """Print a table for each profile."""

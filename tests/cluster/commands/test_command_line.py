@@ -109,7 +109,7 @@ def test_names_that_ship_are_completed() -> None:
     assert complete("run", "sq") == ["sqlite-mimalloc", "sqlite-snmalloc"]
     assert complete("compare", "main") == ["main-job"]
     assert complete("hunt", "one") == complete("explore", "one") == ["one-page"]
-    assert complete("run", "one-page", "--preset", "f") == ["flag-only", "fatal-hole"]
+    assert complete("run", "one-page", "--preset", "f") == ["flag-only", "flag-fatal", "fatal-hole"]
     assert complete("policies", "zero_n") == ["zero_not_started"]
     assert complete("hazards", "lost-ack", "los") == ["lost-ack"]
     assert "x86-ipi" in complete("profiles", "x86")

@@ -63,7 +63,9 @@ def test_a_profile_that_is_off_is_told(
     text = Path("cluster/shipped/profiles/x86-ipi.toml").read_text()
     mine = tmp_path / "mine.toml"
     mine.write_text(
-        text.replace('"x86-ipi"', '"mine"').replace("zap_page_ns = 200", "zap_page_ns = 900")
+        text.replace('"x86-ipi"', '"mine"\nlike = "x86-ipi"').replace(
+            "zap_page_ns = 200", "zap_page_ns = 900"
+        )
     )
     few = tuple(one for one in EXPERIMENTS if one.id in ("V5 zap", "V5 fault", "V6"))
     monkeypatch.setattr("cluster.calibration.experiments.EXPERIMENTS", few)
@@ -71,7 +73,22 @@ def test_a_profile_that_is_off_is_told(
     shown = capsys.readouterr().out
     assert "NOT WITHIN" in shown
     assert re.search(r" 90\d(\.\d)? ns ", shown)
-    assert "not run: the profile has no broadcast invalidation" in shown
+    assert "not run: measured on machines of arm64-cheri" in shown
+
+
+def test_figures_of_other_machines_say_nothing_of_a_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = Path("cluster/shipped/profiles/x86-ipi.toml").read_text()
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text.replace('"x86-ipi"', '"mine"'))
+    assert main(["calibrate", "--check", "--profile", str(mine), "--json"]) == 0
+    told = capsys.readouterr()
+    assert {one["within"] for one in json.loads(told.out)["findings"]} == {None}
+    assert 'like = "x86-ipi"' in told.err
+    mine.write_text(text.replace('"x86-ipi"', '"mine"\nlike = "x86"'))
+    assert main(["calibrate", "--check", "--profile", str(mine)]) == 2
+    assert "is no shipped profile: arm64-cheri, x86-invlpgb, x86-ipi" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
